@@ -1,0 +1,17 @@
+'use strict';
+
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/**/*.test.ts'],
+  // `npm run test:package` has these: they pack, build and install, and take their time.
+  testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packaging/'],
+  // Tests against the kernel mostly wait; the default would be one worker on two cores.
+  maxWorkers: 2,
+  reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
+  transform: {
+    '^.+\\.ts$': [
+      'ts-jest',
+      { tsconfig: { isolatedModules: true, sourceMap: true }, diagnostics: false },
+    ],
+  },
+};

@@ -1,0 +1,18 @@
+#!/usr/bin/env bash
+# npm run nightly: all tests with NETLAND_NIGHTLY=1, which makes long ones longer, and what is too
+# long for every change. Last line and exit code as those of .ci/run, whose packages it needs.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+exec </dev/null
+export NETLAND_NIGHTLY=1 NETLAND_NO_SKIP=1
+. scripts/steps.sh
+
+step 'npm run check' 300 npm run check
+step 'npm test' 3600 npm test
+step 'Native core, plain and sanitized' 600 npm run test:native
+step 'Native core, fuzzed' 1800 bash scripts/native-fuzz.sh 600
+step 'Development addon, built by cmake-js' 600 npm run test:dev
+step 'Package: prebuilt, built, and with neither' 600 npm run test:package
+step 'npm run bench' 1800 npm run bench
+step 'npm run bench:memory' 600 npm run bench:memory
+sum_up
