@@ -1,0 +1,308 @@
+#include "addon/device.h"
+
+#include <cerrno>
+#include <utility>
+
+#include "addon/arguments.h"
+#include "device/bpf_filter.h"
+#include "device/tun.h"
+
+namespace netland {
+
+namespace {
+
+/// Batches taken from one descriptor in a turn of the event loop: neither the program nor the other
+/// descriptors are to starve.
+constexpr int kBatchesPerTurn = 4;
+
+constexpr size_t kMaxSlots = 1024;
+constexpr size_t kMaxSlabs = 1 << 20;
+
+Napi::Value number(Napi::Env env, int value) { return Napi::Number::New(env, value); }
+
+}  // namespace
+
+Napi::Function Device::define(Napi::Env env) {
+  return DefineClass(
+      env, "Device",
+      {InstanceMethod("openRaw", &Device::open_raw), InstanceMethod("openTun", &Device::open_tun),
+       InstanceMethod("setPorts", &Device::set_ports),
+       InstanceMethod("allowPartial", &Device::allow_partial),
+       InstanceMethod("partialSeen", &Device::partial_seen),
+       InstanceMethod("addSlab", &Device::add_slab), InstanceMethod("transmit", &Device::transmit),
+       InstanceMethod("keepAlive", &Device::keep_alive), InstanceMethod("close", &Device::close)});
+}
+
+/// Takes { slab, slabIndex, slotSize, slots, words, hashKey, counters, raw, onEvent }.
+Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) {
+  const Napi::Env env = info.Env();
+  if (!info[0].IsObject()) {
+    misuse(env, "an object was expected");
+    return;
+  }
+  const auto options = info[0].As<Napi::Object>();
+  const auto slab = elements<uint8_t>(options.Get("slab"));
+  const auto words = elements<int32_t>(options.Get("words"));
+  const auto key = elements<int32_t>(options.Get("hashKey"));
+  const auto counters = elements<double>(options.Get("counters"));
+  const int64_t index = integer(options.Get("slabIndex"), 0, kMaxSlabs);
+  const int64_t slots = integer(options.Get("slots"), 1, kMaxSlots);
+  const int64_t slot_size = integer(options.Get("slotSize"), kSlotRoom, 1 << 20);
+  const Napi::Value on_event = options.Get("onEvent");
+  if (index < 0 || slots < 0 || slot_size < 0 || key.size() != 2 || !on_event.IsFunction() ||
+      slab.size() < static_cast<size_t>(slots * slot_size) ||
+      words.size() < static_cast<size_t>(slots) * Word::Stride || counters.size() < kCounters) {
+    misuse(env, "a member is missing, of another type or too small");
+    return;
+  }
+  const HashKey hash{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1])};
+  const ReceiveArea area{slab.data(),
+                         static_cast<int32_t>(index),
+                         static_cast<size_t>(slot_size),
+                         static_cast<size_t>(slots),
+                         words.data(),
+                         hash};
+  raw_ = options.Get("raw").ToBoolean().Value();
+  counters_.emplace(counters.data());
+  intake_.emplace(area, *counters_, raw_ ? &ports_ : nullptr, raw_ ? &partial_ : nullptr);
+  for (const char* name : {"slab", "words", "counters"}) {
+    memory_.push_back(Napi::Persistent(options.Get(name).As<Napi::Object>()));
+  }
+  on_event_.set(on_event.As<Napi::Function>(), "netland.Device");
+}
+
+/// (family, interface name or '', receive buffer, send buffer): 0 or -errno.
+Napi::Value Device::open_raw(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int64_t family = integer(info[0], 4, 6);
+  const std::string device = interface_name(info[1]);
+  RawSocketOptions options;
+  options.device = device.c_str();
+  if (!raw_ || family < 0 || family == 5 || find(static_cast<int>(family)) != nullptr) {
+    return misuse(env, "a family that isn't open yet was expected");
+  }
+  auto endpoint =
+      std::make_unique<Endpoint>(static_cast<int>(family), send_many_to_socket, true, *counters_);
+  const int failed = open_raw_socket(endpoint->family, options, endpoint->fd);
+  if (failed != 0) return number(env, failed);
+  counters_->add(Counter::FilterAttached);
+  endpoint->receiver.emplace(endpoint->family, intake_->area().slots);
+  return number(env, start(endpoint));
+}
+
+/// (wanted name): the name, or -errno.
+Napi::Value Device::open_tun(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const std::string wanted = interface_name(info[0]);
+  if (raw_ || open_ || wanted.empty()) return misuse(env, "the name of an interface was expected");
+  char name[kInterfaceName] = {};
+  wanted.copy(name, kInterfaceName - 1);
+  auto endpoint = std::make_unique<Endpoint>(0, write_tun, false, *counters_);
+  int failed = netland::open_tun(name, endpoint->fd);
+  if (failed == 0) failed = start(endpoint);
+  if (failed != 0) return number(env, failed);
+  return Napi::String::New(env, name);
+}
+
+int Device::start(std::unique_ptr<Endpoint>& endpoint) {
+  int failed = Poller::open(Env(), endpoint->fd.get(), *this, endpoint->poller);
+  if (failed == 0) failed = endpoint->poller->watch(UV_READABLE);
+  if (failed != 0) return failed;
+  endpoint->poller->keep_alive(keeps_alive_);
+  endpoints_[endpoints_[0] == nullptr ? 0 : 1] = std::move(endpoint);
+  // Until it is closed the device must not be collected: the event loop has it.
+  if (!open_) Ref();
+  open_ = true;
+  return 0;
+}
+
+/// (rows of kPortRangeWords, family): what may come in from now on; 0 or -errno.
+Napi::Value Device::set_ports(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto rows = elements<int32_t>(info[0]);
+  const int64_t family = integer(info[1], 4, 6);
+  if (!raw_ || rows.size() % kPortRangeWords != 0 ||
+      !ports_.assign(rows.data(), rows.size() / kPortRangeWords)) {
+    return misuse(env, "rows of port ranges were expected");
+  }
+  Endpoint* endpoint = find(static_cast<int>(family));
+  if (endpoint == nullptr) return number(env, -EAFNOSUPPORT);
+  counters_->add(Counter::FilterAttached);
+  const Program program = admit_ports(endpoint->family, ports_.ranges(endpoint->family));
+  return number(env, attach_filter(endpoint->fd.get(), program));
+}
+
+/// (Int32Array of interface indexes, or null for all of them)
+Napi::Value Device::allow_partial(const Napi::CallbackInfo& info) {
+  if (info[0].IsNull()) {
+    partial_.allow_all();
+  } else {
+    partial_.allow_none();
+    for (const int32_t interface : elements<int32_t>(info[0])) partial_.allow(interface);
+  }
+  return info.Env().Undefined();
+}
+
+/// Pairs of interface index and packets, in one array.
+Napi::Value Device::partial_seen(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  auto pairs = Napi::Array::New(env);
+  uint32_t at = 0;
+  for (const PartialChecksums::Seen& seen : partial_.seen()) {
+    pairs.Set(at++, Napi::Number::New(env, seen.interface));
+    pairs.Set(at++, Napi::Number::New(env, seen.packets));
+  }
+  return pairs;
+}
+
+/// (index, Uint8Array): memory that slices may point into.
+Napi::Value Device::add_slab(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int64_t index = integer(info[0], 0, kMaxSlabs);
+  const auto bytes = elements<uint8_t>(info[1]);
+  if (index < 0 || bytes.empty()) return misuse(env, "an index and a Uint8Array were expected");
+  const auto place = static_cast<size_t>(index);
+  if (slabs_.size() <= place) slabs_.resize(place + 1);
+  slabs_[place] = {bytes.data(), bytes.size()};
+  memory_.push_back(Napi::Persistent(info[1].As<Napi::Object>()));
+  return env.Undefined();
+}
+
+/// (words, slices, count): 0: all is on its way; 1: some waits; -errno: the device is gone.
+Napi::Value Device::transmit(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const auto words = elements<int32_t>(info[0]);
+  const auto slices = elements<int32_t>(info[1]);
+  const int64_t count = integer(info[2], 0, static_cast<int64_t>(words.size() / Word::Stride));
+  if (count < 0 || slices.size() < static_cast<size_t>(count * kMaxSlices * kSliceWords)) {
+    return misuse(env, "a batch was expected");
+  }
+  if (!open_) return number(env, -ENETDOWN);
+  const SlabTable slabs{slabs_.data(), slabs_.size()};
+  for (size_t i = 0; i < static_cast<size_t>(count); i++) {
+    const int32_t* descriptor = descriptor_at(words.data(), i);
+    Endpoint* endpoint = find(descriptor[Word::Family]);
+    if (endpoint == nullptr) {
+      counters_->add(Counter::Unbuildable);
+    } else {
+      endpoint->sender.add(endpoint->fd.get(), descriptor, slices_at(slices.data(), i), slabs);
+    }
+  }
+  for (auto& endpoint : endpoints_) {
+    if (endpoint == nullptr) continue;
+    if (endpoint->sender.commit(endpoint->fd.get()) == SendState::Gone) {
+      return number(env, -ENETDOWN);
+    }
+    watch(*endpoint);
+  }
+  return number(env, blocked() ? 1 : 0);
+}
+
+/// (boolean)
+Napi::Value Device::keep_alive(const Napi::CallbackInfo& info) {
+  keeps_alive_ = info[0].ToBoolean().Value();
+  for (auto& endpoint : endpoints_) {
+    if (endpoint != nullptr) endpoint->poller->keep_alive(keeps_alive_);
+  }
+  return info.Env().Undefined();
+}
+
+Napi::Value Device::close(const Napi::CallbackInfo& info) {
+  shut();
+  return info.Env().Undefined();
+}
+
+void Device::shut() noexcept {
+  if (!open_) return;
+  open_ = false;
+  for (auto& endpoint : endpoints_) {
+    if (endpoint == nullptr) continue;
+    endpoint->poller.reset();
+    endpoint->fd.reset();
+  }
+  Unref();
+}
+
+void Device::on_teardown() { shut(); }
+
+void Device::on_poll(Poller& poller, int status, int events) {
+  const Napi::HandleScope scope(Env());
+  // Holds the device while JavaScript runs, whatever it drops.
+  [[maybe_unused]] const Napi::Object self = Value();
+  for (auto& endpoint : endpoints_) {
+    if (endpoint == nullptr || endpoint->poller.get() != &poller) continue;
+    if (status < 0) return recover(*endpoint);
+    if ((events & UV_WRITABLE) != 0) flush(*endpoint);
+    if (open_ && (events & UV_READABLE) != 0) receive(*endpoint);
+    return;
+  }
+}
+
+/// POLLERR, after which libuv has stopped polling.
+void Device::recover(Endpoint& endpoint) {
+  if (!raw_) return go_down(ENETDOWN);
+  int error = 0;
+  socklen_t length = sizeof error;
+  if (getsockopt(endpoint.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error == 0) {
+    return go_down(ENETDOWN);
+  }
+  // Reading SO_ERROR has cleared it.
+  counters_->add(Counter::ReceiveErrors);
+  watch(endpoint);
+}
+
+void Device::flush(Endpoint& endpoint) {
+  if (endpoint.sender.flush(endpoint.fd.get()) == SendState::Gone) return go_down(ENETDOWN);
+  watch(endpoint);
+  if (!blocked()) emit(DeviceEvent::Writable, 0);
+}
+
+void Device::receive(Endpoint& endpoint) {
+  for (int batch = 0; batch < kBatchesPerTurn; batch++) {
+    const int fd = endpoint.fd.get();
+    const Received received =
+        endpoint.receiver ? endpoint.receiver->receive(fd, *intake_) : read_tun(fd, *intake_);
+    if (intake_->count() > 0) {
+      if (!emit(DeviceEvent::Receive, static_cast<int32_t>(intake_->count()))) return;
+    }
+    if (received.error == ENETDOWN && !raw_) return go_down(ENETDOWN);
+    if (received.error != 0) counters_->add(Counter::ReceiveErrors);
+    if (received.packets < intake_->area().slots) return;
+  }
+}
+
+void Device::watch(Endpoint& endpoint) {
+  const bool waits = endpoint.sender.state() == SendState::Blocked;
+  endpoint.poller->watch(waits ? UV_READABLE | UV_WRITABLE : UV_READABLE);
+}
+
+void Device::go_down(int error) {
+  for (auto& endpoint : endpoints_) {
+    if (endpoint != nullptr) endpoint->poller->watch(0);
+  }
+  emit(DeviceEvent::Down, error);
+}
+
+/// False when the device was closed meanwhile.
+bool Device::emit(DeviceEvent event, int32_t value) {
+  on_event_.call(Value(), {static_cast<double>(event), static_cast<double>(value)});
+  return open_;
+}
+
+Device::Endpoint* Device::find(int family) noexcept {
+  for (auto& endpoint : endpoints_) {
+    if (endpoint != nullptr && (endpoint->family == family || endpoint->family == 0)) {
+      return endpoint.get();
+    }
+  }
+  return nullptr;
+}
+
+bool Device::blocked() const noexcept {
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint != nullptr && endpoint->sender.state() == SendState::Blocked) return true;
+  }
+  return false;
+}
+
+}  // namespace netland

@@ -1,0 +1,87 @@
+#pragma once
+
+#include <napi.h>
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "addon/event_callback.h"
+#include "addon/poller.h"
+#include "device/intake.h"
+#include "device/raw_socket.h"
+#include "device/sender.h"
+
+namespace netland {
+
+/// What a device tells JavaScript; the number goes with the call.
+enum class DeviceEvent : int32_t {
+  /// So many descriptors are in the words.
+  Receive = 0,
+  /// After transmit has said 1: there is room again.
+  Writable = 1,
+  /// The device is gone; the number is the errno.
+  Down = 2,
+};
+
+/// One device of lib/link/native.ts: two raw sockets or a TUN descriptor, with their pollers.
+class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
+ public:
+  static Napi::Function define(Napi::Env env);
+
+  explicit Device(const Napi::CallbackInfo& info);
+
+ private:
+  struct Endpoint {
+    Endpoint(int of_family, SendMany send_many, bool named, Counters counters)
+        : family(of_family), sender(send_many, named, counters) {}
+
+    /// 4, 6, or 0 for both.
+    int family;
+    Fd fd;
+    PollerPointer poller;
+    /// Of raw sockets.
+    std::optional<RawReceiver> receiver;
+    Sender sender;
+  };
+
+  // Called by JavaScript.
+  Napi::Value open_raw(const Napi::CallbackInfo& info);
+  Napi::Value open_tun(const Napi::CallbackInfo& info);
+  Napi::Value set_ports(const Napi::CallbackInfo& info);
+  Napi::Value allow_partial(const Napi::CallbackInfo& info);
+  Napi::Value partial_seen(const Napi::CallbackInfo& info);
+  Napi::Value add_slab(const Napi::CallbackInfo& info);
+  Napi::Value transmit(const Napi::CallbackInfo& info);
+  Napi::Value keep_alive(const Napi::CallbackInfo& info);
+  Napi::Value close(const Napi::CallbackInfo& info);
+
+  void on_poll(Poller& poller, int status, int events) override;
+  void on_teardown() override;
+
+  int start(std::unique_ptr<Endpoint>& endpoint);
+  void recover(Endpoint& endpoint);
+  void flush(Endpoint& endpoint);
+  void receive(Endpoint& endpoint);
+  void watch(Endpoint& endpoint);
+  void go_down(int error);
+  bool emit(DeviceEvent event, int32_t value);
+  Endpoint* find(int family) noexcept;
+  bool blocked() const noexcept;
+  void shut() noexcept;
+
+  bool open_ = false;
+  bool raw_ = false;
+  bool keeps_alive_ = true;
+  PortSet ports_;
+  PartialChecksums partial_;
+  std::optional<Intake> intake_;
+  std::optional<Counters> counters_;
+  std::array<std::unique_ptr<Endpoint>, 2> endpoints_;
+  std::vector<Slab> slabs_;
+  /// Keep the memory that slabs_ and intake_ point to.
+  std::vector<Napi::ObjectReference> memory_;
+  EventCallback on_event_;
+};
+
+}  // namespace netland

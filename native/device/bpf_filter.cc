@@ -1,0 +1,166 @@
+#include "device/bpf_filter.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdint>
+
+namespace netland {
+
+namespace {
+
+/// Ports that lead to the same verdict; no addresses: every address.
+struct Leaf {
+  uint16_t first;
+  uint16_t last;
+  std::vector<std::array<int32_t, 4>> addresses;
+};
+
+constexpr uint32_t kAccept = 0xffffffff;
+
+/// Where a conditional jump can still reach (its offsets have 8 bits).
+constexpr size_t kShortJump = 255;
+
+sock_filter statement(uint32_t code, uint32_t k) {
+  return BPF_STMT(static_cast<uint16_t>(code), k);
+}
+
+sock_filter jump(uint32_t code, uint32_t k, uint8_t if_true, uint8_t if_false) {
+  return BPF_JUMP(static_cast<uint16_t>(code), k, if_true, if_false);
+}
+
+void append(Program& program, const Program& more) {
+  program.insert(program.end(), more.begin(), more.end());
+}
+
+/// Compares the destination address, ends in a verdict.
+Program address_test(int family, const Leaf& leaf) {
+  const bool v4 = family == 4;
+  // A raw IPv4 socket's data starts with the IP header; IPv6's with TCP's.
+  const uint32_t destination = v4 ? 16 : static_cast<uint32_t>(SKF_NET_OFF) + 24;
+  Program program;
+  for (const auto& address : leaf.addresses) {
+    const int from = v4 ? 3 : 0;
+    for (int i = from; i < 4; i++) {
+      const auto word = static_cast<uint32_t>(i - from);
+      const auto remaining = static_cast<uint8_t>(2 * (3 - i) + 1);
+      program.push_back(statement(BPF_LD | BPF_W | BPF_ABS, destination + 4 * word));
+      program.push_back(
+          jump(BPF_JMP | BPF_JEQ | BPF_K, static_cast<uint32_t>(address[i]), 0, remaining));
+    }
+    program.push_back(statement(BPF_RET | BPF_K, kAccept));
+  }
+  program.push_back(statement(BPF_RET | BPF_K, 0));
+  return program;
+}
+
+/// The verdict on a port in A that may still be outside of the leaf.
+Program leaf_test(int family, const Leaf& leaf) {
+  Program program;
+  if (leaf.first == leaf.last) {
+    program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, leaf.first, 1, 0));
+  } else {
+    program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, leaf.first, 0, 1));
+    program.push_back(jump(BPF_JMP | BPF_JGT | BPF_K, leaf.last, 0, 1));
+  }
+  program.push_back(statement(BPF_RET | BPF_K, 0));
+  if (leaf.addresses.empty()) {
+    program.push_back(statement(BPF_RET | BPF_K, kAccept));
+  } else {
+    append(program, address_test(family, leaf));
+  }
+  return program;
+}
+
+/// A binary search over leaves [from, to).
+Program search(int family, const std::vector<Leaf>& leaves, size_t from, size_t to) {
+  if (to - from == 1) return leaf_test(family, leaves[from]);
+  const size_t middle = from + (to - from) / 2;
+  const Program lower = search(family, leaves, from, middle);
+  const Program upper = search(family, leaves, middle, to);
+  const uint32_t pivot = leaves[middle].first;
+  Program program;
+  if (lower.size() <= kShortJump) {
+    program.push_back(
+        jump(BPF_JMP | BPF_JGE | BPF_K, pivot, static_cast<uint8_t>(lower.size()), 0));
+  } else {
+    program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, pivot, 0, 1));
+    program.push_back(statement(BPF_JMP | BPF_JA, static_cast<uint32_t>(lower.size())));
+  }
+  append(program, lower);
+  append(program, upper);
+  return program;
+}
+
+Program compile(int family, const std::vector<Leaf>& leaves) {
+  if (leaves.empty()) return drop_all();
+  Program program;
+  if (family == 4) {
+    program.push_back(statement(BPF_LDX | BPF_B | BPF_MSH, 0));
+    program.push_back(statement(BPF_LD | BPF_H | BPF_IND, 2));
+  } else {
+    program.push_back(statement(BPF_LD | BPF_H | BPF_ABS, 2));
+  }
+  append(program, search(family, leaves, 0, leaves.size()));
+  return program;
+}
+
+/// Addresses of the same port come together in one leaf.
+std::vector<Leaf> leaves_of(const std::vector<PortRange>& ranges) {
+  std::vector<Leaf> leaves;
+  for (const PortRange& range : ranges) {
+    if (!range.any_address && !leaves.empty() && leaves.back().first == range.first) {
+      leaves.back().addresses.push_back(range.address);
+      continue;
+    }
+    leaves.push_back({range.first, range.last, {}});
+    if (!range.any_address) leaves.back().addresses.push_back(range.address);
+  }
+  return leaves;
+}
+
+/// Closes the narrowest gaps between leaves until `limit` of them remain.
+std::vector<Leaf> coarsen(std::vector<Leaf> leaves, size_t limit) {
+  for (Leaf& leaf : leaves) leaf.addresses.clear();
+  if (leaves.size() <= limit) return leaves;
+  std::vector<int> gaps;
+  for (size_t i = 1; i < leaves.size(); i++) gaps.push_back(leaves[i].first - leaves[i - 1].last);
+  std::vector<int> sorted = gaps;
+  const auto excess = static_cast<std::ptrdiff_t>(leaves.size() - limit);
+  std::nth_element(sorted.begin(), sorted.begin() + excess - 1, sorted.end());
+  const int closed = sorted[static_cast<size_t>(excess - 1)];
+  std::vector<Leaf> joined{leaves[0]};
+  for (size_t i = 1; i < leaves.size(); i++) {
+    if (gaps[i - 1] <= closed) {
+      joined.back().last = leaves[i].last;
+    } else {
+      joined.push_back(leaves[i]);
+    }
+  }
+  return joined;
+}
+
+}  // namespace
+
+Program drop_all() { return {statement(BPF_RET | BPF_K, 0)}; }
+
+Program admit_ports(int family, const std::vector<PortRange>& ranges) {
+  std::vector<Leaf> leaves = leaves_of(ranges);
+  Program program = compile(family, leaves);
+  // A leaf without addresses and its share of the search take six instructions at most.
+  if (program.size() > BPF_MAXINSNS) {
+    program = compile(family, coarsen(std::move(leaves), BPF_MAXINSNS / 6 - 1));
+  }
+  return program;
+}
+
+int attach_filter(int fd, const Program& program) noexcept {
+  sock_fprog filter{};
+  filter.len = static_cast<unsigned short>(program.size());
+  filter.filter = const_cast<sock_filter*>(program.data());
+  const int failed = setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof filter);
+  return failed == 0 ? 0 : -errno;
+}
+
+}  // namespace netland

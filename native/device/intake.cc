@@ -1,0 +1,56 @@
+#include "device/intake.h"
+
+#include <algorithm>
+
+#include "core/descriptor.h"
+#include "core/parse.h"
+
+namespace netland {
+
+bool PartialChecksums::take(int32_t interface) {
+  if (!all_ && std::find(allowed_.begin(), allowed_.end(), interface) == allowed_.end()) {
+    return false;
+  }
+  const auto at = std::find_if(seen_.begin(), seen_.end(), [interface](const Seen& seen) {
+    return seen.interface == interface;
+  });
+  if (at == seen_.end()) {
+    seen_.push_back({interface, 1});
+  } else {
+    at->packets += 1;
+  }
+  return true;
+}
+
+void Intake::add(size_t slot, size_t length, int32_t interface) {
+  int32_t* words = descriptor_at(area_.words, count_);
+  const size_t offset = area_.offset(slot);
+  const ParseResult result = parse(area_.slab, offset, length, area_.slab_index, area_.key, words);
+  if (result != ParseResult::Ok) {
+    counters_.add(result);
+    return;
+  }
+  if (ports_ != nullptr && !ports_->contains(words)) {
+    counters_.add(Counter::Foreign);
+    return;
+  }
+  words[Word::Interface] = interface;
+  judge_checksum(words);
+  counters_.add(Counter::Received);
+  counters_.add(ParseResult::Ok);
+  count_++;
+}
+
+void Intake::judge_checksum(int32_t* words) {
+  if (words[Word::Checksum] == ChecksumState::Partial) {
+    if (partial_ != nullptr && partial_->take(words[Word::Interface])) {
+      counters_.add(Counter::PartialChecksum);
+    } else {
+      counters_.add(Counter::PartialRefused);
+      words[Word::Checksum] = ChecksumState::Bad;
+    }
+  }
+  if (words[Word::Checksum] == ChecksumState::Bad) counters_.add(Counter::BadChecksum);
+}
+
+}  // namespace netland

@@ -1,0 +1,39 @@
+#pragma once
+
+// rtnetlink(7): what is set on an interface, what kind of address something is, and what changes.
+
+#include <cstdint>
+
+#include "device/fd.h"
+
+namespace netland {
+
+/// Gives an interface an address (four words, descriptor.h), usable at once (no duplicate address
+/// detection). An address that it has already is fine. 0 or -errno.
+int add_address(int32_t interface, const int32_t* address, int prefix_length) noexcept;
+
+/// Sets an interface up.
+/// @param mtu bytes; 0: as it is
+/// @return 0 or -errno
+int set_up_interface(int32_t interface, int mtu) noexcept;
+
+/// MTU of an interface, bytes, or -errno.
+int interface_mtu(const char* name) noexcept;
+
+/// Whether an interface is up: 1, 0 or -errno.
+int interface_is_up(const char* name) noexcept;
+
+/// Opens a socket for questions. 0 or -errno.
+int open_netlink(Fd& out) noexcept;
+
+/// Whether packets to `address` are for this host (RTN_LOCAL): 1, 0 or -errno.
+/// @param fd of open_netlink
+int is_local_address(int fd, const int32_t* address) noexcept;
+
+/// Opens a socket that tells of links, addresses and routes that change. 0 or -errno.
+int open_monitor(Fd& out) noexcept;
+
+/// Takes what the monitor has told; true when anything may have changed.
+bool read_monitor(int fd) noexcept;
+
+}  // namespace netland

@@ -1,0 +1,157 @@
+#include "device/raw_socket.h"
+
+#include <cerrno>
+#include <cstring>
+
+#include "core/bytes.h"
+#include "device/bpf_filter.h"
+#include "device/socket_address.h"
+
+namespace netland {
+
+namespace {
+
+constexpr size_t kIp6HeaderLength = 40;
+
+// linux/in6.h, which can't be included beside netinet/in.h.
+constexpr int kIp6FlowInfo = 11;
+
+/// Large buffers need CAP_NET_ADMIN; without it the kernel's limit holds.
+void set_buffer(int fd, int forced, int plain, int bytes) noexcept {
+  if (set_option(fd, SOL_SOCKET, forced, bytes) != 0) set_option(fd, SOL_SOCKET, plain, bytes);
+}
+
+int set_options(int fd, int family, const RawSocketOptions& options) noexcept {
+  int failed = bind_to_device(fd, options.device);
+  if (failed != 0) return failed;
+  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
+  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
+  failed = set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
+  if (failed != 0) return failed;
+  if (family == 4) {
+    failed = set_option(fd, IPPROTO_IP, IP_HDRINCL, 1);
+    return failed != 0 ? failed : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+  }
+  for (const int name : {IPV6_HDRINCL, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, kIp6FlowInfo}) {
+    failed = set_option(fd, IPPROTO_IPV6, name, 1);
+    if (failed != 0) return failed;
+  }
+  return 0;
+}
+
+template <typename T>
+T read_as(const cmsghdr* control) {
+  T value;
+  std::memcpy(&value, CMSG_DATA(control), sizeof value);
+  return value;
+}
+
+}  // namespace
+
+int open_raw_socket(int family, const RawSocketOptions& options, Fd& out) noexcept {
+  Fd fd(socket(domain_of(family), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  if (!fd) return -errno;
+  // First of all: every TCP packet of the host arrives until there is a filter.
+  int failed = attach_filter(fd.get(), drop_all());
+  if (failed != 0) return failed;
+  failed = set_options(fd.get(), family, options);
+  if (failed != 0) return failed;
+  drain(fd.get());
+  out = std::move(fd);
+  return 0;
+}
+
+void drain(int fd) noexcept {
+  uint8_t byte;
+  while (recv(fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == EINTR) continue;
+}
+
+RawReceiver::RawReceiver(int family, size_t slots)
+    : family_(family), messages_(slots), vectors_(slots), names_(slots), controls_(slots) {}
+
+void RawReceiver::prepare(const ReceiveArea& area) {
+  // Raw IPv6 delivers from the TCP header on: room for the IP header is left in front.
+  const size_t skip = family_ == 4 ? 0 : kIp6HeaderLength;
+  for (size_t i = 0; i < messages_.size(); i++) {
+    vectors_[i] = {area.slab + area.offset(i) + skip, kSlotRoom - skip};
+    msghdr& header = messages_[i].msg_hdr;
+    header.msg_name = &names_[i];
+    header.msg_namelen = sizeof names_[i];
+    header.msg_iov = &vectors_[i];
+    header.msg_iovlen = 1;
+    header.msg_control = controls_[i].bytes;
+    header.msg_controllen = sizeof controls_[i].bytes;
+    header.msg_flags = 0;
+  }
+}
+
+Received RawReceiver::receive(int fd, Intake& intake) {
+  prepare(intake.area());
+  intake.begin();
+  const auto room = static_cast<unsigned>(messages_.size());
+  int packets = recvmmsg(fd, messages_.data(), room, MSG_DONTWAIT, nullptr);
+  while (packets < 0 && errno == EINTR) {
+    packets = recvmmsg(fd, messages_.data(), room, MSG_DONTWAIT, nullptr);
+  }
+  if (packets < 0) return {0, errno == EAGAIN ? 0 : errno};
+  for (int i = 0; i < packets; i++) {
+    const auto slot = static_cast<size_t>(i);
+    take(messages_[slot], slot, intake);
+  }
+  return {static_cast<size_t>(packets), 0};
+}
+
+void RawReceiver::take(const mmsghdr& message, size_t slot, Intake& intake) {
+  msghdr header = message.msg_hdr;
+  const Notes notes = read_control(header, intake.counters());
+  if ((header.msg_flags & MSG_TRUNC) != 0) {
+    intake.counters().add(Counter::Oversized);
+    return;
+  }
+  size_t length = message.msg_len;
+  if (family_ == 6) {
+    const ReceiveArea& area = intake.area();
+    if (!write_ip6_header(message, notes, area.slab + area.offset(slot))) {
+      intake.counters().add(Counter::ReceiveErrors);
+      return;
+    }
+    length += kIp6HeaderLength;
+  }
+  intake.add(slot, length, notes.interface);
+}
+
+RawReceiver::Notes RawReceiver::read_control(msghdr& message, Counters& counters) {
+  Notes notes;
+  for (cmsghdr* at = CMSG_FIRSTHDR(&message); at != nullptr; at = CMSG_NXTHDR(&message, at)) {
+    if (at->cmsg_level == SOL_SOCKET && at->cmsg_type == SO_RXQ_OVFL) {
+      const auto dropped = read_as<uint32_t>(at);
+      counters.add(Counter::KernelDrops, dropped - dropped_);
+      dropped_ = dropped;
+    } else if (at->cmsg_level == IPPROTO_IP && at->cmsg_type == IP_PKTINFO) {
+      notes.interface = read_as<in_pktinfo>(at).ipi_ifindex;
+    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_PKTINFO) {
+      notes.interface = static_cast<int32_t>(read_as<in6_pktinfo>(at).ipi6_ifindex);
+      notes.destination = CMSG_DATA(at);  // in6_pktinfo starts with the address
+    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == IPV6_HOPLIMIT) {
+      notes.hop_limit = read_as<int32_t>(at);
+    } else if (at->cmsg_level == IPPROTO_IPV6 && at->cmsg_type == kIp6FlowInfo) {
+      notes.flow = ntohl(read_as<uint32_t>(at));
+    }
+  }
+  return notes;
+}
+
+/// The header as it was, except for extension headers, which the kernel has dealt with.
+bool RawReceiver::write_ip6_header(const mmsghdr& message, const Notes& notes, uint8_t* out) const {
+  const auto* source = static_cast<const sockaddr_in6*>(message.msg_hdr.msg_name);
+  if (notes.destination == nullptr || message.msg_hdr.msg_namelen < sizeof *source) return false;
+  store_be32(out, 6u << 28 | (notes.flow & 0x0fffffff));
+  store_be16(out + 4, message.msg_len);
+  out[6] = IPPROTO_TCP;
+  out[7] = static_cast<uint8_t>(notes.hop_limit);
+  std::memcpy(out + 8, &source->sin6_addr, 16);
+  std::memcpy(out + 24, notes.destination, 16);
+  return true;
+}
+
+}  // namespace netland

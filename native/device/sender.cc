@@ -1,0 +1,184 @@
+#include "device/sender.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+
+namespace netland {
+
+namespace {
+
+/// In the ring each packet has its destination's address in front.
+struct QueuedHeader {
+  sockaddr_in6 name;
+  socklen_t name_length;
+};
+
+constexpr size_t kSlotSize = (sizeof(QueuedHeader) + kMaxPacketLength + 63) / 64 * 64;
+constexpr size_t kQueueBytes = kSlotSize * kQueueSlots;
+
+/// EBADFD: what a TUN descriptor says after its device was deleted.
+bool is_gone(int error) { return error == EBADFD || error == ENODEV || error == ENXIO; }
+
+}  // namespace
+
+int send_many_to_socket(int fd, mmsghdr* messages, unsigned count) noexcept {
+  return sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+Sender::Sender(SendMany send_many, bool named, Counters counters) noexcept
+    : send_many_(send_many), named_(named), counters_(counters) {}
+
+Sender::~Sender() {
+  if (memory_ != nullptr) munmap(memory_, kQueueBytes);
+}
+
+SendState Sender::state() const noexcept {
+  if (gone_) return SendState::Gone;
+  return queue_ != nullptr && !queue_->empty() ? SendState::Blocked : SendState::Clear;
+}
+
+void Sender::add(int fd, const int32_t* words, const int32_t* slices,
+                 const SlabTable& slabs) noexcept {
+  Payload payload;
+  auto& header = headers_[run_];
+  size_t length = 0;
+  if (find_payload(words, slices, slabs, payload)) {
+    length = build_headers(words, payload, header.data());
+  }
+  if (length == 0) {
+    counters_.add(Counter::Unbuildable);
+    return;
+  }
+  auto& vectors = vectors_[run_];
+  size_t used = 0;
+  vectors[used++] = {header.data(), length};
+  for (int32_t i = 0; i < payload.count; i++) {
+    const Payload::Piece& piece = payload.pieces[i];
+    if (piece.length > 0) vectors[used++] = {const_cast<uint8_t*>(piece.data), piece.length};
+  }
+  msghdr& message = messages_[run_].msg_hdr;
+  message = {};
+  message.msg_iov = vectors.data();
+  message.msg_iovlen = used;
+  if (named_) {
+    SocketAddress& name = names_[run_];
+    name.set(words + Word::Destination, 0, words[Word::Interface]);
+    message.msg_name = name.raw();
+    message.msg_namelen = name.length;
+  }
+  run_++;
+  if (run_ == kRun) send_run(fd);
+}
+
+SendState Sender::commit(int fd) noexcept {
+  send_run(fd);
+  return state();
+}
+
+void Sender::send_run(int fd) noexcept {
+  size_t done = 0;
+  // What waits goes first.
+  if (state() == SendState::Clear) done = send(fd, messages_.data(), run_, false);
+  for (; done < run_ && !gone_; done++) queue_message(messages_[done]);
+  run_ = 0;
+}
+
+size_t Sender::send(int fd, mmsghdr* messages, size_t count, bool waited) noexcept {
+  size_t done = 0;
+  while (done < count) {
+    const int sent = send_many_(fd, messages + done, static_cast<unsigned>(count - done));
+    if (sent > 0) {
+      counters_.add(Counter::Sent, static_cast<uint32_t>(sent));
+      done += static_cast<size_t>(sent);
+      continue;
+    }
+    const int error = errno;
+    if (error == EINTR) continue;
+    // ENOBUFS from a socket that has been waited for would come again at once: dropped.
+    if (error == EAGAIN || (error == ENOBUFS && !waited)) return done;
+    if (is_gone(error)) {
+      gone_ = true;
+      return done;
+    }
+    count_error(error);
+    done++;
+  }
+  return done;
+}
+
+void Sender::count_error(int error) noexcept {
+  switch (error) {
+    case EMSGSIZE:
+      return counters_.add(Counter::SendEMSGSIZE);
+    case EHOSTUNREACH:
+      return counters_.add(Counter::SendEHOSTUNREACH);
+    case ENETUNREACH:
+      return counters_.add(Counter::SendENETUNREACH);
+    case ENETDOWN:
+    case EIO:  // a TUN device that is set down
+      return counters_.add(Counter::SendENETDOWN);
+    case EPERM:
+      return counters_.add(Counter::SendEPERM);
+    default:
+      return counters_.add(Counter::SendErrors);
+  }
+}
+
+/// Address space alone, until a packet has to wait.
+bool Sender::ready_queue() noexcept {
+  if (queue_ != nullptr) return true;
+  void* memory = mmap(nullptr, kQueueBytes, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  memory_ = memory;
+  lengths_.resize(kQueueSlots);
+  queue_ = std::make_unique<PacketRing>(static_cast<uint8_t*>(memory), lengths_.data(), kSlotSize,
+                                        kQueueSlots);
+  return true;
+}
+
+void Sender::queue_message(const mmsghdr& message) noexcept {
+  uint8_t* slot = ready_queue() ? queue_->back() : nullptr;
+  if (slot == nullptr) {
+    counters_.add(Counter::QueueFull);
+    return;
+  }
+  const msghdr& header = message.msg_hdr;
+  QueuedHeader queued{};
+  queued.name_length = header.msg_namelen;
+  if (header.msg_namelen > 0) std::memcpy(&queued.name, header.msg_name, header.msg_namelen);
+  std::memcpy(slot, &queued, sizeof queued);
+  size_t at = sizeof queued;
+  for (size_t i = 0; i < header.msg_iovlen; i++) {
+    std::memcpy(slot + at, header.msg_iov[i].iov_base, header.msg_iov[i].iov_len);
+    at += header.msg_iov[i].iov_len;
+  }
+  queue_->push(at);
+  counters_.add(Counter::Queued);
+}
+
+SendState Sender::flush(int fd) noexcept {
+  while (state() == SendState::Blocked) {
+    const size_t count = std::min(queue_->size(), kRun);
+    for (size_t i = 0; i < count; i++) {
+      uint8_t* slot = queue_->packet(i);
+      auto* queued = reinterpret_cast<QueuedHeader*>(slot);
+      vectors_[i][0] = {slot + sizeof *queued, queue_->length(i) - sizeof *queued};
+      msghdr& message = messages_[i].msg_hdr;
+      message = {};
+      message.msg_iov = vectors_[i].data();
+      message.msg_iovlen = 1;
+      message.msg_name = queued->name_length > 0 ? &queued->name : nullptr;
+      message.msg_namelen = queued->name_length;
+    }
+    const size_t done = send(fd, messages_.data(), count, true);
+    queue_->pop(done);
+    if (done < count) break;
+  }
+  return state();
+}
+
+}  // namespace netland

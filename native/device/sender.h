@@ -1,0 +1,86 @@
+#pragma once
+
+// From descriptors to packets on a descriptor of the system's: headers built into an arena, payload
+// straight from the slabs. What can't leave now waits in a ring, copied.
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "core/build.h"
+#include "core/packet_ring.h"
+#include "device/counters.h"
+#include "device/socket_address.h"
+
+namespace netland {
+
+/// Sends packets in order, as sendmmsg does: how many went out, or -1 and errno of the first.
+using SendMany = int (*)(int fd, mmsghdr* messages, unsigned count);
+
+/// sendmmsg itself, for sockets.
+int send_many_to_socket(int fd, mmsghdr* messages, unsigned count) noexcept;
+
+enum class SendState {
+  /// Everything has left or was dropped and counted.
+  Clear,
+  /// Something waits; call flush when the descriptor is writable.
+  Blocked,
+  /// The device doesn't exist any more.
+  Gone,
+};
+
+/// Packets that wait in the ring at most.
+inline constexpr size_t kQueueSlots = 512;
+
+class Sender {
+ public:
+  /// @param named whether packets go with a destination address (raw sockets)
+  Sender(SendMany send_many, bool named, Counters counters) noexcept;
+  ~Sender();
+  Sender(const Sender&) = delete;
+  Sender& operator=(const Sender&) = delete;
+
+  /// Builds the packet of a descriptor; it leaves with the next `commit`, or when there are many.
+  void add(int fd, const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept;
+
+  /// Sends what was added.
+  SendState commit(int fd) noexcept;
+
+  /// Sends what has waited.
+  SendState flush(int fd) noexcept;
+
+  SendState state() const noexcept;
+
+ private:
+  static constexpr size_t kRun = 64;
+  static constexpr size_t kVectors = 1 + kMaxSlices;
+
+  /// Sends messages [from, count_ of the run); returns how many are dealt with.
+  size_t send(int fd, mmsghdr* messages, size_t count, bool waited) noexcept;
+  void count_error(int error) noexcept;
+  void send_run(int fd) noexcept;
+  bool ready_queue() noexcept;
+  void queue_message(const mmsghdr& message) noexcept;
+
+  SendMany send_many_;
+  bool named_;
+  bool gone_ = false;
+  Counters counters_;
+
+  size_t run_ = 0;
+  std::array<mmsghdr, kRun> messages_{};
+  std::array<std::array<iovec, kVectors>, kRun> vectors_{};
+  std::array<SocketAddress, kRun> names_{};
+  std::array<std::array<uint8_t, kMaxHeaderLength>, kRun> headers_{};
+
+  void* memory_ = nullptr;
+  std::vector<uint32_t> lengths_;
+  std::unique_ptr<PacketRing> queue_;
+};
+
+}  // namespace netland

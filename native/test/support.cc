@@ -1,0 +1,184 @@
+#include "support.h"
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <stdexcept>
+
+#include "harness.h"
+
+namespace netland::test {
+
+Bytes from_hex(const std::string& hex) {
+  Bytes bytes;
+  for (size_t i = 0; i + 1 < hex.size(); i += 2) {
+    bytes.push_back(static_cast<uint8_t>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+  }
+  return bytes;
+}
+
+Bytes operator+(Bytes a, const Bytes& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+Bytes part(const Bytes& bytes, size_t from, size_t to) {
+  return {bytes.begin() + static_cast<std::ptrdiff_t>(from),
+          bytes.begin() + static_cast<std::ptrdiff_t>(to)};
+}
+
+Bytes random_bytes(std::mt19937& random, size_t length) {
+  Bytes bytes(length);
+  for (auto& byte : bytes) byte = static_cast<uint8_t>(random());
+  return bytes;
+}
+
+void put16(Bytes& bytes, size_t at, uint32_t value) {
+  bytes.at(at) = static_cast<uint8_t>(value >> 8);
+  bytes.at(at + 1) = static_cast<uint8_t>(value);
+}
+
+void put32(Bytes& bytes, size_t at, uint32_t value) {
+  put16(bytes, at, value >> 16);
+  put16(bytes, at + 2, value);
+}
+
+uint16_t plain_sum(const Bytes& bytes) {
+  uint32_t sum = 0;
+  for (size_t i = 0; i < bytes.size(); i += 2) {
+    const uint32_t low = i + 1 < bytes.size() ? bytes[i + 1] : 0;
+    sum += static_cast<uint32_t>(bytes[i] << 8) | low;
+    sum = (sum & 0xffff) + (sum >> 16);
+  }
+  return static_cast<uint16_t>(sum);
+}
+
+Bytes tcp_segment(const Bytes& options, const Bytes& payload) {
+  Bytes header(20);
+  put16(header, 0, 4660);
+  put16(header, 2, 80);
+  put32(header, 4, 0xfffffff0);
+  put32(header, 8, 0x80000001);
+  put16(header, 12, static_cast<uint32_t>((20 + options.size()) / 4) << 12 | Flag::ACK);
+  put16(header, 14, 0xfedc);
+  put16(header, 18, 0x0102);
+  return header + options + payload;
+}
+
+Bytes ip4_packet(const Bytes& segment, const Bytes& options, uint8_t protocol) {
+  const size_t length = 20 + options.size();
+  Bytes header = from_hex("4512000012344000400600000a010203c0a80405") + options;
+  header[0] = static_cast<uint8_t>(0x40 | length / 4);
+  header[9] = protocol;
+  Bytes packet = header + segment;
+  put16(packet, 2, static_cast<uint32_t>(packet.size()));
+  fix_ip4(packet);
+  if (protocol == 6 && segment.size() >= 20) fix_tcp(packet, length);
+  return packet;
+}
+
+Bytes ip6_packet(const Bytes& segment, uint8_t next, const Bytes& extensions) {
+  Bytes header = from_hex(
+      "61212345000006ff"
+      "fd000000000000000000000000000001"
+      "fd000000000000000000000000000002");
+  header[6] = next;
+  Bytes packet = header + extensions + segment;
+  put16(packet, 4, static_cast<uint32_t>(packet.size() - 40));
+  if (segment.size() >= 20) fix_tcp(packet, 40 + extensions.size());
+  return packet;
+}
+
+void fix_ip4(Bytes& packet) {
+  const size_t length = static_cast<size_t>(packet[0] & 15) * 4;
+  put16(packet, 10, 0);
+  put16(packet, 10, static_cast<uint16_t>(~plain_sum(part(packet, 0, length))));
+}
+
+uint16_t plain_pseudo_sum(const Bytes& packet, size_t at) {
+  const bool is4 = packet[0] >> 4 == 4;
+  Bytes pseudo = is4 ? part(packet, 12, 20) : part(packet, 8, 40);
+  pseudo.resize(pseudo.size() + 8);
+  put32(pseudo, pseudo.size() - 8, static_cast<uint32_t>(packet.size() - at));
+  pseudo.back() = 6;
+  return plain_sum(pseudo);
+}
+
+void fix_tcp(Bytes& packet, size_t at) {
+  put16(packet, at + 16, 0);
+  Bytes all(2);
+  put16(all, 0, plain_pseudo_sum(packet, at));
+  all = all + part(packet, at, packet.size());
+  put16(packet, at + 16, static_cast<uint16_t>(~plain_sum(all)));
+}
+
+ParseResult parse_alone(const Bytes& packet, Words& words) {
+  const std::unique_ptr<uint8_t[]> block(new uint8_t[packet.size()]);
+  if (!packet.empty()) std::memcpy(block.get(), packet.data(), packet.size());
+  words.fill(-1);
+  return parse(block.get(), 0, packet.size(), 7, kKey, words.data());
+}
+
+void check_words(size_t length, ParseResult result, const Words& words) {
+  switch (result) {
+    case ParseResult::Truncated:
+    case ParseResult::BadVersion:
+    case ParseResult::BadHeader:
+    case ParseResult::BadIpChecksum:
+      CHECK(words == Words{});
+      return;
+    case ParseResult::Fragment:
+    case ParseResult::NotTcp:
+    case ParseResult::Martian:
+    case ParseResult::BadTcpHeader:
+      CHECK(words[Word::Family] == 4 || words[Word::Family] == 6);
+      CHECK(words[Word::TransportOffset] <= words[Word::PacketLength]);
+      for (int i = Word::SourcePort; i < Word::Slab; ++i) CHECK_EQ(words[i], 0);
+      for (int i = Word::OptionsOffset; i < Word::Identification; ++i) CHECK_EQ(words[i], 0);
+      return;
+    case ParseResult::Ok:
+      break;
+  }
+  CHECK(static_cast<size_t>(words[Word::PacketLength]) <= length);
+  CHECK_EQ(words[Word::PayloadOffset] + words[Word::PayloadLength], words[Word::PacketLength]);
+  CHECK_EQ(words[Word::OptionsOffset], words[Word::TransportOffset] + 20);
+  CHECK_EQ(words[Word::OptionsOffset] + words[Word::OptionsLength], words[Word::PayloadOffset]);
+  CHECK(words[Word::PayloadLength] >= 0);
+  CHECK(words[Word::OptionsLength] >= 0 && words[Word::OptionsLength] <= 40);
+  CHECK(words[Word::SackCount] >= 0 && words[Word::SackCount] <= kMaxSackBlocks);
+  CHECK(words[Word::WindowScale] >= 0 && words[Word::WindowScale] <= 14);
+}
+
+std::string read_text(const std::string& path_in_repository) {
+  std::ifstream file(std::string(NETLAND_ROOT "/") + path_in_repository);
+  if (!file) throw std::runtime_error("cannot read " + path_in_repository);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::vector<Bytes> captured_packets() {
+  const std::string text = read_text("test/fixtures/redis-handshake-and-close.json");
+  const std::string mark = "\"hex\": \"";
+  std::vector<Bytes> packets;
+  for (size_t at = 0; (at = text.find(mark, at)) != std::string::npos;) {
+    at += mark.size();
+    packets.push_back(from_hex(text.substr(at, text.find('"', at) - at)));
+  }
+  return packets;
+}
+
+std::vector<Bytes> sample_packets() {
+  const Bytes options =
+      from_hex("020405b40402080ab51917bb00000000010303070512") + Bytes(16, 1) + Bytes(2, 0);
+  std::vector<Bytes> packets = captured_packets();
+  const Bytes segment = tcp_segment(options, {1, 2, 3, 4, 5});
+  packets.push_back(ip4_packet(segment, from_hex("9404000001010100")));
+  packets.push_back(ip6_packet(segment));
+  packets.push_back(ip6_packet(segment, 0,
+                               from_hex("3c000502000001002b010104000000000104000000000000"
+                                        "2c000000000000003c000006deadbeef0600010400000000")));
+  packets.push_back(ip4_packet(Bytes(30, 3), {}, 17));
+  return packets;
+}
+
+}  // namespace netland::test
