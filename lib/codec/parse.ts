@@ -1,0 +1,89 @@
+/**
+ * From the bytes of a packet to a descriptor, as `native/core/parse.h` does it: its comment has the
+ * order of the checks, and which words are written with which result. Every length is checked
+ * before the bytes behind it are read.
+ */
+import { Word } from '../core/segment/layout';
+import { load16, load32 } from './bytes';
+import { fold, sumBytes } from './checksum';
+import { parseIpv6 } from './parse-ipv6';
+import { parseTcp } from './parse-tcp';
+import { ParseResult } from './result';
+
+const MIN_HEADER = 20;
+/** More fragments, and the fragment's offset. */
+const FRAGMENT_MASK = 0x3fff;
+const TCP = 6;
+
+/**
+ * Reads the IPv4 or IPv6 packet of `length` bytes at `offset` of `slab`.
+ *
+ * @param slabIndex goes into `Word.Slab`
+ * @param words where the descriptor goes: `Word.Stride` words from `base`, all written
+ * @param hashKey key of the four-tuple hash, two words
+ * @throws RangeError when `offset` and `length` don't lie within the slab
+ */
+export function parsePacket(
+  slab: Uint8Array,
+  slabIndex: number,
+  offset: number,
+  length: number,
+  words: Int32Array,
+  base: number,
+  hashKey: Int32Array,
+): ParseResult {
+  if (offset < 0 || length < 0 || offset + length > slab.length) {
+    throw new RangeError(`no packet of ${length} bytes at ${offset} of ${slab.length}`);
+  }
+  words.fill(0, base, base + Word.Stride);
+  if (length === 0) return ParseResult.Truncated;
+  let result: ParseResult;
+  switch (slab[offset] >>> 4) {
+    case 4:
+      result = parseIpv4(slab, slabIndex, offset, length, words, base);
+      break;
+    case 6:
+      result = parseIpv6(slab, slabIndex, offset, length, words, base);
+      break;
+    default:
+      return ParseResult.BadVersion;
+  }
+  if (result !== ParseResult.Ok) return result;
+  if (words[base + Word.Protocol] !== TCP) return ParseResult.NotTcp;
+  return parseTcp(slab, words, base, hashKey);
+}
+
+/** RFC 791 §3.1. Writes the IP words; options are skipped. */
+function parseIpv4(
+  slab: Uint8Array,
+  slabIndex: number,
+  offset: number,
+  length: number,
+  words: Int32Array,
+  base: number,
+): ParseResult {
+  if (length < MIN_HEADER) return ParseResult.Truncated;
+  const headerLength = (slab[offset] & 0x0f) * 4;
+  if (headerLength < MIN_HEADER) return ParseResult.BadHeader;
+  if (length < headerLength) return ParseResult.Truncated;
+  if (fold(sumBytes(slab, offset, headerLength)) !== 0xffff) return ParseResult.BadIpChecksum;
+  const totalLength = load16(slab, offset + 2);
+  if (totalLength > length) return ParseResult.Truncated;
+  if (totalLength < headerLength) return ParseResult.BadHeader;
+
+  words[base + Word.Family] = 4;
+  words[base + Word.Protocol] = slab[offset + 9];
+  words[base + Word.TrafficClass] = slab[offset + 1];
+  words[base + Word.HopLimit] = slab[offset + 8];
+  words[base + Word.Source + 2] = 0xffff;
+  words[base + Word.Source + 3] = load32(slab, offset + 12);
+  words[base + Word.Destination + 2] = 0xffff;
+  words[base + Word.Destination + 3] = load32(slab, offset + 16);
+  words[base + Word.Identification] = load16(slab, offset + 4);
+  words[base + Word.Slab] = slabIndex;
+  words[base + Word.PacketOffset] = offset;
+  words[base + Word.PacketLength] = totalLength;
+  words[base + Word.TransportOffset] = offset + headerLength;
+  const fragmented = (load16(slab, offset + 6) & FRAGMENT_MASK) !== 0;
+  return fragmented ? ParseResult.Fragment : ParseResult.Ok;
+}

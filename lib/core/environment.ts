@@ -1,0 +1,52 @@
+import type { IpAddress } from './ip/address';
+
+/** Where random words come from: a seed in tests and simulation, the system's source in life. */
+export interface Random {
+  /** A uniformly distributed int32. */
+  next(): number;
+}
+
+/** How a remote address is reached. */
+export interface Path {
+  /** Our address on it. */
+  source: IpAddress;
+  /** Largest IP packet, bytes. */
+  mtu: number;
+}
+
+/** Which addresses are ours, and the way to others. */
+export interface Paths {
+  /** Whether a packet to `address` is for this stack. */
+  isLocal(address: IpAddress): boolean;
+  /**
+   * The way to `remote`, from `local` if that is given (and not a wildcard); otherwise the errno
+   * (positive, Linux's number) that says why there is none.
+   */
+  route(remote: IpAddress, local: IpAddress | null): Path | number;
+}
+
+/**
+ * Who may use a local port. A link on the host's own addresses shares them with the kernel and
+ * takes a port by guarding it; on any other link everything is allowed.
+ */
+export interface PortAuthority {
+  /** Takes `port` for `local` (may be a wildcard); 0, or the errno (EADDRINUSE, EACCES, EPERM). */
+  reserve(local: IpAddress, port: number): number;
+  /** Gives back what `reserve` took: nothing of ours is left on it, TIME-WAIT included. */
+  release(local: IpAddress, port: number): void;
+  /** How many ephemeral ports there are for this family (4 or 6), without asking for more. */
+  ephemeralCount(family: number): number;
+  /** The ephemeral port at `index`, 0 to `ephemeralCount - 1`. Stable while the stack lives. */
+  ephemeralPort(family: number, index: number): number;
+  /** Asks for more ephemeral ports; false when there are none to be had. */
+  growEphemeral(family: number): boolean;
+}
+
+/** What the pure core is given instead of an operating system. */
+export interface Environment {
+  random: Random;
+  paths: Paths;
+  ports: PortAuthority;
+  /** Memory for payload, uninitialised where that is cheaper. */
+  allocate(bytes: number): Uint8Array;
+}

@@ -1,0 +1,101 @@
+import type { Settings } from '../tcp/settings';
+
+/** Options of a stream socket; Linux's name in the comment. Times are ms, sizes bytes. */
+export const enum SocketOption {
+  /** TCP_NODELAY: small segments don't wait for acknowledgments. */
+  NoDelay = 0,
+  /** TCP_CORK: only full segments leave. */
+  Cork = 1,
+  /** SO_KEEPALIVE. */
+  KeepAlive = 2,
+  /** TCP_KEEPIDLE. */
+  KeepIdle = 3,
+  /** TCP_KEEPINTVL. */
+  KeepInterval = 4,
+  /** TCP_KEEPCNT. */
+  KeepCount = 5,
+  /** SO_SNDBUF: payload, without the doubling that Linux does for its bookkeeping. */
+  SendBuffer = 6,
+  /** SO_RCVBUF, likewise. */
+  ReceiveBuffer = 7,
+  /** SO_REUSEADDR. */
+  ReuseAddress = 8,
+  /** IPV6_V6ONLY. */
+  Ipv6Only = 9,
+  /** TCP_MAXSEG: 0, or an upper bound of both directions' segment size. */
+  MaxSegment = 10,
+  /** TCP_SYNCNT: 0 means the stack's setting. */
+  SynCount = 11,
+  /** TCP_USER_TIMEOUT: 0 means the stack's retransmission limit. */
+  UserTimeout = 12,
+  /** IP_TTL and IPV6_UNICAST_HOPS. */
+  Ttl = 13,
+  /** IP_TOS and IPV6_TCLASS; the two ECN bits are TCP's own. */
+  TrafficClass = 14,
+}
+
+/** The values of one socket's options. Sockets share an object until one of them changes. */
+export class SocketOptions {
+  noDelay = 0;
+  cork = 0;
+  keepAlive = 0;
+  keepIdle: number;
+  keepInterval: number;
+  keepCount: number;
+  sendBuffer: number;
+  receiveBuffer: number;
+  reuseAddress = 0;
+  ipv6Only = 0;
+  maxSegment = 0;
+  synCount = 0;
+  userTimeout = 0;
+  ttl: number;
+  trafficClass = 0;
+
+  constructor(settings: Settings) {
+    this.keepIdle = settings.keepAliveTime;
+    this.keepInterval = settings.keepAliveInterval;
+    this.keepCount = settings.keepAliveProbes;
+    this.sendBuffer = settings.sendBuffer;
+    this.receiveBuffer = settings.receiveBuffer;
+    this.ttl = settings.ttl;
+  }
+}
+
+type OptionKey = keyof SocketOptions;
+
+/** Where each option is kept, and its range; the index is the `SocketOption`. */
+const RANGES: readonly (readonly [OptionKey, number, number])[] = [
+  ['noDelay', 0, 1],
+  ['cork', 0, 1],
+  ['keepAlive', 0, 1],
+  ['keepIdle', 1, 32_767_000],
+  ['keepInterval', 1, 32_767_000],
+  ['keepCount', 1, 127],
+  ['sendBuffer', 2048, 2 ** 30],
+  ['receiveBuffer', 1024, 2 ** 30],
+  ['reuseAddress', 0, 1],
+  ['ipv6Only', 0, 1],
+  ['maxSegment', 0, 32_767],
+  ['synCount', 0, 127],
+  ['userTimeout', 0, 0x7fffffff],
+  ['ttl', 1, 255],
+  ['trafficClass', 0, 255],
+];
+
+/** `options` with one value changed, as a new object; null when the value is out of range. */
+export function withOption(
+  options: SocketOptions,
+  option: SocketOption,
+  value: number,
+): SocketOptions | null {
+  const [key, min, max] = RANGES[option];
+  if (!Number.isInteger(value) || value < min || value > max) return null;
+  const changed = Object.assign(Object.create(SocketOptions.prototype), options) as SocketOptions;
+  changed[key] = value;
+  return changed;
+}
+
+export function optionValue(options: SocketOptions, option: SocketOption): number {
+  return options[RANGES[option][0]];
+}

@@ -1,0 +1,416 @@
+import { Errno } from '../errno';
+import { ANY4, ANY6, isIpv4, isMulticast, isWildcard, type IpAddress } from '../ip/address';
+import { LOOPBACK4, LOOPBACK6 } from '../ip/address';
+import type { Connection } from '../tcp/connection';
+import { armKeepAlive } from '../tcp/keepalive';
+import { Has } from '../tcp/connection';
+import { canSend, State } from '../tcp/state';
+import type { Tcp } from '../tcp/tcp';
+import { closeBoth, closeSending, mayReceive, open, received, send } from '../tcp/user-calls';
+import { optionValue, SocketOption, withOption, type SocketOptions } from './options';
+
+/** Linux's bits of poll(2). */
+export const enum Poll {
+  IN = 0x001,
+  OUT = 0x004,
+  ERR = 0x008,
+  HUP = 0x010,
+  RDHUP = 0x2000,
+}
+
+/** What shutdown(2) takes. */
+export const enum Shutdown {
+  RD = 0,
+  WR = 1,
+  RDWR = 2,
+}
+
+/** Least free space in the send buffer that makes a socket writable: a third, as on Linux. */
+const WRITABLE_SHARE = 3;
+
+/**
+ * A TCP socket as the system calls know it, never blocking. Each call returns 0 or more, or minus
+ * Linux's errno. `owner` is free for the layer above.
+ */
+export class StreamSocket {
+  owner: unknown = null;
+  options: SocketOptions;
+  localPort = 0;
+  remotePort = 0;
+  /** In the stack's queue of sockets with something to tell. */
+  hasEvent = false;
+  nextEvent: StreamSocket | null = null;
+  /** Handshakes under way for this listener: entries of the SYN table. */
+  synCount = 0;
+  backlog = 0;
+
+  private connection: Connection | null = null;
+  /** Connections to be accepted, the oldest first; of one that has ended meanwhile its socket. */
+  private queue: (Connection | StreamSocket)[] | null = null;
+  private listenerId = -1;
+  private holdsPort = false;
+  private closed = false;
+  private readShut = false;
+  private error = 0;
+  /** Where bound, and of a connection that is over; one that lives has its four-tuple. */
+  private local: IpAddress;
+  private remote: IpAddress;
+
+  constructor(
+    private readonly tcp: Tcp,
+    readonly domain: 4 | 6,
+  ) {
+    this.options = tcp.defaultOptions;
+    this.local = domain === 4 ? ANY4 : ANY6;
+    this.remote = this.local;
+  }
+
+  get localAddress(): IpAddress {
+    const c = this.connection;
+    return c !== null && c.row >= 0 ? this.tcp.tuples.local(c.tuple) : this.local;
+  }
+
+  get remoteAddress(): IpAddress {
+    const c = this.connection;
+    return c !== null && c.row >= 0 ? this.tcp.tuples.remote(c.tuple) : this.remote;
+  }
+
+  get state(): State {
+    if (this.queue !== null) return State.LISTEN;
+    return this.connection === null ? State.CLOSED : this.connection.state;
+  }
+
+  /** A dual-stack listener (domain 6 without IPV6_V6ONLY) takes IPv4 too. */
+  get acceptsIpv4(): boolean {
+    return this.domain === 4 || this.options.ipv6Only === 0;
+  }
+
+  /** bind(2). Port 0 takes an ephemeral port. */
+  bind(address: IpAddress, port: number): number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.holdsPort || this.connection !== null) return -Errno.EINVAL;
+    if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
+    if (isMulticast(address)) return -Errno.EADDRNOTAVAIL;
+    if (!isWildcard(address) && !this.tcp.environment.paths.isLocal(address)) {
+      return -Errno.EADDRNOTAVAIL;
+    }
+    const taken = this.tcp.ports.bind(this.domain, address, port, this.options);
+    if (taken < 0) return taken;
+    this.local = address;
+    this.localPort = taken;
+    this.holdsPort = true;
+    return 0;
+  }
+
+  /** listen(2): LISTEN, with room for `backlog` connections that wait to be accepted. */
+  listen(backlog: number): number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.connection !== null) return -Errno.EINVAL;
+    const limit = this.tcp.settings.somaxconn;
+    this.backlog = backlog < 0 || backlog > limit ? limit : backlog;
+    if (this.queue !== null) return 0;
+    if (!this.holdsPort) {
+      const bound = this.bind(this.localAddress, 0);
+      if (bound < 0) return bound;
+    }
+    const allowed = this.tcp.ports.listen(this.domain, this.localAddress, this.localPort);
+    if (allowed < 0) return allowed;
+    this.queue = [];
+    this.listenerId = this.tcp.listeners.add(this);
+    return 0;
+  }
+
+  get id(): number {
+    return this.listenerId;
+  }
+
+  /** Connections that wait to be accepted. */
+  get waiting(): number {
+    return this.queue === null ? 0 : this.queue.length;
+  }
+
+  /** Whether one more connection may wait to be accepted (Linux lets backlog + 1 wait). */
+  get acceptQueueFull(): boolean {
+    return this.queue === null || this.queue.length > this.backlog;
+  }
+
+  /** A handshake with this listener is over. */
+  enqueue(c: Connection): void {
+    this.queue?.push(c);
+    this.tcp.notify(this);
+  }
+
+  /** A connection is about to end before it was accepted: what arrived can still be read. */
+  keepForAccept(c: Connection): void {
+    const index = this.queue?.indexOf(c) ?? -1;
+    if (this.queue !== null && index >= 0) this.queue[index] = this.socketOf(c);
+  }
+
+  /** accept(2): the oldest connection that waits. */
+  accept(): StreamSocket | number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.queue === null) return -Errno.EINVAL;
+    const first = this.queue.shift();
+    if (first === undefined) return -Errno.EAGAIN;
+    const socket = first instanceof StreamSocket ? first : this.socketOf(first);
+    this.tcp.notify(socket);
+    return socket;
+  }
+
+  private socketOf(c: Connection): StreamSocket {
+    const socket = new StreamSocket(this.tcp, this.domain);
+    const { tuples } = this.tcp;
+    socket.options = c.options;
+    socket.localPort = tuples.localPort(c.tuple);
+    socket.remotePort = tuples.remotePort(c.tuple);
+    socket.connection = c;
+    c.listener = null;
+    c.unset(Has.Embryo);
+    c.socket = socket;
+    return socket;
+  }
+
+  /** connect(2): sends a SYN. -EINPROGRESS; later `Poll.OUT`, and the outcome by `takeError`. */
+  connect(address: IpAddress, port: number): number {
+    const refused = this.mayConnect(address);
+    if (refused < 0) return refused;
+    const { environment, tuples } = this.tcp;
+    const remote = isWildcard(address) ? (isIpv4(address) ? LOOPBACK4 : LOOPBACK6) : address;
+    // What an earlier attempt has chosen doesn't bind this one.
+    const bound = this.holdsPort && !isWildcard(this.local) ? this.local : null;
+    const path = environment.paths.route(remote, bound);
+    if (typeof path === 'number') return -path;
+    const local = bound ?? path.source;
+    const localPort = this.choosePort(local, remote, port);
+    if (localPort < 0) return localPort;
+    const before = this.takeOver(local, localPort, remote, port);
+    const retained = this.tcp.ports.retain(local, localPort);
+    if (retained < 0) return retained;
+    this.localPort = localPort;
+    this.remotePort = port;
+    this.error = 0;
+    const tuple = tuples.add(local, localPort, remote, port);
+    this.connection = open(this.tcp, this, tuple, path.mtu, before);
+    return -Errno.EINPROGRESS;
+  }
+
+  private mayConnect(address: IpAddress): number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.queue !== null) return -Errno.EISCONN;
+    const c = this.connection;
+    if (c !== null && c.row >= 0) {
+      return c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED
+        ? -Errno.EALREADY
+        : -Errno.EISCONN;
+    }
+    if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
+    if (isIpv4(address) && !this.acceptsIpv4) return -Errno.ENETUNREACH;
+    if (isMulticast(address)) return -Errno.ENETUNREACH;
+    return 0;
+  }
+
+  /** The port that is bound, or an ephemeral one, if the four-tuple can be had with it; -errno. */
+  private choosePort(local: IpAddress, remote: IpAddress, port: number): number {
+    const { ports, tuples, timeWait } = this.tcp;
+    const reusable = (row: number): boolean =>
+      timeWait.isEntry(row) && timeWait.mayReuse(tuples.index(row));
+    if (!this.holdsPort) return ports.pickEphemeral(local, remote, port, reusable);
+    const old = tuples.lookup(local, this.localPort, remote, port);
+    return old < 0 || reusable(old) ? this.localPort : -Errno.EADDRNOTAVAIL;
+  }
+
+  /** Ends the TIME-WAIT entry on the four-tuple; its SND.NXT, or null where there is none. */
+  private takeOver(local: IpAddress, localPort: number, remote: IpAddress, port: number) {
+    const { tuples, timeWait } = this.tcp;
+    const old = tuples.lookup(local, localPort, remote, port);
+    return old < 0 ? null : timeWait.recycle(tuples.index(old));
+  }
+
+  /** Called by TCP: the connection of this four-tuple is over. */
+  ended(error: number, local: IpAddress, remote: IpAddress): void {
+    this.error = error;
+    this.local = local;
+    this.remote = remote;
+  }
+
+  /** send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes taken, which are copied. */
+  send(bytes: Uint8Array, offset: number, length: number): number {
+    if (this.closed) return -Errno.EBADF;
+    const c = this.connection;
+    if (this.error !== 0) return -this.takeError();
+    // Linux says EPIPE, not ENOTCONN, where there never was a connection.
+    if (c === null) return -Errno.EPIPE;
+    if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return -Errno.EAGAIN;
+    if (!canSend(c.state)) return -Errno.EPIPE;
+    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length);
+  }
+
+  /** recv(2): copies what is there into `into`; 0 at the end of the stream. */
+  receive(into: Uint8Array, offset: number, length: number): number {
+    const waiting = this.beforeReading();
+    if (waiting <= 0) return waiting;
+    const c = this.connection as Connection;
+    const bytes = c.receiveBuffer?.read(into, offset, length) ?? 0;
+    received(this.tcp, c, bytes);
+    return bytes;
+  }
+
+  /** The next piece of the stream, at most `max` bytes, without a copy: it is the caller's now. */
+  take(max: number): Uint8Array | number {
+    const waiting = this.beforeReading();
+    if (waiting <= 0) return waiting;
+    const c = this.connection as Connection;
+    const piece = c.receiveBuffer?.take(max) ?? null;
+    if (piece === null) return -Errno.EAGAIN;
+    received(this.tcp, c, piece.length);
+    return piece;
+  }
+
+  /** Bytes to be read; 0 at the end of the stream; -errno. */
+  private beforeReading(): number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.inQueue > 0) return this.inQueue;
+    const c = this.connection;
+    // Who has got the peer's FIN has got all: a RST afterwards is news for the writer only.
+    if (c !== null && c.has(Has.EndOfStream)) return 0;
+    if (this.error !== 0) return -this.takeError();
+    if (c === null) return -Errno.ENOTCONN;
+    return this.readShut || !mayReceive(c) ? 0 : -Errno.EAGAIN;
+  }
+
+  /** shutdown(2). */
+  shutdown(how: Shutdown): number {
+    if (this.closed) return -Errno.EBADF;
+    const c = this.connection;
+    if (this.queue !== null) {
+      if (how !== Shutdown.WR) this.stopListening();
+      return 0;
+    }
+    if (c === null || c.row < 0) return -Errno.ENOTCONN;
+    if (c.state === State.SYN_SENT) {
+      this.tcp.finish(c, Errno.ECONNRESET);
+      return 0;
+    }
+    if (how !== Shutdown.WR) {
+      this.readShut = true;
+      c.set(Has.RcvShutdown);
+    }
+    if (how !== Shutdown.RD) closeSending(this.tcp, c);
+    this.tcp.notify(this);
+    return 0;
+  }
+
+  /** close(2): the data and a FIN are still delivered; RST where data was left unread. */
+  close(): number {
+    if (this.closed) return -Errno.EBADF;
+    this.closed = true;
+    if (this.queue !== null) this.stopListening();
+    if (this.connection !== null) closeBoth(this.tcp, this.connection);
+    this.releasePort();
+    return 0;
+  }
+
+  /** Closes with a RST: what is queued in both directions is dropped. */
+  abort(): void {
+    const c = this.connection;
+    if (!this.closed && c !== null && c.row >= 0) {
+      c.socket = null;
+      this.tcp.abort(c, 0);
+    }
+    this.close();
+  }
+
+  private stopListening(): void {
+    const queue = this.queue ?? [];
+    this.queue = null;
+    this.synCount = 0;
+    this.tcp.listeners.remove(this, this.listenerId);
+    this.tcp.synReceived.listenerClosed(this.listenerId);
+    this.tcp.ports.unlisten(this.domain, this.localAddress, this.localPort);
+    for (const entry of queue) {
+      if (entry instanceof StreamSocket) entry.close();
+      else this.socketOf(entry).abort();
+    }
+    this.listenerId = -1;
+  }
+
+  private releasePort(): void {
+    if (!this.holdsPort) return;
+    this.holdsPort = false;
+    this.tcp.ports.unbind(this.domain, this.localAddress, this.localPort, this.options);
+  }
+
+  /** poll(2). */
+  poll(): number {
+    if (this.queue !== null) return this.queue.length > 0 ? Poll.IN : 0;
+    const error = this.error !== 0 ? Poll.ERR : 0;
+    const c = this.connection;
+    if (c === null) return error | Poll.OUT | Poll.HUP;
+    if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return error;
+    let mask = error;
+    const ended = this.readShut || !mayReceive(c);
+    if (ended) mask |= Poll.IN | Poll.RDHUP;
+    if (this.inQueue > 0) mask |= Poll.IN;
+    if (c.row < 0 || (ended && !canSend(c.state))) mask |= Poll.HUP;
+    if (!canSend(c.state) || this.isWritable(c)) mask |= Poll.OUT;
+    return mask;
+  }
+
+  private isWritable(c: Connection): boolean {
+    const limit = c.options.sendBuffer;
+    return limit - c.queued >= Math.floor(limit / WRITABLE_SHARE);
+  }
+
+  /** SO_ERROR: why the connection ended, once; 0. */
+  takeError(): number {
+    const error = this.error;
+    this.error = 0;
+    return error;
+  }
+
+  /** SIOCINQ: bytes that can be read. */
+  get inQueue(): number {
+    return this.connection?.receiveBuffer?.readable ?? 0;
+  }
+
+  /** SIOCOUTQ: bytes that the peer has not acknowledged. */
+  get outQueue(): number {
+    return this.connection?.queued ?? 0;
+  }
+
+  /** SIOCOUTQNSD: bytes not yet sent. */
+  get outQueueUnsent(): number {
+    const c = this.connection;
+    return c === null || c.row < 0 ? 0 : Math.max((c.sndEnd - c.sndNxt) | 0, 0);
+  }
+
+  /** Bytes that `send` takes now. */
+  get sendSpace(): number {
+    const c = this.connection;
+    if (c === null || !canSend(c.state)) return 0;
+    return Math.max(c.options.sendBuffer - c.queued, 0);
+  }
+
+  setOption(option: SocketOption, value: number): number {
+    if (this.closed) return -Errno.EBADF;
+    const changed = withOption(this.options, option, value);
+    if (changed === null) return -Errno.EINVAL;
+    this.options = changed;
+    const c = this.connection;
+    if (c === null || c.row < 0) return 0;
+    c.options = changed;
+    if (option === SocketOption.KeepAlive || option === SocketOption.KeepIdle) {
+      armKeepAlive(this.tcp, c);
+    }
+    this.tcp.markReady(c);
+    return 0;
+  }
+
+  getOption(option: SocketOption): number {
+    return optionValue(this.options, option);
+  }
+
+  private fits(address: IpAddress): boolean {
+    return this.domain === 6 || isIpv4(address);
+  }
+}

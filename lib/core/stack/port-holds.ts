@@ -1,0 +1,207 @@
+import type { PortAuthority } from '../environment';
+import { isIpv4, isWildcard, readAddress, writeAddress, type IpAddress } from '../ip/address';
+import { RowTable } from '../memory/row-table';
+
+/** A row, in words. */
+const enum Hold {
+  Address = 0,
+  Port = 4,
+  /** Everything that needs the port: bound sockets and what `Connections` counts. */
+  Count = 5,
+  /** Connections, handshakes and TIME-WAIT entries. */
+  Connections = 6,
+  Flags = 7,
+  /** The next row of the same port. */
+  Next = 8,
+  Stride = 9,
+}
+
+const enum Flags {
+  /** Taken from the authority under just this address. */
+  Reserved = 1,
+  /** Some of its connections was made without SO_REUSEADDR. */
+  Exclusive = 2,
+}
+
+const NONE = -1;
+const PAGE_BITS = 8;
+const PAGE = 1 << PAGE_BITS;
+
+/**
+ * Who needs which local port: for each local address and port a count, and the reservation that the
+ * authority has given. A port is reserved for an address when it is first needed, unless it is
+ * reserved for the family's wildcard already, and given back when nothing needs it any more.
+ */
+export class PortHolds extends RowTable {
+  /** First row of each port, in pages of 256 ports. */
+  private readonly heads: (Int32Array | null)[] = new Array<null>(65_536 / PAGE).fill(null);
+
+  constructor(private readonly authority: PortAuthority) {
+    super(Hold.Stride);
+  }
+
+  /**
+   * Counts a bound socket on a port; `address` may be a wildcard.
+   * @returns 0, or minus the errno of the authority
+   */
+  bind(address: IpAddress, port: number): number {
+    return Math.min(this.hold(address, port), 0);
+  }
+
+  /** The socket is bound no more. */
+  unbind(address: IpAddress, port: number): void {
+    this.drop(this.require(address, port));
+  }
+
+  /**
+   * Counts a connection.
+   * @param exclusive whether it was made without SO_REUSEADDR
+   * @returns the row, or minus the errno of the authority
+   */
+  connect(address: IpAddress, port: number, exclusive: boolean): number {
+    const row = this.hold(address, port);
+    if (row < 0) return row;
+    const base = this.base(row);
+    this.words[base + Hold.Connections]++;
+    if (exclusive) this.words[base + Hold.Flags] |= Flags.Exclusive;
+    return row;
+  }
+
+  /** The connection is gone; whether the row is, too. */
+  disconnect(row: number): boolean {
+    const base = this.base(row);
+    this.words[base + Hold.Connections]--;
+    return this.drop(row);
+  }
+
+  /** The row of an address and port, or -1. */
+  find(address: IpAddress, port: number): number {
+    let row = this.first(port);
+    while (row !== NONE && !this.isAt(row, address)) row = this.next(row);
+    return row;
+  }
+
+  /** The row of an address and port; there must be one. */
+  require(address: IpAddress, port: number): number {
+    const row = this.find(address, port);
+    if (row === NONE) throw new Error(`port ${port} is not held`);
+    return row;
+  }
+
+  /** First row of a port, or -1. */
+  first(port: number): number {
+    const page = this.heads[port >> PAGE_BITS];
+    return page === null ? NONE : page[port & (PAGE - 1)];
+  }
+
+  /** The row after `row` on the same port, or -1. */
+  next(row: number): number {
+    return this.words[this.base(row) + Hold.Next];
+  }
+
+  address(row: number): IpAddress {
+    return readAddress(this.words, this.base(row) + Hold.Address);
+  }
+
+  /** Whether the row has connections that a socket with (or without) SO_REUSEADDR can't join. */
+  blocks(row: number, reuse: boolean): boolean {
+    const base = this.base(row);
+    if (this.words[base + Hold.Connections] === 0) return false;
+    return !reuse || (this.words[base + Hold.Flags] & Flags.Exclusive) !== 0;
+  }
+
+  /** Counts one more on a row, which is made if need be. */
+  private hold(address: IpAddress, port: number): number {
+    let row = this.find(address, port);
+    if (row === NONE) {
+      row = this.open(address, port);
+      if (row < 0) return row;
+    }
+    this.words[this.base(row) + Hold.Count]++;
+    return row;
+  }
+
+  private open(address: IpAddress, port: number): number {
+    const covered = this.wildcard(port, isIpv4(address)) !== NONE;
+    if (!covered) {
+      const errno = this.authority.reserve(address, port);
+      if (errno !== 0) return -errno;
+    }
+    const row = this.take();
+    const base = this.base(row);
+    writeAddress(address, this.words, base + Hold.Address);
+    this.words[base + Hold.Port] = port;
+    this.words[base + Hold.Flags] = covered ? 0 : Flags.Reserved;
+    this.words[base + Hold.Next] = this.first(port);
+    const page = (this.heads[port >> PAGE_BITS] ??= new Int32Array(PAGE).fill(NONE));
+    page[port & (PAGE - 1)] = row;
+    return row;
+  }
+
+  /** Counts one less; whether the row is gone. */
+  private drop(row: number): boolean {
+    const base = this.base(row);
+    if (--this.words[base + Hold.Count] > 0) return false;
+    const port = this.words[base + Hold.Port];
+    const family = isIpv4(this.address(row));
+    if (this.isReserved(row) && isWildcard(this.address(row)) && this.relies(port, family)) {
+      return false;
+    }
+    this.remove(row);
+    // It may have been the last to rely on a wildcard that nobody needs for itself.
+    const wildcard = this.wildcard(port, family);
+    if (wildcard !== NONE && this.words[this.base(wildcard) + Hold.Count] === 0) {
+      if (!this.relies(port, family)) this.remove(wildcard);
+    }
+    return true;
+  }
+
+  /** Whether rows of the family rely on the reservation of its wildcard. */
+  private relies(port: number, ipv4: boolean): boolean {
+    for (let row = this.first(port); row !== NONE; row = this.next(row)) {
+      if (!this.isReserved(row) && isIpv4(this.address(row)) === ipv4) return true;
+    }
+    return false;
+  }
+
+  /** The row of the family's wildcard, or -1. */
+  private wildcard(port: number, ipv4: boolean): number {
+    let row = this.first(port);
+    while (row !== NONE) {
+      const address = this.address(row);
+      if (isWildcard(address) && isIpv4(address) === ipv4) return row;
+      row = this.next(row);
+    }
+    return NONE;
+  }
+
+  private remove(row: number): void {
+    const port = this.words[this.base(row) + Hold.Port];
+    if (this.isReserved(row)) this.authority.release(this.address(row), port);
+    const next = this.next(row);
+    const page = this.heads[port >> PAGE_BITS] as Int32Array;
+    if (page[port & (PAGE - 1)] === row) {
+      page[port & (PAGE - 1)] = next;
+    } else {
+      let before = page[port & (PAGE - 1)];
+      while (this.next(before) !== row) before = this.next(before);
+      this.words[this.base(before) + Hold.Next] = next;
+    }
+    this.give(row);
+  }
+
+  private isReserved(row: number): boolean {
+    return (this.words[this.base(row) + Hold.Flags] & Flags.Reserved) !== 0;
+  }
+
+  private isAt(row: number, address: IpAddress): boolean {
+    const base = this.base(row) + Hold.Address;
+    const words = this.words;
+    return (
+      words[base + 3] === address.w3 &&
+      words[base + 2] === address.w2 &&
+      words[base + 1] === address.w1 &&
+      words[base] === address.w0
+    );
+  }
+}

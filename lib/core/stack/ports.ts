@@ -1,0 +1,261 @@
+import type { Environment } from '../environment';
+import { Errno } from '../errno';
+import { ANY4, isIpv4, isWildcard, sameAddress, type IpAddress } from '../ip/address';
+import type { FourTuples } from './four-tuples';
+import { PortChoice } from './port-choice';
+import { PortHolds } from './port-holds';
+
+/** The options of a socket that matter here; 0 or 1. */
+export interface BindOptions {
+  /** SO_REUSEADDR. */
+  readonly reuseAddress: number;
+  /** IPV6_V6ONLY. */
+  readonly ipv6Only: number;
+}
+
+/** A socket that is bound. */
+interface Binding {
+  readonly address: IpAddress;
+  readonly reuse: boolean;
+  readonly families: number;
+  listening: boolean;
+}
+
+/** Bits of `families`. */
+const IPV4 = 1;
+const IPV6 = 2;
+
+/** Which families a socket with that address is for. */
+function familiesOf(domain: 4 | 6, address: IpAddress, ipv6Only: number): number {
+  if (isIpv4(address)) return IPV4;
+  return domain === 6 && ipv6Only === 0 && isWildcard(address) ? IPV4 | IPV6 : IPV6;
+}
+
+/** Whether some local address belongs to both. */
+function overlap(a: IpAddress, families: number, b: IpAddress, others: number): boolean {
+  return (families & others) !== 0 && (isWildcard(a) || isWildcard(b) || sameAddress(a, b));
+}
+
+/**
+ * The local ports of a stack: which are bound, by Linux's rules (bind(2), ip(7), socket(7)), and
+ * which a new connection gets (RFC 6056). What the link shares with others is reserved there, and
+ * given back when the last bound socket, connection and TIME-WAIT entry is gone.
+ */
+export class LocalPorts {
+  private readonly bindings = new Map<number, Binding[]>();
+  private readonly holds: PortHolds;
+  private readonly choice: PortChoice;
+  /** The row that `pickEphemeral` has counted and `retain` has not taken over yet. */
+  private picked = -1;
+
+  constructor(
+    private readonly environment: Environment,
+    private readonly tuples: FourTuples,
+  ) {
+    this.holds = new PortHolds(environment.ports);
+    this.choice = new PortChoice(environment.random);
+  }
+
+  /**
+   * bind(2). Whether `address` is one of ours is for the caller to know.
+   * @param port 0 to 65535; 0 takes an ephemeral one
+   * @returns the port, or -errno: EADDRINUSE, EINVAL, or what the link says (EACCES, EPERM)
+   */
+  bind(domain: 4 | 6, address: IpAddress, port: number, options: BindOptions): number {
+    if (domain === 4 && !isIpv4(address)) return -Errno.EAFNOSUPPORT;
+    if (domain === 6 && options.ipv6Only !== 0 && isIpv4(address)) return -Errno.EINVAL;
+    const binding: Binding = {
+      address,
+      reuse: options.reuseAddress !== 0,
+      families: familiesOf(domain, address, options.ipv6Only),
+      listening: false,
+    };
+    return port === 0 ? this.bindEphemeral(binding) : this.bindTo(binding, port);
+  }
+
+  /**
+   * listen(2) for a bound socket.
+   * @returns 0, or -EADDRINUSE where another listens already
+   */
+  listen(domain: 4 | 6, address: IpAddress, port: number): number {
+    const binding = this.binding(domain, address, port, (candidate) => !candidate.listening);
+    if (this.isBound(binding, port)) return -Errno.EADDRINUSE;
+    binding.listening = true;
+    return 0;
+  }
+
+  /** The socket listens no more, but is still bound. */
+  unlisten(domain: 4 | 6, address: IpAddress, port: number): void {
+    this.binding(domain, address, port, (candidate) => candidate.listening).listening = false;
+  }
+
+  /**
+   * The socket is closed. Its connections keep the port.
+   * @param address as given to `bind`, or what connect(2) has made of a wildcard
+   * @param options likewise; one that has changed since doesn't matter
+   */
+  unbind(domain: 4 | 6, address: IpAddress, port: number, options: BindOptions): void {
+    const families = familiesOf(domain, address, options.ipv6Only);
+    const binding = this.binding(
+      domain,
+      address,
+      port,
+      (candidate) => !candidate.listening && candidate.families === families,
+    );
+    const left = this.on(port).filter((other) => other !== binding);
+    if (left.length === 0) this.bindings.delete(port);
+    else this.bindings.set(port, left);
+    this.holds.unbind(binding.address, port);
+    if (binding.families === (IPV4 | IPV6)) this.holds.unbind(ANY4, port);
+  }
+
+  /**
+   * A port for a connection from a socket that isn't bound. It is held until `retain`, which must
+   * follow, takes it over.
+   * @param reusable whether a four-tuple that is in use, by its row, may be taken over (RFC 6191)
+   * @returns the port, or -errno: EADDRNOTAVAIL when all are used up, or what the link says
+   */
+  pickEphemeral(
+    local: IpAddress,
+    remote: IpAddress,
+    remotePort: number,
+    reusable?: (row: number) => boolean,
+  ): number {
+    const start = this.choice.start(local, remote, remotePort);
+    const accept = (port: number, steps: number): number => {
+      if (this.bindingFor(local, port) !== undefined) return -Errno.EADDRINUSE;
+      const row = this.tuples.lookup(local, port, remote, remotePort);
+      if (row >= 0 && reusable?.(row) !== true) return -Errno.EADDRINUSE;
+      const held = this.holds.connect(local, port, true);
+      if (held < 0) return held;
+      this.picked = held;
+      this.choice.taken(steps);
+      return 0;
+    };
+    const port = this.search(isIpv4(local) ? 4 : 6, start, accept);
+    return port === -Errno.EADDRINUSE ? -Errno.EADDRNOTAVAIL : port;
+  }
+
+  /**
+   * Counts a connection on a local port. The count goes over to the TIME-WAIT entry that takes the
+   * connection's place.
+   * @returns 0, or -errno of the link where nothing of ours was on the port
+   */
+  retain(address: IpAddress, port: number): number {
+    const row = this.holds.find(address, port);
+    if (row >= 0 && row === this.picked) {
+      this.picked = -1;
+      return 0;
+    }
+    const exclusive = this.bindingFor(address, port)?.reuse !== true;
+    return Math.min(this.holds.connect(address, port, exclusive), 0);
+  }
+
+  /** The connection, or the TIME-WAIT entry that took its place, is gone. */
+  release(address: IpAddress, port: number): void {
+    const row = this.holds.require(address, port);
+    if (this.holds.disconnect(row) && this.picked === row) this.picked = -1;
+  }
+
+  private bindTo(binding: Binding, port: number): number {
+    if (this.isBound(binding, port) || this.isConnected(binding, port, binding.reuse)) {
+      return -Errno.EADDRINUSE;
+    }
+    const refused = this.hold(binding, port);
+    if (refused < 0) return refused;
+    const others = this.bindings.get(port);
+    if (others === undefined) this.bindings.set(port, [binding]);
+    else others.push(binding);
+    return port;
+  }
+
+  /** Any port on which nothing is that overlaps, from a random one on (RFC 6056 §3.3.1). */
+  private bindEphemeral(binding: Binding): number {
+    const family = binding.families === IPV4 ? 4 : 6;
+    return this.search(family, this.environment.random.next() >>> 0, (port) => {
+      const strict: Binding = { ...binding, reuse: false };
+      if (this.isBound(strict, port) || this.isConnected(binding, port, false)) {
+        return -Errno.EADDRINUSE;
+      }
+      return Math.min(this.bindTo(binding, port), 0);
+    });
+  }
+
+  /**
+   * Tries one ephemeral port after another, cyclically, until `accept` takes one (0) or fails with
+   * an errno that isn't EADDRINUSE. When all are refused, the authority is asked for more.
+   */
+  private search(
+    family: 4 | 6,
+    start: number,
+    accept: (port: number, steps: number) => number,
+  ): number {
+    const { ports } = this.environment;
+    let from = 0;
+    do {
+      const count = ports.ephemeralCount(family) - from;
+      for (let i = 0; i < count; i++) {
+        const port = ports.ephemeralPort(family, from + ((start + i) % count));
+        const outcome = accept(port, i);
+        if (outcome === 0) return port;
+        if (outcome !== -Errno.EADDRINUSE) return outcome;
+      }
+      from += count;
+    } while (ports.growEphemeral(family) && ports.ephemeralCount(family) > from);
+    return -Errno.EADDRINUSE;
+  }
+
+  /** Whether another bound socket stands in the way of one that is bound or is to listen. */
+  private isBound(binding: Binding, port: number): boolean {
+    return this.on(port).some((other) => {
+      if (other === binding) return false;
+      if (!overlap(binding.address, binding.families, other.address, other.families)) return false;
+      return other.listening || !binding.reuse || !other.reuse;
+    });
+  }
+
+  /** Whether connections or what is left of them stand in the way. */
+  private isConnected(binding: Binding, port: number, reuse: boolean): boolean {
+    const { holds } = this;
+    for (let row = holds.first(port); row >= 0; row = holds.next(row)) {
+      const address = holds.address(row);
+      const families = isIpv4(address) ? IPV4 : IPV6;
+      if (overlap(binding.address, binding.families, address, families)) {
+        if (holds.blocks(row, reuse)) return true;
+      }
+    }
+    return false;
+  }
+
+  private hold(binding: Binding, port: number): number {
+    const refused = this.holds.bind(binding.address, port);
+    if (refused < 0 || binding.families !== (IPV4 | IPV6)) return refused;
+    // A dual-stack wildcard needs the port in both families.
+    const second = this.holds.bind(ANY4, port);
+    if (second < 0) this.holds.unbind(binding.address, port);
+    return second;
+  }
+
+  private on(port: number): readonly Binding[] {
+    return this.bindings.get(port) ?? [];
+  }
+
+  /** A bound socket that a connection on that address and port can belong to. */
+  private bindingFor(local: IpAddress, port: number): Binding | undefined {
+    const family = isIpv4(local) ? IPV4 : IPV6;
+    return this.bindings.get(port)?.find((b) => overlap(b.address, b.families, local, family));
+  }
+
+  /** The bound socket in question; one that `preferred` accepts comes first. */
+  private binding(
+    domain: 4 | 6,
+    address: IpAddress,
+    port: number,
+    preferred: (binding: Binding) => boolean,
+  ): Binding {
+    const exact = this.on(port).filter((binding) => sameAddress(binding.address, address));
+    const found = exact.find(preferred) ?? exact.at(0) ?? this.bindingFor(address, port);
+    if (found === undefined) throw new Error(`no socket of domain ${domain} is on port ${port}`);
+    return found;
+  }
+}

@@ -1,0 +1,109 @@
+import type { Environment } from '../environment';
+import type { SlabTable } from '../memory/slabs';
+import type { SegmentBatch } from '../segment/batch';
+import { StreamSocket } from '../socket/stream-socket';
+import { listConnections, type ConnectionEntry } from '../tcp/listing';
+import { makeSettings, type Settings } from '../tcp/settings';
+import { Tcp, type Trace } from '../tcp/tcp';
+import { State } from '../tcp/state';
+import type { Counters } from './counters';
+
+/** Options of a stack's core. */
+export interface StackOptions {
+  /** Changes to TCP's settings; the rest keeps its default. */
+  tcp?: Partial<Settings>;
+}
+
+/**
+ * A whole stack without an operating system: packets, calls and time come in as arguments, segments
+ * and events are asked for. Times are µs since the stack was made.
+ */
+export class StackCore {
+  readonly tcp: Tcp;
+
+  /**
+   * @param hashKey 64-bit key of the four-tuple hash, two words, which the link has too
+   * @throws RangeError for a setting that doesn't exist or is out of range
+   */
+  constructor(
+    environment: Environment,
+    slabs: SlabTable,
+    hashKey: Int32Array,
+    options: StackOptions = {},
+  ) {
+    this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(options.tcp));
+  }
+
+  /** Told of each TCP segment with the state of its connection; null for nobody. */
+  set onTrace(trace: Trace | null) {
+    this.tcp.trace = trace;
+  }
+
+  get now(): number {
+    return this.tcp.now;
+  }
+
+  get counters(): Counters {
+    return this.tcp.counters;
+  }
+
+  /** Connections with a handshake, data or a FIN that the peer has not acknowledged. */
+  get unfinished(): number {
+    return this.tcp.unfinished;
+  }
+
+  /** Moves the clock before calls of the user; time never goes back. */
+  advance(now: number): void {
+    this.tcp.setNow(now);
+  }
+
+  /** Takes descriptor `index` of `batch`, whose memory is used only during the call. */
+  onSegment(batch: SegmentBatch, index: number, now: number): void {
+    this.tcp.setNow(now);
+    this.tcp.onSegment(batch, index);
+  }
+
+  /** Fires every timer that is due. */
+  onTimer(now: number): void {
+    this.tcp.setNow(now);
+    this.tcp.onTimer();
+  }
+
+  /** When `onTimer` wants to be called, or before; Infinity: not at all. */
+  nextDeadline(): number {
+    return this.tcp.nextDeadline();
+  }
+
+  /** Adds to `batch` what may be sent now, until nothing is left or it is full. */
+  transmit(batch: SegmentBatch, now: number): void {
+    this.tcp.setNow(now);
+    this.tcp.transmit(batch);
+  }
+
+  /** Whether `transmit` may have something. */
+  get hasOutput(): boolean {
+    return this.tcp.hasOutput;
+  }
+
+  /** The next socket whose readiness may have changed since it was last returned; null: none. */
+  pollEvent(): StreamSocket | null {
+    return this.tcp.pollEvent();
+  }
+
+  /** socket(2): a TCP socket for IPv4 (4), or for IPv6 and IPv4 (6). */
+  socket(domain: 4 | 6): StreamSocket {
+    return new StreamSocket(this.tcp, domain);
+  }
+
+  /** What `ss -tan` would list: listeners first, then connections in no order. */
+  list(): ConnectionEntry[] {
+    return listConnections(this.tcp);
+  }
+
+  /** RST to every peer; sockets get ECONNABORTED. */
+  abortAll(error: number): void {
+    this.tcp.forEachConnection((c) => {
+      if (c.state !== State.CLOSED) this.tcp.abort(c, error);
+    });
+  }
+}

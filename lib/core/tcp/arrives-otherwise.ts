@@ -1,0 +1,192 @@
+import type { Segment } from '../segment/segment';
+import { seqGt, seqLeq, seqLt } from '../sequence';
+import { Errno } from '../errno';
+import { isAcceptable, reachesWindow, trimToWindow } from './acceptability';
+import { AckResult, openSendWindow, processAck, takeRtt } from './acknowledgment';
+import { challengeAck, mayAnswer } from './challenge-ack';
+import { Has, type Connection } from './connection';
+import { enterQuickAckMode } from './delayed-ack';
+import { sendAckNow } from './emit';
+import { established } from './establish';
+import { refuse } from './arrives-closed';
+import { processFin, processText } from './segment-text';
+import { State } from './state';
+import { pawsRejects } from './timestamps';
+import type { Tcp } from './tcp';
+
+/** SEGMENT ARRIVES, other states (RFC 9293 §3.10.7.4), in the order of its steps. */
+export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
+  if (!firstCheckSequence(tcp, c, seg)) return;
+  if (!secondCheckReset(tcp, c, seg)) return;
+  // Third, security: the option is not used (RFC 9293 Appendix A.1).
+  if (!fourthCheckSyn(tcp, c, seg)) return;
+  if (!fifthCheckAck(tcp, c, seg)) return;
+  // Sixth, URG: urgent data is delivered in line (RFC 6093 §6 lets the program choose).
+  if (refusesText(tcp, c, seg)) return;
+  const had = seg.len;
+  const isNew = seqGt(seg.end, c.rcvNxt);
+  trimToWindow(c, seg);
+  if (had > 0 && seg.len === 0) {
+    // All of it is old, or the window is closed: the peer learns where we stand.
+    if (isNew) tcp.counters.TcpExtTCPZeroWindowDrop++;
+    else tcp.counters.TcpExtDelayedACKLost++;
+    enterQuickAckMode(tcp, c);
+    sendAckNow(tcp, c);
+  }
+  processText(tcp, c, seg);
+  processFin(tcp, c);
+}
+
+function firstCheckSequence(tcp: Tcp, c: Connection, seg: Segment): boolean {
+  if (pawsRejects(c, seg, tcp.nowMs)) {
+    rejectOld(tcp, c, seg);
+    return false;
+  }
+  const simultaneous = c.state === State.SYN_RECEIVED && seg.isSyn && seg.seq === c.irs;
+  if (!reachesWindow(c, seg) && !simultaneous) {
+    answerUnacceptable(tcp, c, seg);
+    return false;
+  }
+  c.heardMs = tcp.nowMs;
+  c.keepAliveProbes = 0;
+  return true;
+}
+
+/**
+ * RFC 7323 §5.3 R1. Deviation: as on Linux, an empty acknowledgment that a later one has overtaken
+ * is not answered, since the peer would take the answer for a duplicate acknowledgment.
+ */
+function rejectOld(tcp: Tcp, c: Connection, seg: Segment): void {
+  if (seg.isAck && seg.len === 0 && seqLeq(seg.seq, c.rcvNxt)) {
+    tcp.counters.TcpExtPAWSOldAck++;
+    return;
+  }
+  tcp.counters.TcpExtPAWSEstab++;
+  answerUnacceptable(tcp, c, seg);
+}
+
+/** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, unless the RST bit is set. */
+function answerUnacceptable(tcp: Tcp, c: Connection, seg: Segment): void {
+  if (seg.isRst) return;
+  if (seg.isSyn) {
+    challengeAck(tcp, c);
+    return;
+  }
+  if (seg.len > 0) {
+    if (seqLt(seg.seq, c.rcvNxt)) tcp.counters.TcpExtDelayedACKLost++;
+    enterQuickAckMode(tcp, c);
+  } else if (!isProbe(c, seg) && !mayAnswer(tcp, c)) {
+    tcp.counters.TcpExtTCPACKSkippedSeq++;
+    return;
+  }
+  sendAckNow(tcp, c);
+}
+
+/** A keepalive or window probe: an acknowledgment of the number before the next. */
+function isProbe(c: Connection, seg: Segment): boolean {
+  return seg.seq === ((c.rcvNxt - 1) | 0);
+}
+
+function secondCheckReset(tcp: Tcp, c: Connection, seg: Segment): boolean {
+  if (!seg.isRst) return true;
+  if (seg.seq !== c.rcvNxt) {
+    // RFC 5961 §3.2: in the window, but not the next number: perhaps a blind attacker's.
+    if (isAcceptable(c.rcvNxt, c.receiveWindow, seg.seq, 0)) challengeAck(tcp, c);
+    return false;
+  }
+  if (c.state === State.SYN_RECEIVED) tcp.counters.TcpAttemptFails++;
+  else if (c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT) {
+    tcp.counters.TcpEstabResets++;
+  }
+  tcp.finish(c, resetError(c.state));
+  return false;
+}
+
+/** What the user's calls return after a RST, as on Linux. */
+function resetError(state: State): number {
+  switch (state) {
+    case State.SYN_RECEIVED:
+      return Errno.ECONNREFUSED;
+    case State.CLOSE_WAIT:
+      return Errno.EPIPE;
+    default:
+      return Errno.ECONNRESET;
+  }
+}
+
+function fourthCheckSyn(tcp: Tcp, c: Connection, seg: Segment): boolean {
+  if (!seg.isSyn) return true;
+  if (c.state === State.SYN_RECEIVED && seg.seq === c.irs) {
+    if (seg.isAck) return true;
+    // The peer has sent its SYN again: so do we.
+    c.set(Has.SynPending);
+    tcp.markReady(c);
+    return false;
+  }
+  // RFC 5961 §4.2.
+  tcp.counters.TcpExtTCPSYNChallenge++;
+  challengeAck(tcp, c);
+  return false;
+}
+
+function fifthCheckAck(tcp: Tcp, c: Connection, seg: Segment): boolean {
+  if (!seg.isAck) return false;
+  if (c.state === State.SYN_RECEIVED) {
+    const answered = !c.has(Has.SynPending);
+    if (!handshakeAcknowledged(tcp, c, seg)) return false;
+    if (seg.isSyn) {
+      // The crossing SYN, now with ACK, which says no more: its window, too, is not scaled.
+      seg.trimFront(1);
+      if (!answered) sendAckNow(tcp, c);
+      return true;
+    }
+  }
+  switch (processAck(tcp, c, seg)) {
+    case AckResult.Drop:
+      return false;
+    case AckResult.Continue:
+      return true;
+    case AckResult.FinAcknowledged:
+      return finAcknowledged(tcp, c);
+  }
+}
+
+/** Fifth, SYN-RECEIVED: SND.UNA < SEG.ACK =< SND.NXT opens the connection, else a RST answers. */
+function handshakeAcknowledged(tcp: Tcp, c: Connection, seg: Segment): boolean {
+  if (seqLeq(seg.ack, c.sndUna) || seqGt(seg.ack, c.sndNxt)) {
+    refuse(tcp, seg);
+    return false;
+  }
+  takeRtt(tcp, c, seg);
+  c.sndUna = (c.iss + 1) | 0;
+  openSendWindow(c, seg);
+  established(tcp, c);
+  return true;
+}
+
+function finAcknowledged(tcp: Tcp, c: Connection): boolean {
+  switch (c.state) {
+    case State.FIN_WAIT_1:
+      tcp.setState(c, State.FIN_WAIT_2);
+      if (tcp.isOrphan(c)) tcp.startFinTimeout(c);
+      return true;
+    case State.CLOSING:
+      tcp.enterTimeWait(c);
+      return false;
+    case State.LAST_ACK:
+      tcp.finish(c, 0);
+      return false;
+    default:
+      return true;
+  }
+}
+
+/** RFC 9293 §3.10.7.4 "after the user has closed": nobody will read it, and the peer must know. */
+function refusesText(tcp: Tcp, c: Connection, seg: Segment): boolean {
+  if (!c.has(Has.RcvShutdown) || seg.length === 0) return false;
+  if (c.state !== State.FIN_WAIT_1 && c.state !== State.FIN_WAIT_2) return false;
+  if (!seqLt(c.rcvNxt, (seg.seq + seg.length) | 0)) return false;
+  tcp.counters.TcpExtTCPAbortOnData++;
+  tcp.abort(c, Errno.ECONNRESET);
+  return true;
+}

@@ -1,0 +1,225 @@
+import type { StreamSocket } from '../socket/stream-socket';
+import type { SocketOptions } from '../socket/options';
+import type { CongestionControl } from './congestion';
+import type { ReceiveBuffer } from './receive-buffer';
+import type { SendBuffer } from './send-buffer';
+import { State } from './state';
+
+/** Timers of a connection: the kinds of its row in the timer table. */
+export const enum Timer {
+  /** RFC 6298: the oldest segment in flight, or our SYN, has not been acknowledged. */
+  Retransmit = 0,
+  /** RFC 9293 §3.8.6.1: the peer's window is closed and data waits. */
+  Persist = 1,
+  /** RFC 9293 §3.8.6.3. */
+  DelayedAck = 2,
+  /** RFC 9293 §3.8.4; after our close, the end of FIN-WAIT-2. */
+  KeepAlive = 3,
+  Kinds = 4,
+}
+
+/** Where loss recovery stands. */
+export const enum CaState {
+  Open = 0,
+  /** Fast recovery (RFC 6582). */
+  Recovery = 1,
+  /** After a retransmission timeout. */
+  Loss = 2,
+}
+
+/** The bits of `Connection.flags`. */
+export const enum Has {
+  /** Timestamps were agreed on (RFC 7323 §3.2). */
+  Timestamps = 1,
+  /** Selective acknowledgments were agreed on (RFC 2018 §2). */
+  Sack = 2,
+  /** Window scaling was agreed on (RFC 7323 §2.2). */
+  WindowScale = 4,
+  /** Our SYN, or SYN+ACK, is to be sent. */
+  SynPending = 0x10,
+  /** Our FIN stands behind the data. */
+  Fin = 0x20,
+  /** The peer's FIN has arrived, perhaps ahead of data: see `rcvFin`. */
+  RcvFin = 0x40,
+  /** An acknowledgment is to leave with the next segment, or alone. */
+  AckNow = 0x80,
+  /** The segment at SND.UNA is to be sent again at once. */
+  RetransmitHead = 0x100,
+  /** A window probe is to be sent. */
+  ProbePending = 0x200,
+  /** A round trip is being timed: `rttSeq`, `rttStart`. */
+  Timing = 0x400,
+  /** Something was received since the last acknowledgment left (Linux: ack scheduled). */
+  AckScheduled = 0x800,
+  /** A small segment arrived, perhaps a second one (Linux: pushed, pushed2). */
+  Pushed = 0x1000,
+  Pushed2 = 0x2000,
+  /** The congestion window, not the program or the peer, limits what is in flight. */
+  CwndLimited = 0x4000,
+  /** The user will not RECEIVE any more: data that arrives is answered with RST. */
+  RcvShutdown = 0x8000,
+  /** Made by LISTEN and not yet accepted. */
+  Embryo = 0x10000,
+  /** In the queue of connections that have something to send. */
+  Ready = 0x20000,
+  /** Counted in `Tcp.unfinished`. */
+  Unfinished = 0x40000,
+  /** Our handshake came by LISTEN or by a crossing SYN: RFC 9293's passive OPEN. */
+  Passive = 0x80000,
+  /** An interactive exchange: acknowledgments wait for data to ride on. */
+  PingPong = 0x100000,
+  /** What fits a window that is open, but too small, is to be sent all the same. */
+  ForcePartial = 0x200000,
+  /** The peer's FIN was taken: the program has been, or will be, told of the end. */
+  EndOfStream = 0x400000,
+}
+
+/**
+ * The transmission control block (RFC 9293 §3.3.1) from SYN-SENT to LAST-ACK. One class, one shape:
+ * every field but the last few is an int32. Sequence numbers are absolute; times are µs since the
+ * stack's epoch as int32, modulo 2^32, unless the name ends in `Ms`.
+ */
+export class Connection {
+  state: State = State.CLOSED;
+  /** `Has` bits. */
+  flags = 0;
+  /** Row in the four-tuple table; -1 when it has left it. */
+  tuple = -1;
+
+  // Send sequence space.
+  iss = 0;
+  sndUna = 0;
+  sndNxt = 0;
+  /** In bytes, scaled. */
+  sndWnd = 0;
+  sndWl1 = 0;
+  /** Shift for windows that the peer announces. */
+  sndScale = 0;
+  /** The largest window that the peer has offered. */
+  maxSndWnd = 0;
+  /** End of the last segment shorter than the MSS, for Nagle as Minshall amended it. */
+  sndSmall = 0;
+
+  // Receive sequence space.
+  irs = 0;
+  rcvNxt = 0;
+  /** RCV.WND as last announced, counted from `rcvWup`. */
+  rcvWnd = 0;
+  /** RCV.NXT when the window was last announced: Last.ACK.sent (RFC 7323 §4.3). */
+  rcvWup = 0;
+  rcvScale = 0;
+  /** The window never opens wider than this; it grows as the peer proves to fill it. */
+  rcvSsthresh = 0;
+  /** The size that the peer's full segments seem to have (Linux: rcv_mss). */
+  rcvMss = 0;
+  /** Sequence number of the peer's FIN, once seen. */
+  rcvFin = 0;
+
+  // Segment size (RFC 9293 §3.7.1).
+  /** Largest IP packet on the path. */
+  pathMtu = 0;
+  /** Payload of a full segment to the peer: the options of every segment are taken off. */
+  sndMss = 0;
+  /** What we announced. */
+  advMss = 0;
+
+  // Timestamps (RFC 7323).
+  tsRecent = 0;
+  tsRecentMs = 0;
+  /** Added to our clock in TSval. */
+  tsOffset = 0;
+
+  // Round trip and retransmission (RFC 6298), µs; srtt is held times 8, mdev times 4.
+  srtt = 0;
+  mdev = 0;
+  mdevMax = 0;
+  rttvar = 0;
+  /** The round trip during which `mdevMax` is gathered ends with this sequence number. */
+  rttEnd = 0;
+  rto = 0;
+  /** Retransmissions of the same data so far. */
+  retransmits = 0;
+  /** Doublings of the timeout so far. */
+  backoff = 0;
+  /** When the first of them was sent, or a closed window was met. */
+  retransmitStartMs = 0;
+  rttSeq = 0;
+  rttStart = 0;
+  probes = 0;
+
+  // Congestion control and recovery; windows in segments.
+  cwnd = 0;
+  cwndCount = 0;
+  ssthresh = 0x7fffffff;
+  caState: CaState = CaState.Open;
+  dupAcks = 0;
+  /** SND.NXT when recovery began (RFC 6582: recover). */
+  recover = 0;
+  /** In `CaState.Loss`: what lies before it has been sent again. */
+  retransmitNext = 0;
+
+  // Delayed acknowledgments.
+  /** Acknowledgments still to be sent at once. */
+  quick = 0;
+  /** Delay that fits the peer's rhythm, ms; 0 before the first segment. */
+  atoMs = 0;
+  /** When data was last received, and when last anything was. */
+  lastReceiveMs = 0;
+  heardMs = 0;
+  /** When payload was last sent for the first time. */
+  lastSendMs = 0;
+  /** When an unacceptable segment was last answered; 0: never. */
+  answeredMs = 0;
+
+  keepAliveProbes = 0;
+  /** ICMP's or the path's complaint, told if the connection is given up. */
+  softError = 0;
+  ipId = 0;
+
+  sendBuffer: SendBuffer | null = null;
+  receiveBuffer: ReceiveBuffer | null = null;
+  socket: StreamSocket | null = null;
+  /** The listener that it came by, until it is accepted. */
+  listener: StreamSocket | null = null;
+  nextReady: Connection | null = null;
+
+  /** @param row its place in the stack's connection and timer tables; -1 once it is over */
+  constructor(
+    public row: number,
+    public options: SocketOptions,
+    public congestion: CongestionControl,
+  ) {}
+
+  has(bits: number): boolean {
+    return (this.flags & bits) !== 0;
+  }
+
+  set(bits: number): void {
+    this.flags |= bits;
+  }
+
+  unset(bits: number): void {
+    this.flags &= ~bits;
+  }
+
+  /** Bytes of sequence space in flight: SND.NXT - SND.UNA. */
+  get inFlight(): number {
+    return (this.sndNxt - this.sndUna) | 0;
+  }
+
+  /** Payload that the user has sent and the peer has not acknowledged. */
+  get queued(): number {
+    return this.sendBuffer === null ? 0 : this.sendBuffer.length;
+  }
+
+  /** Sequence number after the last byte of data that the user has sent. */
+  get sndEnd(): number {
+    return (this.sndUna + this.queued) | 0;
+  }
+
+  /** What is left of the window that we announced, bytes (Linux: tcp_receive_window). */
+  get receiveWindow(): number {
+    const window = (this.rcvWup + this.rcvWnd - this.rcvNxt) | 0;
+    return window < 0 ? 0 : window;
+  }
+}

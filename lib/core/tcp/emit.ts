@@ -1,0 +1,162 @@
+import type { SegmentBatch } from '../segment/batch';
+import { Direction, Flag, Option, Word } from '../segment/layout';
+import { Has, type Connection } from './connection';
+import { acknowledgmentSent } from './delayed-ack';
+import { announceWindow, MAX_WINDOW } from './receive-window';
+import { isSynchronized } from './state';
+import { timestamp } from './timestamps';
+import type { Tcp } from './tcp';
+
+const TCP = 6;
+const ECN_BITS = 3;
+/** Of the SACK option without its blocks, padding included, bytes. */
+const SACK_HEADER = 4;
+
+/** Words that all segments of a connection share. Returns the descriptor's base; -1: batch full. */
+function startSegment(tcp: Tcp, c: Connection, batch: SegmentBatch): number {
+  const base = batch.push();
+  if (base < 0) return -1;
+  const words = batch.words;
+  tcp.tuples.fill(c.tuple, words, base);
+  words[base + Word.Protocol] = TCP;
+  words[base + Word.Direction] = Direction.Out;
+  words[base + Word.HopLimit] = c.options.ttl;
+  words[base + Word.TrafficClass] = c.options.trafficClass & ~ECN_BITS;
+  if (words[base + Word.Family] === 4) {
+    // Never 0, which a raw socket of Linux replaces by a number of its own.
+    c.ipId = (c.ipId % 0xffff) + 1;
+    words[base + Word.Identification] = c.ipId;
+  } else {
+    words[base + Word.Identification] = c.tsOffset & 0xfffff;
+  }
+  return base;
+}
+
+function addTimestamps(tcp: Tcp, c: Connection, words: Int32Array, base: number): void {
+  words[base + Word.Options] |= Option.Timestamps;
+  words[base + Word.TsVal] = timestamp(tcp.now, c.tsOffset);
+  words[base + Word.TsEcr] = c.tsRecent;
+}
+
+/**
+ * RFC 2018 §4: blocks of what lies beyond the hole; three fit beside timestamps. Beside payload
+ * they take at most half of the segment.
+ * @returns bytes that the option takes in the header
+ */
+function addSackBlocks(c: Connection, words: Int32Array, base: number, payload: boolean): number {
+  const buffer = c.receiveBuffer;
+  if (buffer === null || buffer.outOfOrder === 0 || !c.has(Has.Sack)) return 0;
+  const most = c.has(Has.Timestamps) ? 3 : 4;
+  const fit = ((payload ? c.sndMss >> 1 : c.sndMss) - SACK_HEADER) >> 3;
+  if (fit < 1) return 0;
+  const count = buffer.sackBlocks(Math.min(fit, most), words, base + Word.Sack);
+  if (count === 0) return 0;
+  words[base + Word.Options] |= Option.Sack;
+  words[base + Word.SackCount] = count;
+  return SACK_HEADER + 8 * count;
+}
+
+function finishSegment(tcp: Tcp, c: Connection, batch: SegmentBatch, base: number): void {
+  const flags = batch.words[base + Word.Flags];
+  tcp.counters.TcpOutSegs++;
+  if ((flags & Flag.ACK) !== 0) acknowledgmentSent(tcp, c);
+  if ((flags & Flag.RST) !== 0) tcp.counters.TcpOutRsts++;
+}
+
+/**
+ * Puts one segment of `c` into `batch`: header, window, timestamps, SACK blocks and `length` bytes
+ * of the send buffer from `seq`. Every segment carries ACK (RFC 9293 §3.10.7). PSH marks the end
+ * of what the user has sent, and FIN, if asked for, the end of the last byte.
+ * @returns payload bytes covered (fewer than `length` where the slices ran out, or where SACK
+ *   blocks take their room); -1: batch full
+ */
+export function emitSegment(
+  tcp: Tcp,
+  c: Connection,
+  batch: SegmentBatch,
+  seq: number,
+  length: number,
+  fin: boolean,
+): number {
+  const base = startSegment(tcp, c, batch);
+  if (base < 0) return -1;
+  const words = batch.words;
+  let flags: number = Flag.ACK;
+  let covered = 0;
+  const sack = addSackBlocks(c, words, base, length > 0);
+  if (length > 0 && c.sendBuffer !== null) {
+    const at = batch.sliceBase(base);
+    const room = Math.min(length, c.sndMss - sack);
+    covered = c.sendBuffer.slice((seq - c.sndUna) | 0, room, batch.slices, at);
+    words[base + Word.SliceCount] = c.sendBuffer.sliceCount;
+    words[base + Word.PayloadLength] = covered;
+    if (((seq + covered) | 0) === c.sndEnd) flags |= Flag.PSH;
+  }
+  if (fin && covered === length) flags |= Flag.FIN;
+  words[base + Word.Sequence] = seq;
+  words[base + Word.Acknowledgment] = c.rcvNxt;
+  words[base + Word.Flags] = flags;
+  const before = c.rcvWnd;
+  words[base + Word.Window] = announceWindow(c);
+  if (c.rcvWnd === 0 && before > 0) tcp.counters.TcpExtTCPToZeroWindowAdv++;
+  if (c.rcvWnd > 0 && before === 0) tcp.counters.TcpExtTCPFromZeroWindowAdv++;
+  if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
+  finishSegment(tcp, c, batch, base);
+  return covered;
+}
+
+/** Puts an empty acknowledgment into `batch`; false when it is full. */
+export function emitAck(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
+  return emitSegment(tcp, c, batch, c.sndNxt, 0, false) >= 0;
+}
+
+/** Puts our SYN (SYN-SENT) or SYN+ACK (SYN-RECEIVED) into `batch`; false when it is full. */
+export function emitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch, ack: boolean): boolean {
+  const base = startSegment(tcp, c, batch);
+  if (base < 0) return false;
+  const words = batch.words;
+  words[base + Word.Sequence] = c.iss;
+  words[base + Word.Acknowledgment] = ack ? c.rcvNxt : 0;
+  words[base + Word.Flags] = ack ? Flag.SYN | Flag.ACK : Flag.SYN;
+  // The window of a segment with SYN is never scaled (RFC 7323 §2.2).
+  words[base + Word.Window] = Math.min(c.rcvWnd, MAX_WINDOW);
+  words[base + Word.Options] |= Option.Mss;
+  words[base + Word.Mss] = c.advMss;
+  if (c.has(Has.WindowScale)) {
+    words[base + Word.Options] |= Option.WindowScale;
+    words[base + Word.WindowScale] = c.rcvScale;
+  }
+  if (c.has(Has.Sack)) words[base + Word.Options] |= Option.SackPermitted;
+  if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
+  finishSegment(tcp, c, batch, base);
+  return true;
+}
+
+/**
+ * <SEQ=SND.NXT><CTL=RST,ACK>, at once, by way of the stack's replies (RFC 9293 §3.10.5); before
+ * the handshake is over there is nothing to reset for a connection that we opened.
+ */
+export function sendReset(tcp: Tcp, c: Connection): void {
+  const base = startSegment(tcp, c, tcp.replies);
+  if (base < 0) {
+    tcp.counters.NetlandReplyDrops++;
+    return;
+  }
+  const words = tcp.replies.words;
+  words[base + Word.Sequence] = c.sndNxt;
+  words[base + Word.Acknowledgment] = c.rcvNxt;
+  words[base + Word.Flags] = Flag.RST | Flag.ACK;
+  words[base + Word.Window] = isSynchronized(c.state) ? c.receiveWindow >> c.rcvScale : 0;
+  if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
+  finishSegment(tcp, c, tcp.replies, base);
+}
+
+/**
+ * An acknowledgment at once, one for each segment that calls for it: duplicate acknowledgments
+ * count for the peer (RFC 5681 §4.2). Where the replies are full it leaves with the next segment.
+ */
+export function sendAckNow(tcp: Tcp, c: Connection): void {
+  if (emitAck(tcp, c, tcp.replies)) return;
+  c.set(Has.AckNow);
+  tcp.markReady(c);
+}

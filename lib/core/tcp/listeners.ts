@@ -1,0 +1,65 @@
+import { isWildcard, readAddress, sameAddress, type IpAddress } from '../ip/address';
+import { Word } from '../segment/layout';
+import type { StreamSocket } from '../socket/stream-socket';
+
+const MAPPED = 0xffff;
+
+/** The sockets in LISTEN, by port. */
+export class Listeners {
+  private readonly byPort = new Map<number, StreamSocket[]>();
+  private readonly byId: (StreamSocket | null)[] = [];
+
+  /** Enters a listener; its number stands for it in the SYN table. */
+  add(listener: StreamSocket): number {
+    const others = this.byPort.get(listener.localPort);
+    if (others === undefined) this.byPort.set(listener.localPort, [listener]);
+    else others.push(listener);
+    const free = this.byId.indexOf(null);
+    if (free < 0) return this.byId.push(listener) - 1;
+    this.byId[free] = listener;
+    return free;
+  }
+
+  remove(listener: StreamSocket, id: number): void {
+    const left = (this.byPort.get(listener.localPort) ?? []).filter((other) => other !== listener);
+    if (left.length === 0) this.byPort.delete(listener.localPort);
+    else this.byPort.set(listener.localPort, left);
+    this.byId[id] = null;
+  }
+
+  /** Those in LISTEN now. */
+  all(): StreamSocket[] {
+    return this.byId.filter((listener) => listener !== null);
+  }
+
+  get(id: number): StreamSocket | null {
+    return this.byId[id];
+  }
+
+  /** The listener that a received segment is for: the most specific address wins. */
+  find(words: Int32Array, base: number): StreamSocket | null {
+    const candidates = this.byPort.get(words[base + Word.DestinationPort]);
+    if (candidates === undefined) return null;
+    const destination = readAddress(words, base + Word.Destination);
+    let best: StreamSocket | null = null;
+    let bestScore = 0;
+    for (const listener of candidates) {
+      const score = match(listener, destination);
+      if (score > bestScore) {
+        best = listener;
+        bestScore = score;
+      }
+    }
+    return best;
+  }
+}
+
+/** 0: not for it. A named address is worth more than a wildcard, the own family more than both. */
+function match(listener: StreamSocket, destination: IpAddress): number {
+  const ipv4 = destination.w0 === 0 && destination.w1 === 0 && destination.w2 === MAPPED;
+  if (sameAddress(listener.localAddress, destination)) return 3;
+  if (!isWildcard(listener.localAddress)) return 0;
+  if (listener.domain === 4) return ipv4 ? 2 : 0;
+  if (!ipv4) return 2;
+  return listener.acceptsIpv4 ? 1 : 0;
+}

@@ -1,0 +1,135 @@
+import type { Arena } from '../memory/arena';
+import { PieceQueue } from '../memory/piece-queue';
+import { seqLeq } from '../sequence';
+import { Reassembly } from './reassembly';
+
+/**
+ * What has arrived and not been read yet: bytes in order, and behind them what came beyond a hole.
+ * Both lie in the arena; a byte is copied there once, when it arrives.
+ */
+export class ReceiveBuffer {
+  /** Bytes in order that wait for the program. */
+  readable = 0;
+  /** Whether the last `insert` refused the segment: too many small pieces wait beyond a hole. */
+  refused = false;
+
+  private readonly queue = new PieceQueue();
+  private reassembly: Reassembly | null = null;
+
+  constructor(private readonly arena: Arena) {}
+
+  /** Bytes that are held beyond a hole, each counted once. */
+  get outOfOrder(): number {
+    return this.reassembly === null ? 0 : this.reassembly.bytes;
+  }
+
+  /** Pieces of memory that are held: what keeping them costs beside their bytes. */
+  get pieces(): number {
+    return this.queue.count + (this.reassembly === null ? 0 : this.reassembly.pieces);
+  }
+
+  /**
+   * Stores what is new of a segment's payload (RFC 9293 §3.10.7.4, seventh). The caller has trimmed
+   * it to the window.
+   * @param seq sequence number of its first byte
+   * @param rcvNxt RCV.NXT
+   * @param from holds the payload: `length` bytes at `offset`
+   * @returns by how many bytes RCV.NXT advances, holes included that are filled by it; 0 when the
+   *   payload is old or beyond a hole
+   */
+  insert(seq: number, rcvNxt: number, from: Uint8Array, offset: number, length: number): number {
+    this.refused = false;
+    const old = (rcvNxt - seq) | 0;
+    if (old >= length || length === 0) return 0;
+    if (old < 0) {
+      this.reassembly ??= new Reassembly(this.arena);
+      this.refused = !this.reassembly.insert(seq, from, offset, length);
+      return 0;
+    }
+    const fresh = length - old;
+    const advance =
+      this.reassembly === null
+        ? this.append(from, offset + old, fresh)
+        : this.join(this.reassembly, rcvNxt, from, offset + old, fresh);
+    this.readable += advance;
+    return advance;
+  }
+
+  /**
+   * Copies up to `length` bytes to `offset` of `into` and drops them here.
+   * @returns bytes copied; 0 when none is readable
+   */
+  read(into: Uint8Array, offset: number, length: number): number {
+    const wanted = Math.min(length, this.readable);
+    let done = 0;
+    while (done < wanted && this.queue.head !== null) {
+      const piece = this.queue.head;
+      const count = Math.min(wanted - done, piece.end - piece.start);
+      into.set(piece.bytes.subarray(piece.start, piece.start + count), offset + done);
+      piece.start += count;
+      done += count;
+      if (piece.start === piece.end) this.queue.shift(this.arena);
+    }
+    this.readable -= done;
+    return done;
+  }
+
+  /**
+   * Hands over the next bytes that lie together, up to `max` (1 or more): they are never written
+   * again here. Null when none is readable.
+   */
+  take(max: number): Uint8Array | null {
+    const piece = this.queue.head;
+    if (piece === null) return null;
+    const start = piece.start;
+    const end = Math.min(piece.end, start + max);
+    const bytes = piece.bytes.subarray(start, end);
+    piece.start = piece.base = end;
+    this.readable -= end - start;
+    if (end === piece.end) this.queue.shift(this.arena);
+    return bytes;
+  }
+
+  /**
+   * The blocks of a SACK option (RFC 2018 §4): left and right edge of each at `words[at]`, first
+   * the one that the most recently received segment belongs to.
+   * @returns how many, `max` at most
+   */
+  sackBlocks(max: number, words: Int32Array, at: number): number {
+    return this.reassembly === null ? 0 : this.reassembly.blocks(max, words, at);
+  }
+
+  /** Drops everything. */
+  clear(): void {
+    this.queue.clear(this.arena);
+    this.reassembly?.clear();
+    this.reassembly = null;
+    this.readable = 0;
+  }
+
+  private append(from: Uint8Array, offset: number, length: number): number {
+    this.queue.append(this.arena, from, offset, length);
+    return length;
+  }
+
+  /** Appends a payload that begins at RCV.NXT, and the runs beyond it that are now in order. */
+  private join(
+    reassembly: Reassembly,
+    rcvNxt: number,
+    from: Uint8Array,
+    offset: number,
+    length: number,
+  ): number {
+    const end = (rcvNxt + length) | 0;
+    let at = rcvNxt;
+    while (!reassembly.isEmpty && seqLeq(reassembly.left, end)) {
+      const hole = (reassembly.left - at) | 0;
+      if (hole > 0) this.append(from, offset + ((at - rcvNxt) | 0), hole);
+      at = reassembly.shift(this.queue);
+    }
+    const rest = (end - at) | 0;
+    if (rest > 0) this.append(from, offset + length - rest, rest);
+    if (reassembly.isEmpty) this.reassembly = null;
+    return ((at - rcvNxt) | 0) + Math.max(rest, 0);
+  }
+}

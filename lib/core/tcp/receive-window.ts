@@ -1,0 +1,72 @@
+import type { Connection } from './connection';
+
+/** The largest window that a header without scaling can announce, bytes. */
+export const MAX_WINDOW = 65_535;
+/** RFC 7323 §2.3. */
+export const MAX_SCALE = 14;
+
+/** The smallest shift with which a window of `bytes` fits the header (RFC 7323 §2.2). */
+export function windowScaleFor(bytes: number): number {
+  let scale = 0;
+  while (scale < MAX_SCALE && bytes >> scale > MAX_WINDOW) scale++;
+  return scale;
+}
+
+/** The window of a SYN: what the header can say, in whole segments (as Linux rounds it). */
+export function initialWindow(receiveBuffer: number, mss: number): number {
+  const window = Math.min(receiveBuffer, MAX_WINDOW);
+  return window > mss ? window - (window % mss) : window;
+}
+
+/** Space for payload that has not arrived yet, bytes. */
+export function receiveSpace(c: Connection): number {
+  const buffer = c.receiveBuffer;
+  const held = buffer === null ? 0 : buffer.readable + buffer.outOfOrder;
+  return Math.max(c.options.receiveBuffer - held, 0);
+}
+
+/**
+ * The window to announce: what there is room for, but nothing instead of a silly little
+ * (RFC 9293 §3.8.6.2.2), and not more than the peer has shown to use. Without scaling it opens by a
+ * segment, or half of what it can be, at least; with scaling the units see to that.
+ */
+export function offeredWindow(c: Connection): number {
+  const full = c.options.receiveBuffer;
+  const space = receiveSpace(c);
+  const segment = Math.min(c.rcvMss, full >> 1);
+  if (space < full >> 4 || space < segment) return 0;
+  const limit = Math.max(c.rcvSsthresh, segment);
+  if (c.rcvScale > 0) {
+    const unit = 1 << c.rcvScale;
+    return (Math.min(space, limit) + unit - 1) & -unit;
+  }
+  const current = c.receiveWindow;
+  const window = Math.min(space, limit, MAX_WINDOW);
+  return window - current >= Math.min(segment, limit >> 1) ? window : current;
+}
+
+/**
+ * Sets RCV.WND for the acknowledgment that is about to leave, and returns the header's field. The
+ * right edge never moves left (RFC 9293 §3.8.6): what was announced once is taken. What the field
+ * says is rounded up to the window's unit where there is room for it, else down, or a peer could
+ * move the edge on with segments of a byte each (RFC 7323 §2.4).
+ */
+export function announceWindow(c: Connection): number {
+  const current = c.receiveWindow;
+  let window = offeredWindow(c);
+  if (window < current) {
+    const unit = 1 << c.rcvScale;
+    const rounded = (current + unit - 1) & -unit;
+    window = rounded <= receiveSpace(c) ? rounded : current;
+  }
+  c.rcvWnd = Math.min(window, MAX_WINDOW << c.rcvScale);
+  c.rcvWup = c.rcvNxt;
+  return c.rcvWnd >> c.rcvScale;
+}
+
+/** In-order data arrived: where there is room, the window grows by two segments for each. */
+export function growWindow(c: Connection, length: number): void {
+  if (length < 128) return;
+  const room = Math.min(c.options.receiveBuffer, receiveSpace(c)) - c.rcvSsthresh;
+  if (room > 0) c.rcvSsthresh += Math.min(room, 2 * Math.max(c.advMss, length));
+}

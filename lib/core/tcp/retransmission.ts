@@ -1,0 +1,112 @@
+import { Errno } from '../errno';
+import { elapsedMs } from '../time/elapsed';
+import { Has, Timer, type Connection } from './connection';
+import { enterLoss } from './recovery';
+import { backOff } from './rtt';
+import { State } from './state';
+import type { Settings } from './settings';
+import type { Tcp } from './tcp';
+
+/** RFC 6298 §5.1, §5.3: starts the timer for what is in flight, and restarts it. */
+export function armRetransmit(tcp: Tcp, c: Connection, restart = false): void {
+  if (!restart && tcp.timers.due(c.row, Timer.Retransmit) !== Infinity) return;
+  tcp.timers.cancel(c.row, Timer.Persist);
+  tcp.timers.set(c.row, Timer.Retransmit, tcp.now + clampToUserTimeout(tcp, c));
+}
+
+/** The first timeout is the peer's; from then on the timer must not outlast the user's patience. */
+function clampToUserTimeout(tcp: Tcp, c: Connection): number {
+  return c.retransmits === 0 ? c.rto : Math.min(c.rto, Math.max(userTimeoutLeft(tcp, c), 1000));
+}
+
+/** What is left of TCP_USER_TIMEOUT since the peer's first silence, µs; Infinity without one. */
+export function userTimeoutLeft(tcp: Tcp, c: Connection): number {
+  const { userTimeout } = c.options;
+  if (userTimeout === 0) return Infinity;
+  return Math.max(userTimeout - elapsedMs(tcp.nowMs, c.retransmitStartMs), 0) * 1000;
+}
+
+/** RFC 6298 §5.4 to 5.7: the retransmission timer has expired. */
+export function retransmissionTimeout(tcp: Tcp, c: Connection): void {
+  if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) {
+    synTimeout(tcp, c);
+    return;
+  }
+  if (c.inFlight === 0) return;
+  if (isTimedOut(tcp, c)) {
+    giveUp(tcp, c);
+    return;
+  }
+  tcp.counters.TcpExtTCPTimeouts++;
+  enterLoss(c);
+  if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
+  c.retransmits++;
+  backOff(c, tcp.settings);
+  c.set(Has.RetransmitHead);
+  tcp.markReady(c);
+  armRetransmit(tcp, c, true);
+}
+
+/** SYN or SYN+ACK of a connection that the user opened: linear first, then doubling. */
+function synTimeout(tcp: Tcp, c: Connection): void {
+  const { synRetries, synLinearTimeouts, synackRetries } = tcp.settings;
+  const active = c.state === State.SYN_SENT;
+  const linear = active ? synLinearTimeouts : 0;
+  const retries = c.options.synCount > 0 ? c.options.synCount : synRetries;
+  const limit = active ? retries + linear : synackRetries;
+  if (c.retransmits >= limit || userTimeoutReached(tcp, c)) {
+    giveUp(tcp, c);
+    return;
+  }
+  tcp.counters.TcpExtTCPTimeouts++;
+  if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
+  c.retransmits++;
+  if (c.retransmits > linear) backOff(c, tcp.settings);
+  c.set(Has.SynPending);
+  c.unset(Has.Timing);
+  tcp.markReady(c);
+  armRetransmit(tcp, c, true);
+}
+
+function userTimeoutReached(tcp: Tcp, c: Connection): boolean {
+  return c.retransmits > 0 && userTimeoutLeft(tcp, c) === 0;
+}
+
+/**
+ * RFC 9293 §3.8.3 R2: given up by time, which is what `retries` retransmissions would take from the
+ * smallest timeout on, so that a short round trip doesn't shorten it (Linux: tcp_retries2).
+ */
+function isTimedOut(tcp: Tcp, c: Connection): boolean {
+  if (c.retransmits === 0) return false;
+  if (c.options.userTimeout > 0) return userTimeoutReached(tcp, c);
+  const retries = tcp.isOrphan(c) ? tcp.settings.orphanRetries : tcp.settings.retries2;
+  // A peer that answers, but has closed its window, is alive (RFC 9293 §3.8.6.1); a connection
+  // that no program holds doesn't wait for it.
+  const alive = c.sndWnd === 0 && !tcp.isOrphan(c) && ((c.heardMs - c.retransmitStartMs) | 0) > 0;
+  const since = alive ? c.heardMs : c.retransmitStartMs;
+  // The first timeout had passed when the first retransmission was sent.
+  const limit = retriesToMs(retries, tcp.settings) - tcp.settings.rtoMin;
+  return elapsedMs(tcp.nowMs, since) >= limit;
+}
+
+/** How long `retries` retransmissions take when the timeout starts at its minimum, ms. */
+export function retriesToMs(retries: number, settings: Settings): number {
+  const { rtoMin, rtoMax } = settings;
+  const doublings = Math.max(Math.floor(Math.log2(rtoMax / rtoMin)), 0);
+  if (retries <= doublings) return (2 ** (retries + 1) - 1) * rtoMin;
+  return (2 ** (doublings + 1) - 1) * rtoMin + (retries - doublings) * rtoMax;
+}
+
+/** The peer does not answer: the user gets ETIMEDOUT, or what ICMP said meanwhile. */
+export function giveUp(tcp: Tcp, c: Connection): void {
+  tcp.counters.TcpExtTCPAbortOnTimeout++;
+  tcp.finish(c, c.softError !== 0 ? c.softError : Errno.ETIMEDOUT);
+}
+
+/** New data was acknowledged (RFC 6298 §5.2, §5.3): the count starts anew. */
+export function retransmissionAcknowledged(tcp: Tcp, c: Connection): void {
+  c.retransmits = 0;
+  c.softError = 0;
+  if (c.inFlight === 0) tcp.timers.cancel(c.row, Timer.Retransmit);
+  else armRetransmit(tcp, c, true);
+}

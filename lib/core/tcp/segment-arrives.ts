@@ -1,0 +1,52 @@
+import { readAddress } from '../ip/address';
+import { Checksum, Word } from '../segment/layout';
+import type { Segment } from '../segment/segment';
+import { Shape } from '../stack/four-tuples';
+import { refuse } from './arrives-closed';
+import { arrivesListen } from './arrives-listen';
+import { arrivesOtherwise } from './arrives-otherwise';
+import { arrivesSynSent } from './arrives-syn-sent';
+import { State } from './state';
+import type { Tcp } from './tcp';
+
+/** SEGMENT ARRIVES (RFC 9293 §3.10.7): to the state that the segment's four-tuple is in. */
+export function segmentArrives(tcp: Tcp, seg: Segment): void {
+  if (seg.words[seg.base + Word.Checksum] === Checksum.Bad) {
+    tcp.counters.TcpInCsumErrors++;
+    tcp.counters.TcpInErrs++;
+    return;
+  }
+  const tuple = tcp.tuples.find(seg.words, seg.base);
+  const shape = tuple < 0 ? Shape.None : tcp.tuples.shape(tuple);
+  switch (shape) {
+    case Shape.Connection:
+      arrivesAtConnection(tcp, tcp.tuples.index(tuple), seg);
+      return;
+    case Shape.Syn:
+      tcp.synReceived.arrives(tcp.tuples.index(tuple), seg);
+      return;
+    case Shape.TimeWait:
+      tcp.timeWait.arrives(tcp.tuples.index(tuple), seg);
+      return;
+    case Shape.None:
+      arrivesAtPort(tcp, seg);
+      return;
+  }
+}
+
+/** The segment belongs to a connection that has a control block. */
+function arrivesAtConnection(tcp: Tcp, row: number, seg: Segment): void {
+  const c = tcp.connection(row);
+  if (c.state === State.SYN_SENT) arrivesSynSent(tcp, c, seg);
+  else arrivesOtherwise(tcp, c, seg);
+  if (c.row >= 0) tcp.settle(c);
+}
+
+/** No connection has these endpoints: LISTEN, or CLOSED. What isn't for us gets no answer. */
+function arrivesAtPort(tcp: Tcp, seg: Segment): void {
+  const destination = readAddress(seg.words, seg.base + Word.Destination);
+  if (!tcp.environment.paths.isLocal(destination)) return;
+  const listener = tcp.listeners.find(seg.words, seg.base);
+  if (listener === null) refuse(tcp, seg);
+  else arrivesListen(tcp, listener, seg);
+}

@@ -1,0 +1,71 @@
+import type { Segment } from '../segment/segment';
+import { seqGeq, seqMax } from '../sequence';
+import { cutPayload } from './acceptability';
+import { Has, type Connection } from './connection';
+import { acknowledgeSoonOrLater, dataReceived, enterQuickAckMode } from './delayed-ack';
+import { sendAckNow } from './emit';
+import { growWindow } from './receive-window';
+import { canReceive, State } from './state';
+import type { Tcp } from './tcp';
+
+/** RFC 9293 §3.10.7.4, seventh: the segment's text, and what of its FIN comes in order. */
+export function processText(tcp: Tcp, c: Connection, seg: Segment): void {
+  if (!canReceive(c.state)) return;
+  // Nothing follows a FIN; of several, the first in the stream holds.
+  if (c.has(Has.RcvFin)) cutPayload(seg, c.rcvFin);
+  if (seg.isFin) {
+    c.set(Has.RcvFin);
+    c.rcvFin = (seg.seq + seg.length) | 0;
+  }
+  if (seg.length > 0) storeText(tcp, c, seg);
+  // RFC 5681 §4.2: a FIN beyond a hole is out of order like any other segment.
+  else if (seg.isFin && c.rcvFin !== c.rcvNxt) sendAckNow(tcp, c);
+}
+
+function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
+  const buffer = (c.receiveBuffer ??= tcp.receiveBuffers.take());
+  const inOrder = !((seg.seq - c.rcvNxt) | 0);
+  const advance = buffer.insert(seg.seq, c.rcvNxt, seg.slab, seg.offset, seg.length);
+  if (advance === 0) {
+    if (buffer.refused) tcp.counters.TcpExtTCPOFODrop++;
+    // RFC 5681 §4.2: out of order, so the peer learns of the hole at once.
+    tcp.counters.TcpExtTCPOFOQueue++;
+    enterQuickAckMode(tcp, c);
+    sendAckNow(tcp, c);
+    return;
+  }
+  c.rcvNxt = (c.rcvNxt + advance) | 0;
+  dataReceived(tcp, c, seg.length);
+  growWindow(c, seg.length);
+  if (c.socket !== null) tcp.notify(c.socket);
+  // RFC 5681 §4.2: what fills a hole is acknowledged at once.
+  if (!inOrder || buffer.outOfOrder > 0 || advance > seg.length) {
+    c.set(Has.AckNow);
+    tcp.markReady(c);
+    return;
+  }
+  acknowledgeSoonOrLater(tcp, c);
+}
+
+/** RFC 9293 §3.10.7.4, eighth: the FIN bit, once everything before it has arrived. */
+export function processFin(tcp: Tcp, c: Connection): void {
+  if (!c.has(Has.RcvFin) || !canReceive(c.state) || !seqGeq(c.rcvNxt, c.rcvFin)) return;
+  c.rcvNxt = seqMax(c.rcvNxt, (c.rcvFin + 1) | 0);
+  c.set(Has.EndOfStream);
+  sendAckNow(tcp, c);
+  if (c.socket !== null) tcp.notify(c.socket);
+  switch (c.state) {
+    case State.ESTABLISHED:
+      tcp.setState(c, State.CLOSE_WAIT);
+      return;
+    case State.FIN_WAIT_1:
+      // Our FIN is not acknowledged yet, or the ACK field would have led to FIN-WAIT-2.
+      tcp.setState(c, State.CLOSING);
+      return;
+    case State.FIN_WAIT_2:
+      tcp.enterTimeWait(c);
+      return;
+    default:
+      return;
+  }
+}

@@ -1,0 +1,145 @@
+import type { BlockPool } from '../memory/block-pool';
+import { MAX_SLICES, SLICE_WORDS } from '../segment/layout';
+
+/** From so many bytes on, new blocks are large ones. */
+const LARGE_FROM = 8 * 1024;
+
+const NONE = -1;
+
+/**
+ * What the program has written and the peer has not acknowledged yet, in order: first what has been
+ * sent, then what has not. It lies in a chain of blocks of the pool, all full but the first (from
+ * whose front bytes go) and the last (to whose end bytes come). An empty buffer holds no block.
+ */
+export class SendBuffer {
+  /** Bytes held: sent and unacknowledged, and unsent. */
+  length = 0;
+  /** Slices that the last `slice` wrote. */
+  sliceCount = 0;
+
+  private head = NONE;
+  private tail = NONE;
+  /** Bytes of the first block that are gone. */
+  private headStart = 0;
+  /** Bytes of the last block that are written. */
+  private tailEnd = 0;
+  /** Where the last slice ended: a block, and its first byte's distance from the buffer's front. */
+  private cursor = NONE;
+  private cursorAt = 0;
+
+  constructor(private readonly pool: BlockPool) {}
+
+  /** Copies `length` bytes at `offset` of `bytes` to the end. */
+  append(bytes: Uint8Array, offset: number, length: number): void {
+    const pool = this.pool;
+    const end = offset + length;
+    while (offset < end) {
+      let room = this.tail === NONE ? 0 : pool.sizeOf(this.tail) - this.tailEnd;
+      if (room === 0) room = this.extend(this.length + end - offset);
+      const count = Math.min(room, end - offset);
+      const source =
+        offset === 0 && count === bytes.length ? bytes : bytes.subarray(offset, offset + count);
+      pool.bytesOf(this.tail).set(source, pool.offsetOf(this.tail) + this.tailEnd);
+      this.tailEnd += count;
+      this.length += count;
+      offset += count;
+    }
+  }
+
+  /**
+   * Writes where `length` bytes lie, from `offset` bytes after the front: up to `MAX_SLICES` slices
+   * at `out[at]`, their number to `sliceCount`. The range must be within the buffer. The bytes stay
+   * where they are until they are discarded.
+   * @returns bytes covered: less than `length` when more slices would be needed
+   */
+  slice(offset: number, length: number, out: Int32Array, at: number): number {
+    if (offset < 0 || offset + length > this.length) {
+      throw new RangeError(`${offset}+${length} is outside of a send buffer of ${this.length}`);
+    }
+    const pool = this.pool;
+    this.seek(offset);
+    let block = this.cursor;
+    let start = this.cursorAt;
+    let count = 0;
+    let covered = 0;
+    while (covered < length) {
+      const skipped = offset + covered - start;
+      const room = pool.sizeOf(block) - skipped;
+      if (room === 0) {
+        start += pool.sizeOf(block);
+        block = pool.linkOf(block);
+        continue;
+      }
+      if (count === MAX_SLICES) break;
+      const bytes = Math.min(room, length - covered);
+      out[at] = pool.slabOf(block);
+      out[at + 1] = pool.offsetOf(block) + skipped;
+      out[at + 2] = bytes;
+      at += SLICE_WORDS;
+      count++;
+      covered += bytes;
+    }
+    this.cursor = block;
+    this.cursorAt = start;
+    this.sliceCount = count;
+    return covered;
+  }
+
+  /** Acknowledged: drops `count` bytes from the front; at most `length`. */
+  discard(count: number): void {
+    if (count >= this.length) {
+      this.clear();
+      return;
+    }
+    const pool = this.pool;
+    this.length -= count;
+    this.headStart += count;
+    while (this.headStart >= pool.sizeOf(this.head)) {
+      const gone = this.head;
+      this.headStart -= pool.sizeOf(gone);
+      this.head = pool.linkOf(gone);
+      if (this.cursor === gone) this.cursor = NONE;
+      pool.free(gone);
+    }
+    this.cursorAt -= count;
+  }
+
+  /** Drops everything and frees the blocks. */
+  clear(): void {
+    for (let block = this.head; block !== NONE;) {
+      const next = block === this.tail ? NONE : this.pool.linkOf(block);
+      this.pool.free(block);
+      block = next;
+    }
+    this.head = NONE;
+    this.tail = NONE;
+    this.cursor = NONE;
+    this.headStart = 0;
+    this.tailEnd = 0;
+    this.length = 0;
+  }
+
+  /** Appends a block, whose size depends on how much is going to be held; returns its size. */
+  private extend(expected: number): number {
+    const pool = this.pool;
+    const block = expected >= LARGE_FROM ? pool.takeLarge() : pool.takeSmall();
+    if (this.tail === NONE) this.head = block;
+    else pool.setLink(this.tail, block);
+    this.tail = block;
+    this.tailEnd = 0;
+    return pool.sizeOf(block);
+  }
+
+  /** Moves the cursor to the block that the byte at `offset` is in (or just after). */
+  private seek(offset: number): void {
+    const pool = this.pool;
+    if (this.cursor === NONE || offset < this.cursorAt) {
+      this.cursor = this.head;
+      this.cursorAt = -this.headStart;
+    }
+    while (this.cursor !== this.tail && offset - this.cursorAt >= pool.sizeOf(this.cursor)) {
+      this.cursorAt += pool.sizeOf(this.cursor);
+      this.cursor = pool.linkOf(this.cursor);
+    }
+  }
+}

@@ -1,0 +1,284 @@
+/** One setting: Linux's sysctl where there is one, the default, the range, and what it does. */
+interface Setting {
+  readonly sysctl: string | null;
+  readonly default: number;
+  readonly min: number;
+  readonly max: number;
+  readonly unit: 'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool';
+  readonly about: string;
+}
+
+const HOUR = 3_600_000;
+const GIB = 2 ** 30;
+
+/** The one table of TCP's settings: types, defaults and documentation are made from it. */
+export const SETTINGS = {
+  synRetries: {
+    sysctl: 'net.ipv4.tcp_syn_retries',
+    default: 6,
+    min: 1,
+    max: 127,
+    unit: 'times',
+    about: 'Retransmissions of a SYN with backoff before ETIMEDOUT.',
+  },
+  synLinearTimeouts: {
+    sysctl: 'net.ipv4.tcp_syn_linear_timeouts',
+    default: 4,
+    min: 0,
+    max: 127,
+    unit: 'times',
+    about: 'Retransmissions of a SYN before the backoff starts to double.',
+  },
+  synackRetries: {
+    sysctl: 'net.ipv4.tcp_synack_retries',
+    default: 5,
+    min: 0,
+    max: 127,
+    unit: 'times',
+    about: 'Retransmissions of a SYN+ACK before the entry is forgotten.',
+  },
+  retries2: {
+    sysctl: 'net.ipv4.tcp_retries2',
+    default: 15,
+    min: 0,
+    max: 255,
+    unit: 'times',
+    about: 'Retransmissions before an established connection is given up (about 924 s).',
+  },
+  orphanRetries: {
+    sysctl: 'net.ipv4.tcp_orphan_retries',
+    default: 8,
+    min: 0,
+    max: 255,
+    unit: 'times',
+    about: 'The same for a connection that no program holds any more.',
+  },
+  rtoInitial: {
+    sysctl: null,
+    default: 1000,
+    min: 10,
+    max: 60_000,
+    unit: 'ms',
+    about: 'Retransmission timeout before a round trip was measured (RFC 6298 §2).',
+  },
+  rtoMin: {
+    sysctl: 'net.ipv4.tcp_rto_min_us',
+    default: 200,
+    min: 1,
+    max: 60_000,
+    unit: 'ms',
+    about: 'Smallest retransmission timeout.',
+  },
+  rtoMax: {
+    sysctl: 'net.ipv4.tcp_rto_max_ms',
+    default: 120_000,
+    min: 1000,
+    max: 120_000,
+    unit: 'ms',
+    about: 'Largest retransmission timeout.',
+  },
+  finTimeout: {
+    sysctl: 'net.ipv4.tcp_fin_timeout',
+    default: 60_000,
+    min: 1,
+    max: 24 * HOUR,
+    unit: 'ms',
+    about: 'How long a connection that no program holds stays in FIN-WAIT-2.',
+  },
+  msl: {
+    sysctl: null,
+    default: 30_000,
+    min: 1,
+    max: 120_000,
+    unit: 'ms',
+    about: 'Maximum segment lifetime: TIME-WAIT lasts twice as long (RFC 9293 §3.4.2).',
+  },
+  maxTimeWait: {
+    sysctl: 'net.ipv4.tcp_max_tw_buckets',
+    default: 262_144,
+    min: 0,
+    max: 16_777_216,
+    unit: 'entries',
+    about: 'TIME-WAIT entries held at once; beyond that a connection closes without.',
+  },
+  rfc1337: {
+    sysctl: 'net.ipv4.tcp_rfc1337',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'A RST does not end TIME-WAIT. Deviation: Linux has it off.',
+  },
+  maxSynBacklog: {
+    sysctl: 'net.ipv4.tcp_max_syn_backlog',
+    default: 4096,
+    min: 1,
+    max: 1_048_576,
+    unit: 'entries',
+    about: 'Handshakes under way for one listener, at most (and at most its backlog).',
+  },
+  somaxconn: {
+    sysctl: 'net.core.somaxconn',
+    default: 4096,
+    min: 1,
+    max: 65_535,
+    unit: 'entries',
+    about: 'Largest backlog that listen() grants.',
+  },
+  timestamps: {
+    sysctl: 'net.ipv4.tcp_timestamps',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'Offer and accept timestamps (RFC 7323 §3).',
+  },
+  windowScaling: {
+    sysctl: 'net.ipv4.tcp_window_scaling',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'Offer and accept window scaling (RFC 7323 §2).',
+  },
+  sack: {
+    sysctl: 'net.ipv4.tcp_sack',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'Offer and accept selective acknowledgments (RFC 2018).',
+  },
+  initialCwnd: {
+    sysctl: null,
+    default: 10,
+    min: 1,
+    max: 1000,
+    unit: 'segments',
+    about: 'Initial congestion window (RFC 6928).',
+  },
+  receiveBuffer: {
+    sysctl: 'net.ipv4.tcp_rmem',
+    default: 1_048_576,
+    min: 1024,
+    max: GIB,
+    unit: 'bytes',
+    about: 'Payload that a connection holds for its reader, and so the largest window it offers.',
+  },
+  sendBuffer: {
+    sysctl: 'net.ipv4.tcp_wmem',
+    default: 1_048_576,
+    min: 1024,
+    max: GIB,
+    unit: 'bytes',
+    about: 'Payload that a connection holds for the peer: unsent, and sent but not acknowledged.',
+  },
+  receiveBufferMax: {
+    sysctl: 'net.ipv4.tcp_rmem',
+    default: 6_291_456,
+    min: 1024,
+    max: GIB,
+    unit: 'bytes',
+    about: 'Largest receive buffer; the window scale is chosen for it.',
+  },
+  delayedAckMin: {
+    sysctl: null,
+    default: 40,
+    min: 1,
+    max: 500,
+    unit: 'ms',
+    about: 'Shortest delay of an acknowledgment.',
+  },
+  delayedAckMax: {
+    sysctl: null,
+    default: 200,
+    min: 1,
+    max: 500,
+    unit: 'ms',
+    about: 'Longest delay of an acknowledgment (RFC 9293 §3.8.6.3: under 500 ms).',
+  },
+  keepAliveTime: {
+    sysctl: 'net.ipv4.tcp_keepalive_time',
+    default: 2 * HOUR,
+    min: 1,
+    max: 32_767_000,
+    unit: 'ms',
+    about: 'Silence after which the first keepalive probe is sent.',
+  },
+  keepAliveInterval: {
+    sysctl: 'net.ipv4.tcp_keepalive_intvl',
+    default: 75_000,
+    min: 1,
+    max: 32_767_000,
+    unit: 'ms',
+    about: 'Time between keepalive probes.',
+  },
+  keepAliveProbes: {
+    sysctl: 'net.ipv4.tcp_keepalive_probes',
+    default: 10,
+    min: 1,
+    max: 127,
+    unit: 'times',
+    about: 'Probes without an answer before ETIMEDOUT.',
+  },
+  challengeAckLimit: {
+    sysctl: 'net.ipv4.tcp_challenge_ack_limit',
+    default: 1000,
+    min: 0,
+    max: 2_147_483_647,
+    unit: 'times',
+    about: 'Challenge acknowledgments a second, for the whole stack (RFC 5961 §7).',
+  },
+  invalidRatelimit: {
+    sysctl: 'net.ipv4.tcp_invalid_ratelimit',
+    default: 500,
+    min: 0,
+    max: 60_000,
+    unit: 'ms',
+    about: 'Time between two answers of a connection to segments without data that do not fit.',
+  },
+  slowStartAfterIdle: {
+    sysctl: 'net.ipv4.tcp_slow_start_after_idle',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'Shrink the congestion window where nothing was sent for a while (RFC 5681 §4.1).',
+  },
+  ttl: {
+    sysctl: 'net.ipv4.ip_default_ttl',
+    default: 64,
+    min: 1,
+    max: 255,
+    unit: 'times',
+    about: 'Time to live, or hop limit, of what is sent.',
+  },
+} as const satisfies Record<string, Setting>;
+
+export type SettingName = keyof typeof SETTINGS;
+/** A value for each setting, in the unit that `SETTINGS` gives. */
+export type Settings = { [name in SettingName]: number };
+
+/**
+ * The defaults with `changes` applied.
+ * @throws RangeError for a name that there isn't, or a value outside its range
+ */
+export function makeSettings(changes: Partial<Settings> = {}): Settings {
+  const settings = {} as Settings;
+  for (const name of Object.keys(SETTINGS) as SettingName[]) {
+    settings[name] = SETTINGS[name].default;
+  }
+  for (const [name, value] of Object.entries(changes)) {
+    const setting: Setting | undefined = (SETTINGS as Record<string, Setting>)[name];
+    if (setting === undefined) throw new RangeError(`There is no TCP setting "${name}"`);
+    if (value === undefined) continue;
+    if (!Number.isInteger(value) || value < setting.min || value > setting.max) {
+      throw new RangeError(
+        `TCP setting "${name}" must be an integer from ${setting.min} to ${setting.max} ` +
+          `(${setting.unit}); received ${String(value)}`,
+      );
+    }
+    settings[name as SettingName] = value;
+  }
+  return settings;
+}

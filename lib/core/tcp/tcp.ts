@@ -1,0 +1,382 @@
+import type { Environment } from '../environment';
+import { readAddress } from '../ip/address';
+import { Arena } from '../memory/arena';
+import { BlockPool } from '../memory/block-pool';
+import { Spares } from '../memory/spares';
+import type { SlabTable } from '../memory/slabs';
+import { SegmentBatch } from '../segment/batch';
+import { Word } from '../segment/layout';
+import { Segment } from '../segment/segment';
+import { SocketOptions } from '../socket/options';
+import type { StreamSocket } from '../socket/stream-socket';
+import { Counters } from '../stack/counters';
+import { FourTuples, Shape } from '../stack/four-tuples';
+import { LocalPorts } from '../stack/ports';
+import { TimerTable } from '../time/timer-table';
+import { segmentArrives } from './segment-arrives';
+import type { CongestionControl } from './congestion';
+import { Has, Timer, type Connection } from './connection';
+import { delayedAckExpired } from './delayed-ack';
+import { sendReset } from './emit';
+import { InitialSequence } from './isn';
+import { ReceiveBuffer } from './receive-buffer';
+import { SendBuffer } from './send-buffer';
+import { keepAliveTimeout } from './keepalive';
+import { Listeners } from './listeners';
+import { transmit } from './output';
+import { reno } from './reno';
+import { retransmissionTimeout } from './retransmission';
+import type { Settings } from './settings';
+import { isClosing, isSynchronized, State } from './state';
+import { SynReceived } from './syn-received';
+import { TimeWait } from './time-wait';
+import { persistTimeout } from './zero-window';
+
+/** Told of each segment, with its connection's state: after a received one was processed, when one
+ * is sent; CLOSED without a connection. The words are valid during the call. */
+export type Trace = (words: Int32Array, base: number, state: State) => void;
+
+/** Answers that wait for the next `transmit` without a connection behind them. */
+const REPLIES = 1024;
+
+/** Empty buffers kept for the next connection that needs one. */
+const SPARE_BUFFERS = 256;
+
+/** TCP of one stack: the tables that its mechanisms share, and the ways into them. */
+export class Tcp {
+  /** µs since the stack's epoch, and the same in ms as int32. */
+  now = 0;
+  nowMs = 0;
+  trace: Trace | null = null;
+  readonly counters = new Counters();
+  readonly defaultOptions: SocketOptions;
+  readonly congestion: CongestionControl = reno;
+  readonly tuples: FourTuples;
+  readonly timers = new TimerTable(Timer.Kinds);
+  readonly ports: LocalPorts;
+  readonly isn: InitialSequence;
+  /** Memory of what waits to be sent, or to be acknowledged. */
+  readonly pool: BlockPool;
+  readonly sendBuffers: Spares<SendBuffer>;
+  readonly receiveBuffers: Spares<ReceiveBuffer>;
+  readonly replies = new SegmentBatch(REPLIES);
+  readonly listeners = new Listeners();
+  readonly synReceived: SynReceived;
+  readonly timeWait: TimeWait;
+  /** Connections with a handshake, data or a FIN that the peer has not acknowledged. */
+  unfinished = 0;
+
+  private readonly segment = new Segment();
+  private readonly connections: (Connection | null)[] = [];
+  private readonly freeRows: number[] = [];
+  private firstReady: Connection | null = null;
+  private lastReady: Connection | null = null;
+  private firstEvent: StreamSocket | null = null;
+  private lastEvent: StreamSocket | null = null;
+  private challengeSecond = -1;
+  private challengesLeft = 0;
+
+  constructor(
+    readonly environment: Environment,
+    readonly slabs: SlabTable,
+    hashKey: Int32Array,
+    readonly settings: Settings,
+  ) {
+    this.defaultOptions = new SocketOptions(settings);
+    this.tuples = new FourTuples(hashKey);
+    this.ports = new LocalPorts(environment, this.tuples);
+    this.isn = new InitialSequence(environment.random);
+    this.pool = new BlockPool(slabs, environment.allocate);
+    const arena = new Arena(environment.allocate);
+    this.sendBuffers = new Spares(() => new SendBuffer(this.pool), SPARE_BUFFERS);
+    this.receiveBuffers = new Spares(() => new ReceiveBuffer(arena), SPARE_BUFFERS);
+    this.synReceived = new SynReceived(this);
+    this.timeWait = new TimeWait(this);
+  }
+
+  setNow(now: number): void {
+    if (now <= this.now) return;
+    this.now = now;
+    this.nowMs = Math.floor(now / 1000) | 0;
+  }
+
+  onSegment(batch: SegmentBatch, index: number): void {
+    this.counters.TcpInSegs++;
+    this.segment.load(batch, index, this.slabs.slabs);
+    segmentArrives(this, this.segment);
+    this.trace?.(batch.words, batch.base(index), this.stateOf(batch, index, Word.Destination));
+  }
+
+  /** Fires every timer that is due, in the order of their deadlines within each table. */
+  onTimer(): void {
+    while (this.timers.expire(this.now)) {
+      const c = this.connections[this.timers.row];
+      if (c !== null) this.fire(c, this.timers.kind);
+    }
+    this.synReceived.onTimer();
+    this.timeWait.onTimer();
+  }
+
+  nextDeadline(): number {
+    return Math.min(this.timers.next(), this.synReceived.next(), this.timeWait.next());
+  }
+
+  private fire(c: Connection, kind: Timer): void {
+    switch (kind) {
+      case Timer.Retransmit:
+        retransmissionTimeout(this, c);
+        return;
+      case Timer.Persist:
+        persistTimeout(this, c);
+        return;
+      case Timer.DelayedAck:
+        delayedAckExpired(this, c);
+        return;
+      case Timer.KeepAlive:
+        if (c.state === State.FIN_WAIT_2 && this.isOrphan(c)) this.finish(c, 0);
+        else keepAliveTimeout(this, c);
+        return;
+      case Timer.Kinds:
+        return;
+    }
+  }
+
+  /** Fills `batch` with answers, then with what the connections may send, each in its turn. */
+  transmit(batch: SegmentBatch): void {
+    const start = batch.count;
+    this.fill(batch);
+    if (this.trace === null) return;
+    for (let i = start; i < batch.count; i++) {
+      this.trace(batch.words, batch.base(i), this.stateOf(batch, i, Word.Source));
+    }
+  }
+
+  private fill(batch: SegmentBatch): void {
+    this.replies.discard(batch.append(this.replies));
+    while (this.firstReady !== null && batch.count < batch.capacity) {
+      const c = this.firstReady;
+      const done = c.row < 0 || transmit(this, c, batch);
+      this.firstReady = c.nextReady;
+      if (this.firstReady === null) this.lastReady = null;
+      c.nextReady = null;
+      c.unset(Has.Ready);
+      // The batch is full: next time the others come first.
+      if (!done) this.markReady(c);
+      if (c.row >= 0) this.settle(c);
+    }
+  }
+
+  /** Whether `transmit` may have something. */
+  get hasOutput(): boolean {
+    return this.firstReady !== null || this.replies.count > 0;
+  }
+
+  /** The state of the connection that a descriptor belongs to; `local` says which end is ours. */
+  private stateOf(batch: SegmentBatch, index: number, local: Word): State {
+    const { words } = batch;
+    const base = batch.base(index);
+    const sent = local === Word.Source;
+    const ports = [words[base + Word.SourcePort], words[base + Word.DestinationPort]];
+    const localPort = ports[sent ? 0 : 1];
+    const remote = sent ? Word.Destination : Word.Source;
+    const tuple = this.tuples.lookup(
+      readAddress(words, base + local),
+      localPort,
+      readAddress(words, base + remote),
+      ports[sent ? 1 : 0],
+    );
+    switch (tuple < 0 ? Shape.None : this.tuples.shape(tuple)) {
+      case Shape.Connection:
+        return this.connection(this.tuples.index(tuple)).state;
+      case Shape.Syn:
+        return State.SYN_RECEIVED;
+      case Shape.TimeWait:
+        return State.TIME_WAIT;
+      case Shape.None:
+        return sent || this.listeners.find(words, base) === null ? State.CLOSED : State.LISTEN;
+    }
+  }
+
+  /** Asks for `c` to be looked at by the next `transmit`. */
+  markReady(c: Connection): void {
+    if (c.has(Has.Ready)) return;
+    c.set(Has.Ready);
+    if (this.lastReady === null) this.firstReady = c;
+    else this.lastReady.nextReady = c;
+    this.lastReady = c;
+  }
+
+  /** Readiness of `socket` may have changed. */
+  notify(socket: StreamSocket): void {
+    if (socket.hasEvent) return;
+    socket.hasEvent = true;
+    if (this.lastEvent === null) this.firstEvent = socket;
+    else this.lastEvent.nextEvent = socket;
+    this.lastEvent = socket;
+  }
+
+  pollEvent(): StreamSocket | null {
+    const socket = this.firstEvent;
+    if (socket === null) return null;
+    this.firstEvent = socket.nextEvent;
+    if (this.firstEvent === null) this.lastEvent = null;
+    socket.nextEvent = null;
+    socket.hasEvent = false;
+    return socket;
+  }
+
+  /** Row for a new connection in the tables of connections and timers. */
+  allocateRow(): number {
+    const row = this.freeRows.pop();
+    if (row !== undefined) return row;
+    this.connections.push(null);
+    return this.connections.length - 1;
+  }
+
+  /** Enters `c`, whose row and four-tuple are set, into the tables. */
+  enter(c: Connection): void {
+    this.connections[c.row] = c;
+    this.tuples.set(c.tuple, Shape.Connection, c.row);
+    this.settle(c);
+  }
+
+  connection(row: number): Connection {
+    const c = this.connections[row];
+    if (c === null) throw new Error('no connection in a row that a four-tuple names');
+    return c;
+  }
+
+  /** Calls `each` for every connection; it may end them. */
+  forEachConnection(each: (c: Connection) => void): void {
+    for (const c of this.connections) if (c !== null) each(c);
+  }
+
+  setState(c: Connection, state: State): void {
+    const counted = c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT;
+    const counts = state === State.ESTABLISHED || state === State.CLOSE_WAIT;
+    this.counters.TcpCurrEstab += Number(counts) - Number(counted);
+    c.state = state;
+    this.settle(c);
+  }
+
+  /** Keeps `unfinished` right after anything that may have changed it. */
+  settle(c: Connection): void {
+    const handshake = c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED;
+    const open = handshake || (isSynchronized(c.state) && (c.queued > 0 || isClosing(c.state)));
+    if (open === c.has(Has.Unfinished)) return;
+    if (open) c.set(Has.Unfinished);
+    else c.unset(Has.Unfinished);
+    this.unfinished += open ? 1 : -1;
+  }
+
+  /** Nobody holds the connection any more, nor will. */
+  isOrphan(c: Connection): boolean {
+    return c.socket === null && !c.has(Has.Embryo);
+  }
+
+  /** Linux's tcp_fin_timeout: an orphan doesn't wait for ever for the peer's FIN. */
+  startFinTimeout(c: Connection): void {
+    this.timers.set(c.row, Timer.KeepAlive, this.now + this.settings.finTimeout * 1000);
+  }
+
+  /** ABORT (RFC 9293 §3.10.5): the peer gets a RST where it knows of us, the user `error`. */
+  abort(c: Connection, error: number): void {
+    if (needsReset(c)) sendReset(this, c);
+    this.finish(c, error);
+  }
+
+  /** CLOSED: the connection leaves every table. The user may still read what has arrived. */
+  finish(c: Connection, error: number): void {
+    if (c.row < 0) return;
+    if (c.state === State.SYN_SENT) this.counters.TcpAttemptFails++;
+    const tuple = c.tuple;
+    this.leave(c);
+    this.tell(c, error);
+    this.ports.release(this.tuples.local(tuple), this.tuples.localPort(tuple));
+    this.tuples.remove(tuple);
+  }
+
+  /** TIME-WAIT: a row of its table takes the connection's place (design: the fourth shape). */
+  enterTimeWait(c: Connection): void {
+    this.setState(c, State.TIME_WAIT);
+    if (!this.timeWait.take(c)) {
+      this.counters.TcpExtTCPTimeWaitOverflow++;
+      this.finish(c, 0);
+      return;
+    }
+    this.leave(c);
+    c.state = State.TIME_WAIT;
+    this.tell(c, 0);
+  }
+
+  private leave(c: Connection): void {
+    this.setState(c, State.CLOSED);
+    this.timers.clear(c.row);
+    this.connections[c.row] = null;
+    this.freeRows.push(c.row);
+    c.row = -1;
+    c.sendBuffer?.clear();
+    this.dropSendBuffer(c);
+  }
+
+  /** An idle connection holds no buffers: called when there may be nothing in them. */
+  dropSendBuffer(c: Connection): void {
+    const buffer = c.sendBuffer;
+    if (buffer === null || buffer.length > 0) return;
+    c.sendBuffer = null;
+    this.sendBuffers.give(buffer);
+  }
+
+  dropReceiveBuffer(c: Connection): void {
+    const buffer = c.receiveBuffer;
+    if (buffer === null || buffer.readable > 0 || buffer.outOfOrder > 0) return;
+    c.receiveBuffer = null;
+    this.receiveBuffers.give(buffer);
+  }
+
+  private tell(c: Connection, error: number): void {
+    c.listener?.keepForAccept(c);
+    if (c.socket === null) {
+      c.receiveBuffer?.clear();
+      this.dropReceiveBuffer(c);
+      return;
+    }
+    c.socket.ended(error, this.tuples.local(c.tuple), this.tuples.remote(c.tuple));
+    this.notify(c.socket);
+  }
+
+  /** Takes one from the budget of challenge acknowledgments (RFC 5961 §7). */
+  challengeAllowed(): boolean {
+    const second = Math.floor(this.now / 1_000_000);
+    if (second !== this.challengeSecond) {
+      this.challengeSecond = second;
+      // Half fixed, half random, so that the limit tells an attacker nothing (Linux does so too).
+      const limit = this.settings.challengeAckLimit;
+      const half = (limit + 1) >> 1;
+      this.challengesLeft = half + ((this.environment.random.next() >>> 1) % Math.max(limit, 1));
+    }
+    if (this.challengesLeft <= 0) return false;
+    this.challengesLeft--;
+    return true;
+  }
+}
+
+/** RFC 9293 §3.10.5: not where both have closed; but then as on Linux all must have been sent. */
+function needsReset(c: Connection): boolean {
+  switch (c.state) {
+    case State.CLOSED:
+    case State.LISTEN:
+    case State.SYN_SENT:
+    case State.TIME_WAIT:
+      return false;
+    case State.CLOSING:
+    case State.LAST_ACK:
+      return c.sndNxt !== ((c.sndEnd + 1) | 0);
+    case State.SYN_RECEIVED:
+    case State.ESTABLISHED:
+    case State.FIN_WAIT_1:
+    case State.FIN_WAIT_2:
+    case State.CLOSE_WAIT:
+      return true;
+  }
+}

@@ -1,0 +1,203 @@
+import { elapsedMs } from '../time/elapsed';
+import { Direction, Flag, Option, Word } from '../segment/layout';
+import type { Segment } from '../segment/segment';
+import { seqGt } from '../sequence';
+import { Shape } from '../stack/four-tuples';
+import { arrivesListen } from './arrives-listen';
+import { Has, type Connection } from './connection';
+import { TimeWaitField, TimeWaitFlag, TimeWaitTable } from './time-wait-table';
+import { isOlder, timestamp } from './timestamps';
+import type { Tcp } from './tcp';
+
+/** An entry may be taken over by a new connection of ours when it is this old, ms (RFC 6191 §2). */
+const REUSE_AFTER_MS = 1000;
+/** More than a window without scaling, as on Linux. */
+const ISS_GAP = 65_537;
+
+/**
+ * TIME-WAIT (RFC 9293 §3.4.2, §3.10.7.4): what is left of a connection is a row of integers that
+ * answers its late segments and keeps its endpoints from being used again for 2 MSL.
+ */
+export class TimeWait {
+  private readonly table: TimeWaitTable;
+
+  constructor(private readonly tcp: Tcp) {
+    this.table = new TimeWaitTable(tcp.settings.maxTimeWait);
+  }
+
+  get count(): number {
+    return this.table.count;
+  }
+
+  next(): number {
+    return this.table.next();
+  }
+
+  /** Puts a row in the place of `c`; false when there are too many. */
+  take(c: Connection): boolean {
+    const { tcp, table } = this;
+    const row = table.alloc(c.tuple, this.expiry());
+    if (row < 0) return false;
+    const w = table.words;
+    const at = row * TimeWaitField.Stride;
+    w[at + TimeWaitField.SndNxt] = c.sndNxt;
+    w[at + TimeWaitField.RcvNxt] = c.rcvNxt;
+    w[at + TimeWaitField.ReceiveWindow] = c.receiveWindow >> c.rcvScale;
+    if (c.has(Has.Timestamps)) w[at + TimeWaitField.Flags] |= TimeWaitFlag.Timestamps;
+    w[at + TimeWaitField.TsRecent] = c.tsRecent;
+    w[at + TimeWaitField.TsRecentAge] = c.tsRecentMs;
+    w[at + TimeWaitField.TsOffset] = c.tsOffset;
+    tcp.tuples.set(c.tuple, Shape.TimeWait, row);
+    tcp.counters.TcpExtTW++;
+    return true;
+  }
+
+  /** When a wait that begins now ends: after 2 MSL. */
+  private expiry(): number {
+    return this.tcp.now + 2 * this.tcp.settings.msl * 1000;
+  }
+
+  private hasTimestamps(at: number): boolean {
+    return (this.table.words[at + TimeWaitField.Flags] & TimeWaitFlag.Timestamps) !== 0;
+  }
+
+  isEntry(tuple: number): boolean {
+    return this.tcp.tuples.shape(tuple) === Shape.TimeWait;
+  }
+
+  /**
+   * Whether a connection that we open may take over the entry: timestamps tell its segments from
+   * the old ones (RFC 6191 §2), since the clock has moved on.
+   */
+  mayReuse(row: number): boolean {
+    const w = this.table.words;
+    const at = row * TimeWaitField.Stride;
+    if (!this.hasTimestamps(at) || this.tcp.settings.timestamps === 0) return false;
+    return elapsedMs(this.tcp.nowMs, w[at + TimeWaitField.TsRecentAge]) > REUSE_AFTER_MS;
+  }
+
+  /**
+   * Ends the entry early for a new connection on its endpoints.
+   * @returns SND.NXT of the old connection: the new one's ISS must be beyond it
+   */
+  recycle(row: number): number {
+    const sndNxt = this.table.words[row * TimeWaitField.Stride + TimeWaitField.SndNxt];
+    this.tcp.counters.TcpExtTWRecycled++;
+    this.end(row);
+    return sndNxt;
+  }
+
+  private end(row: number): void {
+    const { tcp, table } = this;
+    const tuple = table.words[row * TimeWaitField.Stride + TimeWaitField.FourTuple];
+    tcp.ports.release(tcp.tuples.local(tuple), tcp.tuples.localPort(tuple));
+    tcp.tuples.remove(tuple);
+    table.free(row);
+  }
+
+  onTimer(): void {
+    for (;;) {
+      const row = this.table.expire(this.tcp.now);
+      if (row < 0) return;
+      this.end(row);
+    }
+  }
+
+  /** SEGMENT ARRIVES, TIME-WAIT. */
+  arrives(row: number, seg: Segment): void {
+    const { tcp, table } = this;
+    const w = table.words;
+    const at = row * TimeWaitField.Stride;
+    const old = this.isOld(at, seg);
+    if (old) tcp.counters.TcpExtPAWSEstab++;
+    if (isOpening(seg) && !old && this.isNewer(at, seg) && this.reopen(row, seg)) return;
+    const expected = !old && seg.seq === w[at + TimeWaitField.RcvNxt];
+    if (seg.isRst) {
+      // RFC 1337: a RST, even a right one, must not end the wait.
+      if (tcp.settings.rfc1337 === 0 && expected) this.end(row);
+      return;
+    }
+    if (expected && seg.isAck && seg.len === 0) {
+      this.noteTimestamp(at, seg);
+      return;
+    }
+    // Fifth: in the window, but the ACK bit is off.
+    if (expected && !seg.isAck && !seg.isSyn) return;
+    // A repeated FIN, which restarts the wait, or something else that the peer must be told about.
+    if (seg.isFin && !old) table.schedule(row, this.expiry());
+    this.sendAck(at);
+  }
+
+  private isOld(at: number, seg: Segment): boolean {
+    const w = this.table.words;
+    if (!this.hasTimestamps(at) || !seg.hasTimestamps) return false;
+    return isOlder(
+      seg.tsVal,
+      w[at + TimeWaitField.TsRecent],
+      w[at + TimeWaitField.TsRecentAge],
+      this.tcp.nowMs,
+    );
+  }
+
+  private noteTimestamp(at: number, seg: Segment): void {
+    const w = this.table.words;
+    if (!this.hasTimestamps(at) || !seg.hasTimestamps) return;
+    w[at + TimeWaitField.TsRecent] = seg.tsVal;
+    w[at + TimeWaitField.TsRecentAge] = this.tcp.nowMs;
+  }
+
+  /** RFC 6191 §2 and RFC 9293 §3.10.7.4: the SYN can't be a duplicate of the old connection's. */
+  private isNewer(at: number, seg: Segment): boolean {
+    const w = this.table.words;
+    if (seqGt(seg.seq, w[at + TimeWaitField.RcvNxt])) return true;
+    return (
+      this.hasTimestamps(at) &&
+      seg.hasTimestamps &&
+      seqGt(seg.tsVal, w[at + TimeWaitField.TsRecent])
+    );
+  }
+
+  private reopen(row: number, seg: Segment): boolean {
+    const { tcp } = this;
+    const listener = tcp.listeners.find(seg.words, seg.base);
+    if (listener === null) return false;
+    arrivesListen(tcp, listener, seg, this.recycle(row));
+    return true;
+  }
+
+  /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>. */
+  private sendAck(at: number): void {
+    const { tcp } = this;
+    const w = this.table.words;
+    const base = tcp.replies.push();
+    if (base < 0) {
+      tcp.counters.NetlandReplyDrops++;
+      return;
+    }
+    const words = tcp.replies.words;
+    tcp.tuples.fill(w[at + TimeWaitField.FourTuple], words, base);
+    words[base + Word.Protocol] = 6;
+    words[base + Word.Direction] = Direction.Out;
+    words[base + Word.HopLimit] = tcp.settings.ttl;
+    words[base + Word.Sequence] = w[at + TimeWaitField.SndNxt];
+    words[base + Word.Acknowledgment] = w[at + TimeWaitField.RcvNxt];
+    words[base + Word.Flags] = Flag.ACK;
+    words[base + Word.Window] = w[at + TimeWaitField.ReceiveWindow];
+    if (this.hasTimestamps(at)) {
+      words[base + Word.Options] = Option.Timestamps;
+      words[base + Word.TsVal] = timestamp(tcp.now, w[at + TimeWaitField.TsOffset]);
+      words[base + Word.TsEcr] = w[at + TimeWaitField.TsRecent];
+    }
+    tcp.counters.TcpOutSegs++;
+  }
+}
+
+/** A SYN that asks for a connection, and nothing else. */
+function isOpening(seg: Segment): boolean {
+  return (seg.flags & (Flag.SYN | Flag.ACK | Flag.RST | Flag.FIN)) === Flag.SYN;
+}
+
+/** The ISS of a connection on endpoints whose last one sent up to `before` (RFC 9293 §3.4.2). */
+export function issBeyond(isn: number, before: number | null): number {
+  return before === null || seqGt(isn, before) ? isn : (before + ISS_GAP) | 0;
+}

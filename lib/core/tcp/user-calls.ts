@@ -1,0 +1,118 @@
+import { Errno } from '../errno';
+import { isIpv4 } from '../ip/address';
+import type { StreamSocket } from '../socket/stream-socket';
+import { Connection, Has } from './connection';
+import { userRead } from './delayed-ack';
+import { prepareHandshake } from './establish';
+import { canReceive, State } from './state';
+import { issBeyond } from './time-wait';
+import type { Tcp } from './tcp';
+
+/**
+ * OPEN, active (RFC 9293 §3.10.1): the endpoints are chosen.
+ * @param before SND.NXT of the connection in TIME-WAIT that it takes the endpoints from, if any
+ */
+export function open(
+  tcp: Tcp,
+  socket: StreamSocket,
+  tuple: number,
+  mtu: number,
+  before: number | null,
+): Connection {
+  const { tuples, settings, isn } = tcp;
+  const c = new Connection(tcp.allocateRow(), socket.options, tcp.congestion);
+  c.tuple = tuple;
+  c.socket = socket;
+  const local = tuples.local(tuple);
+  const remote = tuples.remote(tuple);
+  const localPort = tuples.localPort(tuple);
+  const remotePort = tuples.remotePort(tuple);
+  c.iss = issBeyond(isn.isn(local, localPort, remote, remotePort, tcp.now), before);
+  c.tsOffset = isn.timestampOffset(local, localPort, remote, remotePort);
+  c.sndUna = c.iss;
+  c.sndNxt = (c.iss + 1) | 0;
+  if (settings.timestamps === 1) c.set(Has.Timestamps);
+  if (settings.sack === 1) c.set(Has.Sack);
+  if (settings.windowScaling === 1) c.set(Has.WindowScale);
+  c.set(Has.SynPending);
+  prepareHandshake(tcp, c, mtu, isIpv4(remote) ? 4 : 6);
+  c.state = State.SYN_SENT;
+  tcp.enter(c);
+  tcp.counters.TcpActiveOpens++;
+  tcp.markReady(c);
+  return c;
+}
+
+/** SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno. */
+export function send(
+  tcp: Tcp,
+  c: Connection,
+  bytes: Uint8Array,
+  offset: number,
+  length: number,
+): number {
+  const room = c.options.sendBuffer - c.queued;
+  if (room <= 0) return -Errno.EAGAIN;
+  const taken = Math.min(room, length);
+  c.sendBuffer ??= tcp.sendBuffers.take();
+  c.sendBuffer.append(bytes, offset, taken);
+  tcp.settle(c);
+  tcp.markReady(c);
+  return taken;
+}
+
+/** RECEIVE (RFC 9293 §3.10.3): the user has taken `bytes` out of the receive buffer. */
+export function received(tcp: Tcp, c: Connection, bytes: number): void {
+  if (c.row >= 0) userRead(tcp, c, bytes);
+  tcp.dropReceiveBuffer(c);
+}
+
+/** CLOSE (RFC 9293 §3.10.4), of our direction: the FIN follows what was sent. */
+export function closeSending(tcp: Tcp, c: Connection): void {
+  switch (c.state) {
+    case State.SYN_RECEIVED:
+      // Queued until the connection is established.
+      c.set(Has.Fin);
+      return;
+    case State.ESTABLISHED:
+      c.set(Has.Fin);
+      tcp.setState(c, State.FIN_WAIT_1);
+      break;
+    case State.CLOSE_WAIT:
+      c.set(Has.Fin);
+      tcp.setState(c, State.LAST_ACK);
+      break;
+    default:
+      return;
+  }
+  tcp.markReady(c);
+}
+
+/** The user lets go of the connection: in both directions nothing more is wanted. */
+export function closeBoth(tcp: Tcp, c: Connection): void {
+  c.socket = null;
+  if (c.row < 0) {
+    c.receiveBuffer?.clear();
+    return;
+  }
+  const unread = c.receiveBuffer !== null && c.receiveBuffer.readable > 0;
+  c.receiveBuffer?.clear();
+  if (c.state === State.SYN_SENT) {
+    tcp.finish(c, 0);
+    return;
+  }
+  if (unread) {
+    // RFC 9293 §3.10.4: data that nobody will read is lost, and the peer must learn it.
+    tcp.counters.TcpExtTCPAbortOnClose++;
+    tcp.abort(c, 0);
+    return;
+  }
+  c.set(Has.RcvShutdown);
+  closeSending(tcp, c);
+  if (c.state === State.FIN_WAIT_2) tcp.startFinTimeout(c);
+}
+
+/** What a connection's socket may still get: data now, or later from the peer. */
+export function mayReceive(c: Connection): boolean {
+  return canReceive(c.state) || c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED;
+}

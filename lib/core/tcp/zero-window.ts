@@ -1,0 +1,62 @@
+import { Has, Timer, type Connection } from './connection';
+import { currentMss } from './output';
+import { giveUp, userTimeoutLeft } from './retransmission';
+import type { Tcp } from './tcp';
+
+// RFC 9293 §3.8.6.1: the peer has closed its window, data waits and nothing is in flight.
+
+/** Starts the persist timer, unless it runs. */
+export function armPersist(tcp: Tcp, c: Connection): void {
+  if (tcp.timers.due(c.row, Timer.Persist) !== Infinity) return;
+  c.backoff = 0;
+  c.retransmitStartMs = tcp.nowMs;
+  tcp.timers.set(c.row, Timer.Persist, tcp.now + persistInterval(tcp, c));
+}
+
+/** The timeout, doubled with each probe (Linux: tcp_probe0_when). */
+function persistInterval(tcp: Tcp, c: Connection): number {
+  const base = Math.max(c.rto, tcp.settings.rtoMin * 1000);
+  const interval = Math.min(base * 2 ** Math.min(c.backoff, 31), tcp.settings.rtoMax * 1000);
+  return Math.min(interval, Math.max(userTimeoutLeft(tcp, c), 1000));
+}
+
+/**
+ * The persist timer expired. What a small window, or the user's cork, has held back leaves now; a
+ * closed window gets a probe. A peer that answers is probed for as long as it likes (RFC 9293
+ * §3.8.6.1), unless the user has set a timeout or has let go of the connection.
+ */
+export function persistTimeout(tcp: Tcp, c: Connection): void {
+  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  if (c.inFlight > 0 || unsent <= 0) return;
+  tcp.markReady(c);
+  if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) > 0) {
+    c.set(Has.ForcePartial);
+    return;
+  }
+  if (isExhausted(tcp, c) || userTimeoutLeft(tcp, c) === 0) {
+    giveUp(tcp, c);
+    return;
+  }
+  c.set(Has.ProbePending);
+  tcp.counters.TcpExtTCPWinProbe++;
+  c.probes++;
+  c.backoff++;
+  tcp.timers.set(c.row, Timer.Persist, tcp.now + persistInterval(tcp, c));
+}
+
+/** `probes` counts those without an answer. Where no program waits, answers don't help. */
+function isExhausted(tcp: Tcp, c: Connection): boolean {
+  if (tcp.isOrphan(c)) return c.backoff >= tcp.settings.orphanRetries;
+  return c.probes >= tcp.settings.retries2;
+}
+
+/** The peer has answered, and perhaps opened its window. */
+export function probeAnswered(tcp: Tcp, c: Connection): void {
+  c.probes = 0;
+  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  if (unsent <= 0 || ((c.sndUna + c.sndWnd - c.sndNxt) | 0) >= Math.min(unsent, currentMss(c))) {
+    c.backoff = 0;
+    c.unset(Has.ProbePending | Has.ForcePartial);
+    tcp.timers.cancel(c.row, Timer.Persist);
+  }
+}
