@@ -1,0 +1,268 @@
+import type { Environment, Random } from '../core/environment';
+import { SlabTable } from '../core/memory/slabs';
+import { SegmentBatch } from '../core/segment/batch';
+import type { StreamSocket } from '../core/socket/stream-socket';
+import { StackCore } from '../core/stack/stack-core';
+import type { Settings } from '../core/tcp/settings';
+import type { Link, LinkHost, LinkPort } from '../link/link';
+import type { Clock, ClockTimer } from './clock';
+import { SystemClock } from './clock';
+import { Lifetime } from './lifetime';
+import { openPort } from './open-port';
+import { SystemRandom } from './random';
+
+/** What the API keeps above the core: a socket or a server. */
+export interface Endpoint {
+  /** The readiness of its stream socket has changed. Called between batches. */
+  ready(): void;
+  /** The stack is closing: nothing new is to begin, what is under way is to be ended in order. */
+  finish(): void;
+  /** After `finish`: there is nothing more to wait for. */
+  readonly finished: boolean;
+  /** Giving it up now would lose data of the program's. */
+  readonly losing: boolean;
+  /**
+   * The stack is going down: everything is to be given up at once.
+   * @param errno of the 'error', Linux's number; 0: `cause` itself, or none
+   */
+  abandon(errno: number, cause?: Error): void;
+}
+
+/** What a driver is made from; the public `StackOptions` say more of each. */
+export interface DriverOptions {
+  link?: Link;
+  addresses?: readonly string[];
+  tcp?: Partial<Settings>;
+  localPortRange?: readonly [number, number];
+  /** ms */
+  exitTimeout?: number;
+  clock?: Clock;
+  random?: Random;
+}
+
+/** Descriptors in one call of the link. */
+const BATCH = 64;
+
+/** How long what was sent may keep a process that nothing else keeps, ms. */
+const EXIT_TIMEOUT = 60_000;
+
+// Taken when the module is loaded, so that a test's fake timers don't stop the stack.
+const nextTick = process.nextTick.bind(process);
+const settled = Promise.resolve();
+
+function rethrow(error: unknown): void {
+  throw error;
+}
+
+/**
+ * Binds a core to a link and a clock: brings it what arrives, the time and the program's calls, and
+ * takes away what is to be sent. The API's objects hang on it as endpoints.
+ */
+export class Driver {
+  readonly core: StackCore;
+  /** Sockets and servers that are open. */
+  readonly endpoints = new Set<Endpoint>();
+  /** Called after each round in which something may have changed. */
+  onRound: (() => void) | null = null;
+  /** Called once when the link is gone. */
+  onDown: ((error: Error) => void) | null = null;
+  readonly #outgoing = new SegmentBatch(BATCH);
+  readonly #timer: ClockTimer;
+  readonly #lifetime: Lifetime;
+  readonly #pump = () => this.#pumpSoon();
+  /** A pump at the end of the turn has been asked for. */
+  #scheduled = false;
+  /** Events are being told: what the program does meanwhile is sent at the end of the batch. */
+  #telling = false;
+  /** The link asked for no more. */
+  #blocked = false;
+  #closed = false;
+  /** The stack is being closed, or is closed: nothing new may begin. */
+  closing = false;
+
+  static async open(options: DriverOptions): Promise<Driver> {
+    const slabs = new SlabTable();
+    const random = options.random ?? new SystemRandom();
+    const clock = options.clock ?? new SystemClock();
+    const hashKey = Int32Array.of(random.next(), random.next());
+    let driver: Driver | null = null;
+    const host: LinkHost = {
+      receive: (batch) => driver?.receive(batch),
+      writable: () => driver?.writable(),
+      down: (error) => driver?.down(error),
+    };
+    const opened = await openPort(options, { host, slabs, hashKey }, BATCH);
+    const { port, paths, ports } = opened;
+    try {
+      const environment = { random, paths, ports, allocate: allocateSlab };
+      driver = new Driver(port, environment, clock, slabs, hashKey, options);
+    } catch (error) {
+      port.close();
+      throw error;
+    }
+    return driver;
+  }
+
+  private constructor(
+    readonly port: LinkPort,
+    readonly environment: Environment,
+    readonly clock: Clock,
+    slabs: SlabTable,
+    hashKey: Int32Array,
+    options: DriverOptions,
+  ) {
+    this.core = new StackCore(environment, slabs, hashKey, { tcp: options.tcp });
+    this.#timer = clock.timer(() => this.#alarm());
+    this.#lifetime = new Lifetime((options.exitTimeout ?? EXIT_TIMEOUT) * 1000, [
+      port,
+      this.#timer,
+    ]);
+    port.unref();
+    this.core.advance(clock.now());
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  /**
+   * To be called before any call of the program reaches the core: moves the core's time, and sees
+   * to it that what the call gives to send leaves at the end of the turn.
+   */
+  enter(): void {
+    if (this.#closed || this.#telling) return;
+    this.core.advance(this.clock.now());
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    void settled.then(this.#pump);
+  }
+
+  /** A new stream socket whose events go to `owner`. */
+  socket(domain: 4 | 6, owner: Endpoint): StreamSocket {
+    this.enter();
+    const socket = this.core.socket(domain);
+    socket.owner = owner;
+    return socket;
+  }
+
+  /** One more endpoint keeps the process alive. */
+  hold(): void {
+    this.#lifetime.hold();
+    this.enter();
+  }
+
+  release(): void {
+    this.#lifetime.release();
+    this.enter();
+  }
+
+  receive(batch: SegmentBatch): void {
+    if (this.#closed) return;
+    const now = this.clock.now();
+    const count = batch.count;
+    for (let index = 0; index < count; index++) this.core.onSegment(batch, index, now);
+    this.#round();
+  }
+
+  writable(): void {
+    this.#blocked = false;
+    if (!this.#closed) this.#round();
+  }
+
+  down(error: Error): void {
+    if (this.#closed) return;
+    this.onDown?.(error);
+  }
+
+  /** Sends what is left to be sent and frees everything; nothing happens any more. */
+  close(): void {
+    if (this.#closed) return;
+    this.core.advance(this.clock.now());
+    this.#blocked = false;
+    this.#transmit(this.clock.now());
+    this.#closed = true;
+    this.closing = true;
+    this.#timer.close();
+    this.port.close();
+    this.onRound = null;
+  }
+
+  #alarm(): void {
+    if (this.#closed) return;
+    this.core.onTimer(this.clock.now());
+    this.#round();
+  }
+
+  #pumpSoon(): void {
+    this.#scheduled = false;
+    if (!this.#closed) this.#round();
+  }
+
+  /** Tells the program what has happened, sends what is to be sent, sets the alarm. */
+  #round(): void {
+    this.#tell();
+    if (this.#closed) return;
+    let now = this.clock.now();
+    this.#transmit(now);
+    if (this.core.nextDeadline() <= now) {
+      this.core.onTimer(now);
+      this.#tell();
+      if (this.#closed) return;
+      now = this.clock.now();
+      this.#transmit(now);
+    }
+    this.onRound?.();
+    if (!this.#closed) this.#settleLife();
+  }
+
+  #tell(): void {
+    this.core.advance(this.clock.now());
+    this.#telling = true;
+    for (;;) {
+      const socket = this.core.pollEvent();
+      if (socket === null) break;
+      const endpoint = socket.owner as Endpoint | null;
+      if (endpoint !== null) this.#notify(endpoint);
+      if (this.#closed) break;
+    }
+    this.#telling = false;
+  }
+
+  #notify(endpoint: Endpoint): void {
+    try {
+      endpoint.ready();
+    } catch (error) {
+      // The program's own error: it is an uncaught one, and no reason to stop here. The endpoint is
+      // told once more, since it may not have come to the end of what there was.
+      nextTick(rethrow, error);
+      nextTick(() => {
+        this.enter();
+        this.#notify(endpoint);
+      });
+    }
+  }
+
+  #transmit(now: number): void {
+    const batch = this.#outgoing;
+    while (!this.#blocked) {
+      batch.count = 0;
+      this.core.transmit(batch, now);
+      if (batch.count === 0) return;
+      if (!this.port.transmit(batch)) this.#blocked = true;
+      if (batch.count < batch.capacity) return;
+    }
+  }
+
+  /** Sets the alarm, and whether alarm and link keep the process. */
+  #settleLife(): void {
+    if (this.#closed) return;
+    const now = this.clock.now();
+    const end = this.#lifetime.settle(this.core.unfinished, now);
+    this.#timer.set(Math.min(this.core.nextDeadline(), end));
+  }
+}
+
+/** Payload memory: not cleared, since nothing is read before it was written. */
+function allocateSlab(bytes: number): Uint8Array {
+  return Buffer.allocUnsafeSlow(bytes);
+}

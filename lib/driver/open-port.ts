@@ -1,0 +1,58 @@
+import type { Paths, PortAuthority } from '../core/environment';
+import { FreePorts } from '../core/stack/free-ports';
+import type { LinkContext, LinkPort } from '../link/link';
+import { memoryLink } from '../link/memory';
+import { invalidArgValue } from '../errors';
+import type { DriverOptions } from './driver';
+import { LoopbackSwitch } from './loopback-switch';
+import { AddressPaths, parseAddresses } from './paths';
+
+/** Every stack has these, unless its link brings the host's own. */
+const LOOPBACK = ['127.0.0.1/8', '::1/128'];
+
+/** A stack's way to the world, and what its core must know of it. */
+export interface OpenedPort {
+  port: LinkPort;
+  paths: Paths;
+  ports: PortAuthority;
+}
+
+/**
+ * Opens the link, and beside it a loopback for what goes to own addresses, unless the link itself
+ * knows addresses and ways. Without a link the loopback is all there is.
+ *
+ * @param capacity of the batches that the port is to send, descriptors
+ * @throws TypeError ERR_INVALID_ARG_VALUE for a wrong address; what the link rejects with
+ */
+export async function openPort(
+  options: DriverOptions,
+  context: Omit<LinkContext, 'addresses'>,
+  capacity: number,
+): Promise<OpenedPort> {
+  const addresses = options.addresses ?? [];
+  const prefixes = parseAddresses(addresses);
+  const ports = new FreePorts(...(options.localPortRange ?? []));
+  const openLoopback = () =>
+    memoryLink().open({ ...context, addresses: [...LOOPBACK, ...addresses] });
+  if (options.link === undefined) {
+    const port = await openLoopback();
+    return { port, paths: new AddressPaths(prefixes, port.mtu, port.mtu), ports };
+  }
+  const wire = await options.link.open({ ...context, addresses });
+  try {
+    if (wire.paths !== undefined) {
+      if (addresses.length > 0) {
+        const reason = `is not for a ${options.link.kind} link, which has the host's addresses`;
+        throw invalidArgValue('options.addresses', addresses, reason);
+      }
+      return { port: wire, paths: wire.paths, ports: wire.ports ?? ports };
+    }
+    const loopback = await openLoopback();
+    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu);
+    const port = new LoopbackSwitch(wire, loopback, paths, capacity);
+    return { port, paths, ports: wire.ports ?? ports };
+  } catch (error) {
+    wire.close();
+    throw error;
+  }
+}

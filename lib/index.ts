@@ -1,0 +1,22 @@
+export { Stack } from './stack';
+export type { CloseOptions, StackCounters, StackOptions } from './stack';
+export { capture } from './link/capture';
+export { impair } from './link/impair';
+export { memoryLink } from './link/memory';
+export { rawLink } from './link/raw';
+export { tunLink } from './link/tun';
+export type { Link, LinkCounters } from './link/link';
+export type { Net, Connect, ServerConstructor, SocketConstructor } from './net/net';
+export type { Server } from './net/server';
+export type { Socket } from './net/socket';
+export type {
+  AddressInfo,
+  ConnectOptions,
+  DropInfo,
+  ListenOptions,
+  ServerOptions,
+  SocketOptions,
+} from './net/types';
+export type { ConnectionEntry } from './core/tcp/listing';
+export type { SettingName, Settings } from './core/tcp/settings';
+export type { NodeError, SystemError } from './errors';

@@ -1,0 +1,239 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import type { Writable } from 'node:stream';
+import type { SegmentBatch } from '../core/segment/batch';
+import { Direction } from '../core/segment/layout';
+import { PacketBytes } from '../observe/packet-bytes';
+import { type ByteSink, PcapngWriter } from '../observe/pcapng';
+import { PortDecorator } from './decorator';
+import type { Link, LinkContext, LinkCounters, LinkHost, LinkPort } from './link';
+
+/** What a stream may hold unwritten before packets are left out of the capture, bytes. */
+const STREAM_LIMIT = 64 * 1024 * 1024;
+
+/**
+ * A link that writes what passes `link`, both ways, as pcapng.
+ *
+ * Each stack that opens it is an interface of the capture. A file is begun anew by the first of
+ * them, written synchronously with each batch, closed with the last port, and appended to (as a new
+ * section) when the link is opened again. A stream is not ended, it is its owner's; while it holds
+ * more than 64 MiB unwritten, packets are left out.
+ *
+ * When writing fails, the capture ends with a process warning and the link goes on. The counters
+ * `captured` and `captureDropped` say how many packets the capture has, and how many passed and are
+ * not in it.
+ *
+ * `open` rejects with the errors of `fs.open` (ENOENT, EACCES, …) when the file can't be written.
+ *
+ * @param target a file's path, or a stream
+ */
+export function capture(link: Link, target: string | Writable): Link {
+  const recording = new Recording(
+    typeof target === 'string' ? new FileTarget(target) : new StreamTarget(target),
+  );
+  return {
+    kind: link.kind,
+    async open(context: LinkContext): Promise<LinkPort> {
+      recording.retain();
+      try {
+        const tap = new Tap(
+          context.host,
+          new PacketBytes(context.slabs.slabs),
+          recording,
+          link.kind,
+        );
+        const port = await link.open({ ...context, host: tap });
+        tap.name = port.name;
+        return new CapturePort(port, tap, recording);
+      } catch (error) {
+        recording.release();
+        throw error;
+      }
+    },
+  };
+}
+
+interface Target extends ByteSink {
+  /**
+   * @param onError told of a failure that comes later, not from `write`
+   * @throws Node's errors
+   */
+  open(onError: (error: Error) => void): void;
+  /** Whether a packet that is written now is kept. */
+  hasRoom(): boolean;
+  close(): void;
+}
+
+class FileTarget implements Target {
+  private descriptor = -1;
+  private flags: 'w' | 'a' = 'w';
+
+  constructor(private readonly path: string) {}
+
+  open(): void {
+    this.descriptor = openSync(this.path, this.flags);
+    this.flags = 'a';
+  }
+
+  hasRoom(): boolean {
+    return true;
+  }
+
+  write(bytes: Uint8Array): void {
+    for (let at = 0; at < bytes.length;) at += writeSync(this.descriptor, bytes, at);
+  }
+
+  close(): void {
+    closeSync(this.descriptor);
+    this.descriptor = -1;
+  }
+}
+
+class StreamTarget implements Target {
+  private onError: (error: Error) => void = () => undefined;
+
+  constructor(private readonly stream: Writable) {}
+
+  open(onError: (error: Error) => void): void {
+    this.onError = onError;
+    this.stream.on('error', onError);
+  }
+
+  hasRoom(): boolean {
+    return this.stream.writableLength < STREAM_LIMIT;
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.stream.writable) throw new Error('the stream is closed');
+    this.stream.write(Buffer.from(bytes));
+  }
+
+  close(): void {
+    this.stream.off('error', this.onError);
+  }
+}
+
+/** One capture, shared by the ports that are open. */
+class Recording {
+  private users = 0;
+  private writer: PcapngWriter | null = null;
+
+  constructor(private readonly target: Target) {}
+
+  /** @throws Node's errors */
+  retain(): void {
+    if (this.users === 0) {
+      this.target.open((error) => this.fail(error));
+      this.writer = new PcapngWriter(this.target);
+    }
+    this.users++;
+  }
+
+  release(): void {
+    if (--this.users > 0) return;
+    this.attempt((writer) => writer.flush());
+    try {
+      this.target.close();
+    } catch (error) {
+      this.fail(error);
+    }
+    this.writer = null;
+  }
+
+  /** Whether a packet that is written now is kept. */
+  get isOpen(): boolean {
+    return this.writer !== null && this.target.hasRoom();
+  }
+
+  /** Runs what may write; its failure ends the capture, and nothing else. */
+  attempt(action: (writer: PcapngWriter) => void): void {
+    if (this.writer === null) return;
+    try {
+      action(this.writer);
+    } catch (error) {
+      this.fail(error);
+    }
+  }
+
+  private fail(error: unknown): void {
+    if (this.writer === null) return;
+    this.writer = null;
+    process.emitWarning(`the capture has ended: ${String(error)}`, 'NetlandWarning');
+  }
+}
+
+/** Between a port and its stack: records what passes. */
+class Tap implements LinkHost {
+  captured = 0;
+  dropped = 0;
+  private interfaceNumber = -1;
+
+  constructor(
+    private readonly host: LinkHost,
+    private readonly bytes: PacketBytes,
+    private readonly recording: Recording,
+    public name: string,
+  ) {}
+
+  receive(batch: SegmentBatch): void {
+    this.record(batch, Direction.In);
+    this.host.receive(batch);
+  }
+
+  writable(): void {
+    this.host.writable();
+  }
+
+  down(error: Error): void {
+    this.host.down(error);
+  }
+
+  record(batch: SegmentBatch, direction: Direction): void {
+    const before = this.captured;
+    if (this.recording.isOpen) {
+      this.recording.attempt((writer) => {
+        const time = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+        if (this.interfaceNumber < 0) this.interfaceNumber = writer.addInterface(this.name);
+        let written = 0;
+        for (let i = 0; i < batch.count; i++) {
+          const bytes = this.bytes.of(batch, i, direction);
+          if (bytes === null) continue;
+          writer.packet(this.interfaceNumber, direction, time, bytes);
+          written++;
+        }
+        writer.flush();
+        this.captured += written;
+      });
+    }
+    this.dropped += batch.count - (this.captured - before);
+  }
+}
+
+class CapturePort extends PortDecorator {
+  private closed = false;
+
+  constructor(
+    port: LinkPort,
+    private readonly tap: Tap,
+    private readonly recording: Recording,
+  ) {
+    super(port);
+  }
+
+  override get counters(): LinkCounters {
+    const { captured, dropped } = this.tap;
+    return { ...this.port.counters, captured, captureDropped: dropped };
+  }
+
+  transmit(batch: SegmentBatch): boolean {
+    this.tap.record(batch, Direction.Out);
+    return this.port.transmit(batch);
+  }
+
+  override close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.port.close();
+    this.recording.release();
+  }
+}

@@ -1,0 +1,111 @@
+import { performance } from 'node:perf_hooks';
+import type { Path, Paths } from '../core/environment';
+import {
+  ANY4,
+  type IpAddress,
+  isWildcard,
+  readAddress,
+  sameAddress,
+  writeAddress,
+} from '../core/ip/address';
+import type { NativeAddon, NativeMonitor, NativeRoutes } from './native';
+
+/** Places of a cache, a power of two. */
+const PLACES = 256;
+
+/** How long an answer holds at most, ms: a path's MTU changes without notice. */
+const LIFETIME = 1000;
+
+interface Answer<T> {
+  generation: number;
+  remote: IpAddress;
+  /** ANY4 when it wasn't given. */
+  local: IpAddress;
+  value: T;
+}
+
+/**
+ * Which addresses are the host's, and its routes, as the kernel says. Answers are kept until links,
+ * addresses or routes change, and a second at most.
+ */
+export class HostPaths implements Paths {
+  /** How often the kernel has told of changes. */
+  changes = 0;
+  private readonly routes: NativeRoutes;
+  private readonly monitor: NativeMonitor;
+  private readonly words = new Int32Array(9);
+  private readonly address = new Int32Array(4);
+  private readonly ours: (Answer<boolean> | undefined)[] = new Array(PLACES).fill(undefined);
+  private readonly paths: (Answer<Path | number> | undefined)[] = new Array(PLACES).fill(undefined);
+  private generation = 1;
+  private until = 0;
+
+  /** @param device interface that everything goes through; '': any */
+  constructor(addon: NativeAddon, device: string) {
+    this.routes = new addon.Routes(device);
+    this.monitor = new addon.Monitor(() => this.forget());
+    // Without it (a sandbox, perhaps) answers still grow old.
+    this.monitor.open();
+  }
+
+  isLocal(address: IpAddress): boolean {
+    this.age();
+    const place = placeOf(address, ANY4);
+    const known = this.ours[place];
+    if (known?.generation === this.generation && sameAddress(known.remote, address)) {
+      return known.value;
+    }
+    writeAddress(address, this.address, 0);
+    const value = this.routes.isLocal(this.address) === 1;
+    this.ours[place] = { generation: this.generation, remote: address, local: ANY4, value };
+    return value;
+  }
+
+  route(remote: IpAddress, local: IpAddress | null): Path | number {
+    this.age();
+    const from = local === null || isWildcard(local) ? ANY4 : local;
+    const place = placeOf(remote, from);
+    const known = this.paths[place];
+    if (
+      known?.generation === this.generation &&
+      sameAddress(known.remote, remote) &&
+      sameAddress(known.local, from)
+    ) {
+      return known.value;
+    }
+    const value = this.find(remote, from);
+    this.paths[place] = { generation: this.generation, remote, local: from, value };
+    return value;
+  }
+
+  close(): void {
+    this.monitor.close();
+    this.routes.close();
+  }
+
+  private find(remote: IpAddress, local: IpAddress): Path | number {
+    const { words } = this;
+    writeAddress(remote, words, 0);
+    writeAddress(local, words, 4);
+    const failed = this.routes.find(words, local !== ANY4);
+    return failed < 0 ? -failed : { source: readAddress(words, 4), mtu: words[8] };
+  }
+
+  private forget(): void {
+    this.changes++;
+    this.generation++;
+  }
+
+  private age(): void {
+    const now = performance.now();
+    if (now < this.until) return;
+    this.until = now + LIFETIME;
+    this.generation++;
+  }
+}
+
+function placeOf(remote: IpAddress, local: IpAddress): number {
+  const mixed = remote.w0 ^ remote.w1 ^ remote.w3 ^ Math.imul(local.w3 ^ local.w1, 0x9e3779b1);
+  const folded = Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b);
+  return (folded >>> 13) & (PLACES - 1);
+}

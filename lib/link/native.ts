@@ -1,0 +1,181 @@
+import { join } from 'node:path';
+import load from 'node-gyp-build';
+
+/** Events that a device tells; the same numbers as in native/addon/device.h. */
+export const enum DeviceEvent {
+  /** So many descriptors are in the words. */
+  Receive = 0,
+  /** After `transmit` has said 1: there is room again. */
+  Writable = 1,
+  /** The device is gone; the value is the errno. */
+  Down = 2,
+}
+
+/** How a port guard stays silent; the same numbers as in native/device/port_guard.h. */
+export const enum GuardForm {
+  Filter = 1,
+  Md5 = 2,
+}
+
+/** Words of a row of `setPorts`: family, first port, last port, address (a wildcard: every one). */
+export const PORT_RANGE_WORDS = 7;
+
+/** Memory that a device receives into, and whom it tells. */
+export interface DeviceOptions {
+  slab: Uint8Array;
+  slabIndex: number;
+  /** Bytes from one slot to the next, at least the addon's `slotRoom`. */
+  slotSize: number;
+  /** Packets in one batch, 1 to 1024. */
+  slots: number;
+  /** Descriptors of a batch. */
+  words: Int32Array;
+  hashKey: Int32Array;
+  /** One place for each of the addon's `counterNames`. */
+  counters: Float64Array;
+  raw: boolean;
+  onEvent(event: DeviceEvent, value: number): void;
+}
+
+/** Two raw sockets or a TUN descriptor on the event loop. Results below 0 are minus the errno. */
+export interface NativeDevice {
+  /** Opens the raw socket of a family, through an interface if one is named. */
+  openRaw(family: 4 | 6, device: string): number;
+  /** Makes or attaches to a TUN device; its name. */
+  openTun(name: string): string | number;
+  /** Lets in TCP to these ports of both families, and sets the filter of one of them. */
+  setPorts(rows: Int32Array, family: 4 | 6): number;
+  /** Interfaces that partial checksums are taken from; null: all. */
+  allowPartial(interfaces: Int32Array | null): void;
+  /** Pairs of interface index and packets that had a partial checksum. */
+  partialSeen(): number[];
+  addSlab(index: number, slab: Uint8Array): void;
+  /** 0: all is on its way; 1: some had to wait. */
+  transmit(words: Int32Array, slices: Int32Array, count: number): number;
+  keepAlive(alive: boolean): void;
+  close(): void;
+}
+
+/** Port guards by number. Results below 0 are minus the errno. */
+export interface NativePortGuards {
+  open(address: Int32Array, port: number): number;
+  /** Guards consecutive ports; each place of `out` gets the guard's number or minus the errno. */
+  openRange(address: Int32Array, first: number, out: Int32Array): void;
+  close(guard: number): void;
+  closeAll(): void;
+}
+
+/** The kernel's routes. Results below 0 are minus the errno. */
+export interface NativeRoutes {
+  /** Words: remote (4), local (4; becomes the source), MTU. */
+  find(words: Int32Array, fromLocal: boolean): number;
+  /** 1 when packets to the address are for this host. */
+  isLocal(address: Int32Array): number;
+  close(): void;
+}
+
+/** Tells of links, addresses and routes that change. */
+export interface NativeMonitor {
+  open(): number;
+  close(): void;
+}
+
+type Table = Record<string, number>;
+
+/** What native/addon exports. Results below 0 are minus the errno. */
+export interface NativeAddon {
+  Device: new (options: DeviceOptions) => NativeDevice;
+  PortGuards: new (form: GuardForm, device: string) => NativePortGuards;
+  Routes: new (device: string) => NativeRoutes;
+  Monitor: new (onChange: () => void) => NativeMonitor;
+
+  /** Whether a form of guard works here: 0; -EPROTO when the kernel answered all the same. */
+  probeGuard(family: 4 | 6, form: GuardForm): number;
+  /** 0 when there is none. */
+  interfaceIndex(name: string): number;
+  /** '' when there is none. */
+  interfaceName(index: number): string;
+  interfaceMtu(name: string): number;
+  interfaceIsUp(name: string): number;
+  /** Sets an interface up, and its MTU unless that is 0. */
+  setUpInterface(name: string, mtu: number): number;
+  addAddress(name: string, address: Int32Array, prefixLength: number): number;
+  /** File descriptors that this process may have. */
+  descriptorLimit(): number;
+
+  counterNames: readonly string[];
+  slotRoom: number;
+  layout: Record<
+    'Word' | 'Checksum' | 'Direction' | 'Flag' | 'Option' | 'limits' | 'ParseResult',
+    Table
+  >;
+  /** Packets are pairs of offset and length; each place of `results` gets a ParseResult. */
+  parseMany(
+    slab: Uint8Array,
+    slabIndex: number,
+    packets: Int32Array,
+    hashKey: Int32Array,
+    words: Int32Array,
+    results: Int32Array,
+  ): void;
+  /** Builds into `out`, `room` bytes for each; each place of `lengths` gets the bytes, or 0. */
+  buildMany(
+    words: Int32Array,
+    slices: Int32Array,
+    slabs: readonly Uint8Array[],
+    out: Uint8Array,
+    room: number,
+    lengths: Int32Array,
+  ): void;
+  /** One's complement sum. */
+  sum(bytes: Uint8Array): number;
+  /** Writes the hash of each descriptor. */
+  hashMany(hashKey: Int32Array, words: Int32Array): void;
+  /** Classic BPF, four numbers for each instruction; null for rows that are no ranges. */
+  filterProgram(rows: Int32Array, family: 4 | 6): number[] | null;
+}
+
+/** The addon, or why there is none. */
+export type Native =
+  { readonly addon: NativeAddon; readonly reason: null } | { addon: null; readonly reason: string };
+
+/** From lib/link and from dist/link alike. */
+const PACKAGE = join(__dirname, '../..');
+
+let loaded: Native | null = null;
+
+/**
+ * The native addon: prebuilt, or built on this machine. Never throws. With NETLAND_NATIVE=0 in the
+ * environment there is none: the package does what it can in TypeScript alone.
+ */
+export function loadNative(): Native {
+  if (process.env.NETLAND_NATIVE === '0') {
+    return { addon: null, reason: 'NETLAND_NATIVE=0 is set' };
+  }
+  loaded ??= tryLoad();
+  return loaded;
+}
+
+function tryLoad(): Native {
+  if (process.platform !== 'linux') {
+    return { addon: null, reason: `it is for Linux, and this is ${process.platform}` };
+  }
+  try {
+    return { addon: load<NativeAddon>(PACKAGE), reason: null };
+  } catch (error) {
+    return { addon: null, reason: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/**
+ * The addon for a link that can't do without.
+ * @throws Error ERR_NETLAND_NO_NATIVE with the remedy
+ */
+export function requireNative(what: string): NativeAddon {
+  const native = loadNative();
+  if (native.addon !== null) return native.addon;
+  const message =
+    `${what} needs Netland's native addon, which isn't there (${native.reason.trim()}). ` +
+    'With g++, make and python3 installed, `npm rebuild netland` builds it.';
+  throw Object.assign(new Error(message), { code: 'ERR_NETLAND_NO_NATIVE' });
+}

@@ -1,0 +1,563 @@
+import { AsyncResource } from 'node:async_hooks';
+import { Duplex, addAbortSignal } from 'node:stream';
+import { Errno } from '../core/errno';
+import type { StreamSocket } from '../core/socket/stream-socket';
+import { Poll, Shutdown } from '../core/socket/stream-socket';
+import type { Driver } from '../driver/driver';
+import { invalidArgType, systemError } from '../errors';
+import type { FamilyDefaults } from './arguments';
+import {
+  KEEP_ALIVE_DELAY,
+  normalizeArguments,
+  readDestination,
+  readKeepAliveDelay,
+  readTimeout,
+} from './arguments';
+import type { AttemptEvent, DialEvents } from './dial';
+import { Dial } from './dial';
+import { localEnd, remoteEnd } from './ends';
+import {
+  closedBeforeConnection,
+  destroyedWrite,
+  endedByPeer,
+  socketClosed,
+  stackClosed,
+} from './errors';
+import { Inactivity } from './inactivity';
+import { Outbox } from './outbox';
+import { Presence } from './presence';
+import type { Server } from './server';
+import { Tuning } from './tuning';
+import type { AddressInfo, ConnectOptions, Listener, SocketOptions } from './types';
+
+/** What a socket needs of the stack that it belongs to. */
+export interface SocketHost {
+  readonly driver: Driver;
+  readonly defaults: FamilyDefaults;
+}
+
+/** A socket made by a server, with the connection that it accepted. */
+export interface Accepted {
+  stream: StreamSocket;
+  server: Server;
+  pauseOnConnect: boolean;
+  /** Called when the socket is destroyed. */
+  gone(): void;
+}
+
+type Callback = (error?: Error | null) => void;
+
+/** Largest piece in one 'data', bytes: as libuv's. */
+const PIECE = 65_536;
+
+// Taken when the module is loaded, so that a test's fake timers don't stop the stack.
+const nextTick = process.nextTick.bind(process);
+
+/**
+ * A TCP connection as a Duplex stream, with the methods, properties, events and errors of
+ * `net.Socket`. `stack.net.connect` and `stack.net.createServer` make them.
+ */
+export class Socket extends Duplex {
+  /** A lookup or handshake is under way. */
+  connecting = false;
+  /** ms, as set by `setTimeout`. */
+  timeout: number | undefined = undefined;
+  /** The ends that were tried one after the other, as `address:port`. */
+  autoSelectFamilyAttemptedAddresses: string[] | undefined = undefined;
+  /** The server that accepted it, or null. */
+  readonly server: Server | null;
+
+  readonly #host: SocketHost;
+  readonly #resource = new AsyncResource('NETLANDSOCKET');
+  readonly #inactivity: Inactivity;
+  readonly #presence: Presence;
+  readonly #outbox = new Outbox();
+  readonly #tuning = new Tuning();
+  readonly #gone: (() => void) | null;
+  #stream: StreamSocket | null = null;
+  #dial: Dial | null = null;
+  /** The stream wants data. */
+  #reading = false;
+  #receiving = false;
+  #resetting = false;
+  #remote: AddressInfo | null = null;
+  #bytesRead = 0;
+  #bytesSent = 0;
+  #final: Callback | null = null;
+
+  /** @internal Made by `stack.net`. */
+  constructor(host: SocketHost, options: SocketOptions = {}, accepted: Accepted | null = null) {
+    const { signal, ...streamOptions } = options;
+    super({
+      ...pickStreamOptions(streamOptions),
+      allowHalfOpen: Boolean(options.allowHalfOpen),
+      // 'close' is emitted by _destroy, since it tells whether there was an error.
+      emitClose: false,
+      autoDestroy: true,
+    });
+    this.#host = host;
+    this.#presence = new Presence(host.driver, this);
+    this.#inactivity = new Inactivity(host.driver.clock, () => this.#inactive());
+    this.server = accepted?.server ?? null;
+    this.#gone = accepted?.gone ?? null;
+    if (signal !== undefined && signal !== null) addAbortSignal(signal, this);
+    if (accepted === null) return;
+    this.#adopt(accepted.stream);
+    if (accepted.pauseOnConnect) this.pause();
+    else this.read(0);
+  }
+
+  // --- opening -------------------------------------------------------------------------------
+
+  /**
+   * Connects: `(options, listener?)` or `(port, host?, listener?)`.
+   *
+   * @throws RangeError ERR_SOCKET_BAD_PORT; TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE,
+   *   ERR_MISSING_ARGS, ERR_INVALID_IP_ADDRESS. What fails later is told by 'error'.
+   */
+  connect(options: ConnectOptions, listener?: Listener): this;
+  connect(port: number | string, host: string, listener?: Listener): this;
+  connect(port: number | string, listener?: Listener): this;
+  connect(...args: unknown[]): this {
+    const [options, listener] = normalizeArguments<ConnectOptions>(args);
+    const destination = readDestination(options, this.#host.defaults);
+    const delay = readKeepAliveDelay(options.keepAliveInitialDelay, KEEP_ALIVE_DELAY);
+    if (this.destroyed) this.#revive();
+    if (listener !== null) this.once('connect', listener);
+    if (options.noDelay) this.#tuning.noDelay = true;
+    if (options.keepAlive) {
+      this.#tuning.keepAlive = true;
+      this.#tuning.keepAliveDelay = delay;
+    }
+    const busy = this.#dial !== null ? Errno.EALREADY : Errno.EISCONN;
+    if (this.#dial !== null || this.#stream !== null) {
+      this.destroy(systemError(busy, 'connect', destination.host, destination.port));
+      return this;
+    }
+    this.connecting = true;
+    this.#inactivity.touch();
+    if (this.#host.driver.closing) {
+      nextTick(() => this.destroy(stackClosed()));
+      return this;
+    }
+    this.#presence.enter();
+    this.#dial = new Dial(this.#host.driver, this, destination, this.#dialEvents());
+    try {
+      this.#dial.start();
+    } catch (error) {
+      // A lookup that throws: the call has not taken place.
+      this.#dial = null;
+      this.connecting = false;
+      this.#presence.leave();
+      throw error;
+    }
+    return this;
+  }
+
+  #dialEvents(): DialEvents {
+    return {
+      prepare: (stream) => this.#tuning.apply(stream),
+      lookedUp: (error, found, host) =>
+        this.emit('lookup', error, found?.address, found?.family, host),
+      attempted: (event, args) => this.#attempted(event, args),
+      connected: (stream) => this.#connected(stream),
+      failed: (error) => this.destroy(error),
+    };
+  }
+
+  #attempted(event: AttemptEvent, args: unknown[]): void {
+    const [address, port] = args;
+    if (event === 'connectionAttempt') {
+      (this.autoSelectFamilyAttemptedAddresses ??= []).push(`${String(address)}:${String(port)}`);
+    }
+    this.emit(event, ...args);
+  }
+
+  /** A destroyed socket may connect again. */
+  #revive(): void {
+    this.#remote = null;
+    this.autoSelectFamilyAttemptedAddresses = undefined;
+    this.#resetting = false;
+    this.#bytesRead = 0;
+    this.#bytesSent = 0;
+    (this as unknown as { _undestroy(): void })._undestroy();
+  }
+
+  #adopt(stream: StreamSocket): void {
+    this.#stream = stream;
+    stream.owner = this;
+    this.#presence.enter();
+  }
+
+  #connected(stream: StreamSocket): void {
+    this.#dial = null;
+    this.connecting = false;
+    this.#adopt(stream);
+    this.#inactivity.touch();
+    try {
+      this.emit('connect');
+      this.emit('ready');
+    } finally {
+      this.#start();
+    }
+  }
+
+  /** Sends what was written meanwhile, and reads. */
+  #start(): void {
+    if (this.#stream === null) return;
+    this.#flush();
+    if (this.#final !== null) this.#shutdown();
+    if (!this.isPaused()) this.read(0);
+  }
+
+  // --- reading -------------------------------------------------------------------------------
+
+  /** @internal */
+  override _read(): void {
+    this.#reading = true;
+    if (this.#stream === null || this.#receiving) return;
+    this.#host.driver.enter();
+    this.#receive();
+  }
+
+  #receive(): void {
+    this.#receiving = true;
+    try {
+      while (this.#reading && this.#stream !== null) {
+        const piece = this.#stream.take(PIECE);
+        if (typeof piece === 'number') {
+          if (piece !== -Errno.EAGAIN) this.#ended(piece);
+          break;
+        }
+        this.#bytesRead += piece.length;
+        this.#inactivity.touch();
+        const data = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
+        if (!this.push(data)) this.#reading = false;
+      }
+    } finally {
+      this.#receiving = false;
+    }
+  }
+
+  /** @param result 0: the peer has ended; else -errno */
+  #ended(result: number): void {
+    this.#reading = false;
+    if (result < 0) {
+      this.destroy(systemError(-result, 'read'));
+      return;
+    }
+    this.push(null);
+    this.read(0);
+  }
+
+  // --- writing -------------------------------------------------------------------------------
+
+  /** @internal */
+  override _write(chunk: Buffer, _encoding: BufferEncoding, callback: Callback): void {
+    this.#send([chunk], callback);
+  }
+
+  /** @internal */
+  override _writev(chunks: { chunk: Buffer }[], callback: Callback): void {
+    this.#send(
+      chunks.map(({ chunk }) => chunk),
+      callback,
+    );
+  }
+
+  #send(pieces: readonly Buffer[], callback: Callback): void {
+    if (this.#stream === null && !this.connecting) {
+      callback(socketClosed());
+      return;
+    }
+    this.#outbox.put(pieces, callback);
+    this.#inactivity.touch();
+    if (this.#stream === null) return;
+    this.#host.driver.enter();
+    this.#flush();
+  }
+
+  #flush(): void {
+    if (!this.#outbox.busy || this.#stream === null) return;
+    const before = this.#outbox.taken;
+    const result = this.#outbox.flush(this.#stream);
+    if (this.#outbox.taken > before) this.#inactivity.touch();
+    if (result === -Errno.EAGAIN) return;
+    this.#bytesSent += this.#outbox.taken;
+    const callback = this.#outbox.finish();
+    if (result === 0) callback?.();
+    else callback?.(systemError(-result, 'write'));
+  }
+
+  /** @internal */
+  override _final(callback: Callback): void {
+    this.#final = callback;
+    if (!this.connecting) this.#shutdown();
+  }
+
+  /** Our side has ended: the FIN follows what was written. */
+  #shutdown(): void {
+    const callback = this.#final;
+    this.#final = null;
+    if (this.#stream !== null) {
+      this.#host.driver.enter();
+      this.#stream.shutdown(Shutdown.WR);
+    }
+    callback?.();
+  }
+
+  /**
+   * As of any Writable; after the peer and we have ended, the error is EPIPE.
+   */
+  override write(chunk: unknown, callback?: (error: Error | null | undefined) => void): boolean;
+  override write(
+    chunk: unknown,
+    encoding: BufferEncoding,
+    callback?: (error: Error | null | undefined) => void,
+  ): boolean;
+  override write(...args: unknown[]): boolean {
+    if (!this.allowHalfOpen && this.readableEnded && this.writableEnded) {
+      const callback = args[args.length - 1];
+      const error = endedByPeer();
+      if (typeof callback === 'function') nextTick(() => Reflect.apply(callback, null, [error]));
+      this.destroy(error);
+      return false;
+    }
+    return Reflect.apply(super.write, this, args) as boolean;
+  }
+
+  // --- events of the stack -------------------------------------------------------------------
+
+  /** @internal */
+  ready(): void {
+    this.#resource.runInAsyncScope(this.#proceed, this);
+  }
+
+  #proceed(): void {
+    if (this.#dial !== null) {
+      this.#dial.ready();
+      return;
+    }
+    if (this.#reading && !this.#receiving) this.#receive();
+    this.#flush();
+  }
+
+  /** @internal */
+  finish(): void {
+    if (this.connecting) this.abandon(Errno.ECONNABORTED);
+    else this.end();
+  }
+
+  /** @internal */
+  get finished(): boolean {
+    if (this.#stream === null) return true;
+    return this.writableFinished && (this.#stream.poll() & (Poll.RDHUP | Poll.HUP)) !== 0;
+  }
+
+  /** @internal */
+  get losing(): boolean {
+    return this.writableLength > 0 || (this.#stream !== null && this.#stream.outQueue > 0);
+  }
+
+  /** @internal */
+  abandon(errno: number, cause?: Error): void {
+    this.#resetting = true;
+    const call = this.connecting ? 'connect' : 'read';
+    const error = errno === 0 ? cause : systemError(errno, call);
+    if (error !== undefined && error !== cause) error.cause = cause;
+    this.#run(() => this.destroy(error));
+  }
+
+  /** Runs `action` in the asynchronous context in which the socket was made. */
+  #run(action: () => void): void {
+    this.#resource.runInAsyncScope(action);
+  }
+
+  #inactive(): void {
+    this.#run(() => this.emit('timeout'));
+  }
+
+  // --- closing -------------------------------------------------------------------------------
+
+  /** Ends, and destroys as soon as everything written was accepted. */
+  destroySoon(): void {
+    if (this.writable) this.end();
+    if (this.writableFinished) this.destroy();
+    else this.once('finish', () => this.destroy());
+  }
+
+  /** Closes with a RST; data not yet sent is lost. */
+  resetAndDestroy(): this {
+    if (this.#stream !== null) this.#reset();
+    else if (this.connecting) this.once('connect', () => this.#reset());
+    else this.destroy(socketClosed());
+    return this;
+  }
+
+  #reset(): void {
+    this.#resetting = true;
+    this.destroy();
+  }
+
+  /** @internal */
+  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    const connecting = this.connecting;
+    this.connecting = false;
+    this.#reading = false;
+    this.#inactivity.close();
+    this.#dial?.cancel();
+    this.#dial = null;
+    this.#letGo();
+    this.#presence.leave();
+    const final = this.#final;
+    this.#final = null;
+    const { taken } = this.#outbox;
+    const write = this.#outbox.finish();
+    if (write !== null) this.#bytesSent += taken;
+    callback(error);
+    nextTick(() => {
+      this.#run(() => this.emit('close', error !== null));
+      const reason = connecting ? closedBeforeConnection : destroyedWrite;
+      write?.(reason());
+      final?.(reason());
+    });
+    this.#gone?.();
+  }
+
+  #letGo(): void {
+    const stream = this.#stream;
+    if (stream === null) return;
+    this.#remote ??= remoteEnd(stream);
+    this.#stream = null;
+    this.#host.driver.enter();
+    stream.owner = null;
+    if (this.#resetting) stream.abort();
+    else stream.close();
+  }
+
+  // --- options -------------------------------------------------------------------------------
+
+  /** Small writes leave at once (TCP_NODELAY); without argument, true. */
+  setNoDelay(noDelay = true): this {
+    this.#tuning.noDelay = Boolean(noDelay);
+    if (this.#stream === null) return this;
+    this.#host.driver.enter();
+    this.#tuning.applyNoDelay(this.#stream);
+    return this;
+  }
+
+  /**
+   * Probes the connection when it is idle.
+   * @param initialDelay ms of idleness before the first probe, whole seconds; 0 leaves it as it is
+   */
+  setKeepAlive(enable = false, initialDelay = 0): this {
+    const delay = readKeepAliveDelay(initialDelay, 'initialDelay');
+    this.#tuning.keepAlive = Boolean(enable);
+    if (delay > 0) this.#tuning.keepAliveDelay = delay;
+    if (this.#stream === null) return this;
+    this.#host.driver.enter();
+    this.#tuning.applyKeepAlive(this.#stream);
+    return this;
+  }
+
+  /**
+   * Emits 'timeout' after `msecs` ms without traffic; 0 switches it off.
+   * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE
+   */
+  setTimeout(msecs: number, callback?: () => void): this {
+    if (this.destroyed) return this;
+    const checked = readTimeout(msecs);
+    if (callback !== undefined && typeof callback !== 'function') {
+      throw invalidArgType('callback', 'of type function', callback);
+    }
+    this.timeout = checked;
+    this.#inactivity.set(checked);
+    if (callback === undefined) return this;
+    if (checked === 0) this.removeListener('timeout', callback);
+    else this.once('timeout', callback);
+    return this;
+  }
+
+  /** The open socket keeps the process alive: the default. */
+  ref(): this {
+    this.#presence.ref();
+    return this;
+  }
+
+  unref(): this {
+    this.#presence.unref();
+    return this;
+  }
+
+  // --- state ---------------------------------------------------------------------------------
+
+  /** Not connected yet, or no longer. */
+  get pending(): boolean {
+    return this.#stream === null;
+  }
+
+  get readyState(): 'opening' | 'open' | 'readOnly' | 'writeOnly' | 'closed' {
+    if (this.connecting) return 'opening';
+    if (this.readable) return this.writable ? 'open' : 'readOnly';
+    return this.writable ? 'writeOnly' : 'closed';
+  }
+
+  /** Bytes received and handed to the stream. */
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  /** Bytes written, those still buffered included. */
+  get bytesWritten(): number {
+    return this.destroyed ? this.#bytesSent : this.#bytesSent + this.writableLength;
+  }
+
+  /** @deprecated Use `writableLength`. */
+  get bufferSize(): number | undefined {
+    return this.#stream !== null || this.connecting ? this.writableLength : undefined;
+  }
+
+  #localEnd(): AddressInfo | null {
+    return this.#stream === null ? null : localEnd(this.#stream);
+  }
+
+  #remoteEnd(): AddressInfo | null {
+    if (this.#stream !== null) this.#remote ??= remoteEnd(this.#stream);
+    return this.#remote;
+  }
+
+  /** Our end, or `{}` while there is none. */
+  address(): AddressInfo | Record<string, never> {
+    return this.#localEnd() ?? {};
+  }
+
+  get localAddress(): string | undefined {
+    return this.#localEnd()?.address;
+  }
+
+  get localPort(): number | undefined {
+    return this.#localEnd()?.port;
+  }
+
+  get localFamily(): string | undefined {
+    return this.#localEnd()?.family;
+  }
+
+  get remoteAddress(): string | undefined {
+    return this.#remoteEnd()?.address;
+  }
+
+  get remotePort(): number | undefined {
+    return this.#remoteEnd()?.port;
+  }
+
+  get remoteFamily(): string | undefined {
+    return this.#remoteEnd()?.family;
+  }
+}
+
+/** What of a socket's options is for the Duplex. */
+function pickStreamOptions(options: SocketOptions): SocketOptions {
+  const { highWaterMark, readableHighWaterMark, writableHighWaterMark } = options;
+  return { highWaterMark, readableHighWaterMark, writableHighWaterMark };
+}

@@ -1,0 +1,191 @@
+/** Segments in tcpdump's notation, as tcpdump 4.99 prints them without a time. */
+import { optionsLength, writeOptions } from '../codec/options';
+import { formatAddress, readAddress } from '../core/ip/address';
+import type { SegmentBatch } from '../core/segment/batch';
+import { Direction, Flag, Word } from '../core/segment/layout';
+import { PacketBytes } from './packet-bytes';
+import { type SackReference, formatOptions } from './tcpdump-options';
+
+export interface FormatOptions {
+  /**
+   * What a received descriptor points into: its options are then read there and stand in their own
+   * order. Without it they are laid out as they would be sent.
+   */
+  slabs?: readonly Uint8Array[];
+  /** What sequence numbers, acknowledgments and SACK blocks are relative to; absolute without. */
+  relativeTo?: SegmentReference;
+}
+
+/** What the numbers of one segment are counted from, int32. */
+export interface SegmentReference extends SackReference {
+  sequence: number;
+  acknowledgment: number;
+}
+
+export interface TcpdumpOptions {
+  /** Absolute sequence numbers (`-S`). */
+  absolute?: boolean;
+  /** A dump of the packet in hex and ASCII below its line (`-X`). */
+  hex?: boolean;
+}
+
+const FLAG_LETTERS: readonly (readonly [Flag, string])[] = [
+  [Flag.FIN, 'F'],
+  [Flag.SYN, 'S'],
+  [Flag.RST, 'R'],
+  [Flag.PSH, 'P'],
+  [Flag.ACK, '.'],
+  [Flag.URG, 'U'],
+  [Flag.ECE, 'E'],
+  [Flag.CWR, 'W'],
+  [Flag.AE, 'e'],
+];
+
+/** Conversations whose first numbers are kept. */
+const MAX_CONVERSATIONS = 65_536;
+
+/** The flags in tcpdump's letters and order: 'S.', 'FP.', 'none'. */
+export function formatFlags(flags: number): string {
+  const letters = FLAG_LETTERS.filter(([flag]) => (flags & flag) !== 0).map(([, letter]) => letter);
+  return letters.join('') || 'none';
+}
+
+/**
+ * The line for the descriptor at `base`, as `tcpdump -n` prints it:
+ * `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq 1368668675, win 29200, length 0`.
+ */
+export function formatSegment(
+  words: Int32Array,
+  base: number,
+  options: FormatOptions = {},
+): string {
+  const flags = words[base + Word.Flags];
+  const length = words[base + Word.PayloadLength];
+  const reference = options.relativeTo;
+  const sequence = (words[base + Word.Sequence] - (reference?.sequence ?? 0)) >>> 0;
+  const acknowledgment =
+    (words[base + Word.Acknowledgment] - (reference?.acknowledgment ?? 0)) >>> 0;
+
+  let line = words[base + Word.Family] === 6 ? 'IP6 ' : 'IP ';
+  line += `${endpoint(words, base + Word.Source, base + Word.SourcePort)} > `;
+  line += `${endpoint(words, base + Word.Destination, base + Word.DestinationPort)}: `;
+  line += `Flags [${formatFlags(flags)}]`;
+  if (length > 0) line += `, seq ${sequence}:${(sequence + length) >>> 0}`;
+  else if ((flags & (Flag.SYN | Flag.FIN | Flag.RST)) !== 0) line += `, seq ${sequence}`;
+  if ((flags & Flag.ACK) !== 0) line += `, ack ${acknowledgment}`;
+  line += `, win ${words[base + Word.Window]}`;
+  if ((flags & Flag.URG) !== 0) line += `, urg ${words[base + Word.Urgent]}`;
+  const bytes = optionBytes(words, base, options.slabs);
+  if (bytes.length > 0) line += `, options [${formatOptions(bytes, reference?.sack ?? 0)}]`;
+  return `${line}, length ${length}`;
+}
+
+function endpoint(words: Int32Array, address: number, port: number): string {
+  return `${formatAddress(readAddress(words, address))}.${words[port]}`;
+}
+
+function optionBytes(
+  words: Int32Array,
+  base: number,
+  slabs: readonly Uint8Array[] | undefined,
+): Uint8Array {
+  // A received packet has its length in the descriptor, one to be built has not.
+  if (slabs !== undefined && words[base + Word.PacketLength] > 0) {
+    const offset = words[base + Word.OptionsOffset];
+    const length = words[base + Word.OptionsLength];
+    return slabs[words[base + Word.Slab]].subarray(offset, offset + length);
+  }
+  const bytes = new Uint8Array(optionsLength(words, base));
+  writeOptions(words, base, bytes, 0);
+  return bytes;
+}
+
+/** First sequence numbers of a conversation, by the end whose text is the lesser. */
+interface Conversation {
+  low: number;
+  high: number;
+}
+
+/**
+ * Prints the segments of a link as tcpdump does, sequence numbers relative to the first ones of
+ * their conversation unless `absolute`.
+ */
+export class Tcpdump {
+  private readonly conversations = new Map<string, Conversation>();
+  private readonly bytes: PacketBytes;
+
+  /** @param slabs what descriptors and slices point into (`SlabTable.slabs`) */
+  constructor(
+    private readonly slabs: readonly Uint8Array[],
+    private readonly options: TcpdumpOptions = {},
+  ) {
+    this.bytes = new PacketBytes(slabs);
+  }
+
+  /**
+   * The line for descriptor `index` of a batch; with `hex`, the lines of the dump behind it.
+   * @param direction whether the batch was received or is to be sent
+   */
+  format(batch: SegmentBatch, index: number, direction: Direction): string {
+    const base = batch.base(index);
+    const line = formatSegment(batch.words, base, {
+      slabs: direction === Direction.In ? this.slabs : undefined,
+      relativeTo: this.options.absolute === true ? undefined : this.reference(batch.words, base),
+    });
+    if (this.options.hex !== true) return line;
+    const packet = this.bytes.of(batch, index, direction);
+    return packet === null ? line : `${line}\n${hexDump(packet)}`;
+  }
+
+  /**
+   * What the numbers of this segment are relative to. As in tcpdump the first segment of a
+   * conversation that has ACK set is printed with absolute numbers, and so is all before it.
+   */
+  private reference(words: Int32Array, base: number): SegmentReference | undefined {
+    const flags = words[base + Word.Flags];
+    if ((flags & Flag.ACK) === 0) return undefined;
+    const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
+    const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
+    const reversed = source > destination;
+    const key = reversed ? `${destination} ${source}` : `${source} ${destination}`;
+    let conversation = this.conversations.get(key);
+    const isNew = conversation === undefined || (flags & Flag.SYN) !== 0;
+    if (conversation === undefined || isNew) {
+      const own = words[base + Word.Sequence];
+      const peer = (words[base + Word.Acknowledgment] - 1) | 0;
+      conversation = reversed ? { low: peer, high: own } : { low: own, high: peer };
+      this.remember(key, conversation);
+    }
+    const own = reversed ? conversation.high : conversation.low;
+    const peer = reversed ? conversation.low : conversation.high;
+    return isNew
+      ? { sequence: 0, acknowledgment: 0, sack: peer }
+      : { sequence: own, acknowledgment: peer, sack: peer };
+  }
+
+  private remember(key: string, conversation: Conversation): void {
+    this.conversations.delete(key);
+    this.conversations.set(key, conversation);
+    if (this.conversations.size <= MAX_CONVERSATIONS) return;
+    for (const oldest of this.conversations.keys()) {
+      this.conversations.delete(oldest);
+      return;
+    }
+  }
+}
+
+/** The bytes as `tcpdump -X` shows a packet: offset, eight pairs, ASCII. */
+export function hexDump(bytes: Uint8Array): string {
+  const lines: string[] = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const row = bytes.subarray(at, at + 16);
+    let pairs = '';
+    let text = '';
+    row.forEach((byte, i) => {
+      pairs += (i % 2 === 0 ? ' ' : '') + byte.toString(16).padStart(2, '0');
+      text += byte > 0x20 && byte < 0x7f ? String.fromCharCode(byte) : '.';
+    });
+    lines.push(`\t0x${at.toString(16).padStart(4, '0')}: ${pairs.padEnd(41)} ${text}`);
+  }
+  return lines.join('\n');
+}

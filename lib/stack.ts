@@ -1,0 +1,277 @@
+import type { Counters } from './core/stack/counters';
+import { Errno } from './core/errno';
+import type { ConnectionEntry } from './core/tcp/listing';
+import type { Settings } from './core/tcp/settings';
+import type { Trace } from './core/tcp/tcp';
+import type { ClockTimer } from './driver/clock';
+import type { DriverOptions, Endpoint } from './driver/driver';
+import { Driver } from './driver/driver';
+import { invalidArgType, invalidArgValue, outOfRange } from './errors';
+import type { Link, LinkCounters } from './link/link';
+import type { Net } from './net/net';
+import { makeNet } from './net/net';
+
+/** Options of `Stack.open`. */
+export interface StackOptions {
+  /**
+   * What the stack sends and receives on. Default: nothing but a loopback in the process, which
+   * every stack has beside its link (a raw link has the host's instead).
+   */
+  link?: Link;
+  /**
+   * The stack's own addresses in CIDR notation, as '10.78.0.2/24' or 'fd78::2/64'. Not for a raw
+   * link, which has the host's. 127.0.0.0/8 and ::1 are there in any case.
+   */
+  addresses?: readonly string[];
+  /** Changes to TCP's settings: docs name each with its sysctl, default and range. */
+  tcp?: Partial<Settings>;
+  /** First and last local port that is chosen when none is asked for. Default: 32768 to 60999. */
+  localPortRange?: readonly [number, number];
+  /**
+   * How long a process that nothing else keeps alive waits until what was written, and the FIN, are
+   * acknowledged; ms, 0 or more. Default: 60000.
+   */
+  exitTimeout?: number;
+  /** Told of each TCP segment: its descriptor's words and first word, and the state. */
+  trace?: Trace;
+  /** @internal */
+  clock?: DriverOptions['clock'];
+  /** @internal */
+  random?: DriverOptions['random'];
+}
+
+/** What was counted since the stack was opened: TCP's by the names of Linux's nstat. */
+export interface StackCounters extends Counters {
+  /** The link's own, packets. */
+  link: LinkCounters;
+}
+
+export interface CloseOptions {
+  /** ms, 0 or more; default 5000. */
+  timeout?: number;
+}
+
+const OPTIONS: Readonly<Record<keyof StackOptions, true>> = {
+  link: true,
+  addresses: true,
+  tcp: true,
+  localPortRange: true,
+  exitTimeout: true,
+  trace: true,
+  clock: true,
+  random: true,
+};
+
+/** How long `close` waits unless told otherwise, ms. */
+const CLOSE_TIMEOUT = 5000;
+
+/** The warning of a server that nobody outside can reach is given once in a process. */
+let warned = false;
+
+function checkTime(name: string, value: unknown): void {
+  if (value === undefined) return;
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!(value >= 0 && value < Infinity)) {
+    throw outOfRange(name, 'a non-negative finite number', value);
+  }
+}
+
+function checkPortRange(range: unknown): void {
+  if (range === undefined) return;
+  const name = 'options.localPortRange';
+  if (!Array.isArray(range)) throw invalidArgType(name, 'an instance of Array', range);
+  const [first, last] = range as unknown[];
+  const ports = [first, last].every((port) => Number.isInteger(port));
+  if (range.length !== 2 || !ports || !(1 <= Number(first) && Number(first) <= Number(last))) {
+    throw invalidArgValue(name, range, 'must be the first and the last port');
+  }
+  if (Number(last) > 65_535) throw outOfRange(name, '>= 1 and <= 65535', last);
+}
+
+function checkLink(link: unknown): void {
+  if (link === undefined) return;
+  if (typeof link !== 'object' || link === null || !('open' in link)) {
+    throw invalidArgType('options.link', 'a link, as rawLink() makes it', link);
+  }
+}
+
+function checkOptions(options: StackOptions): void {
+  if (typeof options !== 'object' || options === null) {
+    throw invalidArgType('options', 'of type object', options);
+  }
+  const unknown = Object.keys(options).find((name) => !(name in OPTIONS));
+  if (unknown !== undefined) {
+    const names = Object.keys(OPTIONS).slice(0, -2).join(', ');
+    throw invalidArgValue('options', options, `has no "${unknown}": there are ${names}`);
+  }
+  const { addresses, trace } = options;
+  checkLink(options.link);
+  if (addresses !== undefined && !Array.isArray(addresses)) {
+    throw invalidArgType('options.addresses', 'an instance of Array', addresses);
+  }
+  checkPortRange(options.localPortRange);
+  checkTime('options.exitTimeout', options.exitTimeout);
+  if (trace !== undefined && typeof trace !== 'function') {
+    throw invalidArgType('options.trace', 'of type function', trace);
+  }
+}
+
+/** What the program's function throws is an uncaught exception, but doesn't disturb the stack. */
+function harmless(trace: Trace): Trace {
+  return (words, base, state) => {
+    try {
+      trace(words, base, state);
+    } catch (error) {
+      process.nextTick(() => {
+        throw error;
+      });
+    }
+  };
+}
+
+/**
+ * A transport layer of one's own: TCP in this process, over one link. `net` has what node:net has.
+ *
+ * While there are open sockets and servers that are not unref'd, the process stays alive; after
+ * that, until what was written is acknowledged (`exitTimeout`). TIME-WAIT doesn't keep it.
+ */
+export class Stack {
+  /** The API of node:net on this stack. Its functions are bound: they may be passed on alone. */
+  readonly net: Net;
+  /** Resolves when the stack is closed: with null, or with the error for which the link is gone. */
+  readonly closed: Promise<Error | null>;
+  readonly #driver: Driver;
+  #resolveClosed: (error: Error | null) => void = () => undefined;
+  #closing: Promise<void> | null = null;
+
+  /**
+   * Opens a link and starts a stack on it.
+   *
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE, or
+   *   for an unknown TCP setting; what the link fails with: EPERM with the remedy, ENODEV, …
+   */
+  static async open(options: StackOptions = {}): Promise<Stack> {
+    checkOptions(options);
+    const driver = await Driver.open(options);
+    if (options.trace !== undefined) driver.core.onTrace = harmless(options.trace);
+    return new Stack(driver, options.link === undefined || options.link.kind === 'memory');
+  }
+
+  private constructor(driver: Driver, inside: boolean) {
+    this.#driver = driver;
+    this.closed = new Promise((resolve) => {
+      this.#resolveClosed = resolve;
+    });
+    this.net = makeNet(driver, () => {
+      if (inside) warnOfWildcard();
+    });
+    driver.onDown = (error) => this.#end(error);
+  }
+
+  /** A copy of all counters. */
+  get counters(): StackCounters {
+    return { ...this.#driver.core.counters, link: { ...this.#driver.port.counters } };
+  }
+
+  /** Listeners and connections, handshakes and TIME-WAIT among them, as `ss -tan` lists them. */
+  connections(): ConnectionEntry[] {
+    return this.#driver.core.list();
+  }
+
+  /** The name that the link has: a device's, or one of its own. */
+  get linkName(): string {
+    return this.#driver.port.name;
+  }
+
+  /**
+   * Closes in order: servers accept no more, every socket is ended, and when all peers have
+   * acknowledged and ended too, or after the timeout, what is left is reset and the link closed.
+   * Sockets that lose data by that get ECONNABORTED. TIME-WAIT is not waited for.
+   *
+   * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
+   */
+  async close(options: CloseOptions = {}): Promise<void> {
+    checkTime('options.timeout', options.timeout);
+    this.#closing ??= this.#finish(options.timeout ?? CLOSE_TIMEOUT);
+    await this.#closing;
+  }
+
+  async #finish(timeout: number): Promise<void> {
+    const driver = this.#driver;
+    if (driver.closed) return;
+    driver.closing = true;
+    driver.hold();
+    for (const endpoint of [...driver.endpoints]) endpoint.finish();
+    await this.#finished(timeout);
+    if (driver.closed) return;
+    const lost = driver.core.unfinished > 0;
+    for (const endpoint of [...driver.endpoints]) {
+      if (endpoint.finished) endpoint.abandon(0);
+      else endpoint.abandon(endpoint.losing ? Errno.ECONNABORTED : 0);
+    }
+    if (lost) driver.core.abortAll(Errno.ECONNABORTED);
+    this.#shut(null);
+  }
+
+  /** Waits until every connection has been closed by both sides, or the time is over. */
+  #finished(timeout: number): Promise<void> {
+    const driver = this.#driver;
+    const done = (endpoint: Endpoint) => endpoint.finished;
+    const isOver = () => driver.core.unfinished === 0 && [...driver.endpoints].every(done);
+    return new Promise((resolve) => {
+      const timer: ClockTimer = driver.clock.timer(end);
+      function end(): void {
+        driver.onRound = null;
+        timer.close();
+        resolve();
+      }
+      driver.onRound = () => {
+        if (driver.closed || isOver()) end();
+      };
+      timer.ref();
+      timer.set(driver.clock.now() + timeout * 1000);
+      driver.enter();
+    });
+  }
+
+  /**
+   * Closes at once: resets every connection.
+   * @param error what the sockets and servers get as 'error'; without it they are closed silently
+   */
+  destroy(error?: Error): void {
+    this.#end(null, error);
+  }
+
+  #end(linkError: Error | null, error?: Error): void {
+    const driver = this.#driver;
+    if (driver.closed) return;
+    driver.closing = true;
+    driver.enter();
+    const errno = linkError === null ? 0 : Errno.ENETDOWN;
+    for (const endpoint of [...driver.endpoints]) endpoint.abandon(errno, linkError ?? error);
+    driver.core.abortAll(Errno.ECONNABORTED);
+    this.#shut(linkError);
+  }
+
+  #shut(error: Error | null): void {
+    const { onRound } = this.#driver;
+    this.#driver.close();
+    onRound?.();
+    this.#resolveClosed(error);
+  }
+
+  /** As `close()`. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+}
+
+function warnOfWildcard(): void {
+  if (warned) return;
+  warned = true;
+  process.emitWarning(
+    'A server listens on all addresses of a stack with a memory link: nobody outside this ' +
+      'process can reach it. Give Stack.open a link (rawLink, tunLink) if somebody is to.',
+    { type: 'NetlandWarning', code: 'NETLAND_MEMORY_ONLY' },
+  );
+}
