@@ -1,0 +1,184 @@
+/** The TypeScript codec and the native one do the same with the same input. */
+import { buildPacket } from '../../lib/codec/build';
+import { parsePacket } from '../../lib/codec/parse';
+import { ParseResult, RESULT_COUNTERS } from '../../lib/codec/result';
+import { fourTupleHash } from '../../lib/core/random/half-sip-hash';
+import { SegmentBatch } from '../../lib/core/segment/batch';
+import { MAX_SLICES, SLICE_WORDS, Word } from '../../lib/core/segment/layout';
+import { type NativeAddon, loadNative } from '../../lib/link/native';
+import { MAX_MADE_PACKET, PacketMaker, QuickRandom } from '../support/packets';
+import { needs } from '../support/skip';
+
+const PACKETS = 1_000_000;
+const BUILT = 1_000_000;
+/** Packets in one call of the addon. */
+const CHUNK = 5000;
+const KEY = Int32Array.of(0x01234567, -1234567);
+/** Bytes of each slab that payload is taken from. */
+const SLAB = 5000;
+const TIMEOUT = 120_000;
+
+const { addon, reason } = loadNative();
+const native = addon as NativeAddon;
+
+/** Where two runs of words or bytes differ first; -1 when they are the same. */
+function firstDifference(a: ArrayLike<number>, b: ArrayLike<number>, length: number): number {
+  for (let i = 0; i < length; i++) if (a[i] !== b[i]) return i;
+  return -1;
+}
+
+const dump = (bytes: Uint8Array) => Buffer.from(bytes).toString('hex');
+
+needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agree', () => {
+  test(
+    `on parsing ${PACKETS} random and damaged packets`,
+    () => {
+      const random = new QuickRandom(20260);
+      const maker = new PacketMaker(random);
+      const slab = new Uint8Array(CHUNK * 400 + MAX_MADE_PACKET);
+      const places = new Int32Array(2 * CHUNK);
+      const theirs = new Int32Array(CHUNK * Word.Stride);
+      const results = new Int32Array(CHUNK);
+      const ours = new Int32Array(Word.Stride);
+      const seen = new Map<number, number>();
+      for (let done = 0; done < PACKETS;) {
+        let end = 0;
+        let count = 0;
+        while (count < CHUNK && end < CHUNK * 400) {
+          const length = maker.makeDamaged(slab, end);
+          places[2 * count] = end;
+          places[2 * count + 1] = length;
+          count++;
+          end += length + maker.below(3);
+        }
+        native.parseMany(slab, 9, places, KEY, theirs, results.subarray(0, count));
+        for (let i = 0; i < count; i++) {
+          const [at, length] = [places[2 * i], places[2 * i + 1]];
+          const result = parsePacket(slab, 9, at, length, ours, 0, KEY);
+          const words = theirs.subarray(i * Word.Stride, (i + 1) * Word.Stride);
+          const place = firstDifference(ours, words, Word.Stride);
+          if (result !== results[i] || place >= 0) {
+            throw new Error(
+              `packet ${done + i}: ${RESULT_COUNTERS[result]}, natively ` +
+                `${RESULT_COUNTERS[results[i]]}; word ${place} is ${ours[place]}, natively ` +
+                `${words[place]}: ${dump(slab.subarray(at, at + Math.min(length, 200)))}`,
+            );
+          }
+          seen.set(result, (seen.get(result) ?? 0) + 1);
+        }
+        done += count;
+      }
+      // The packets were of all kinds.
+      RESULT_COUNTERS.forEach((_, result) => expect(seen.get(result)).toBeGreaterThan(500));
+    },
+    TIMEOUT,
+  );
+
+  test(
+    `on building ${BUILT} packets, right and wrong ones`,
+    () => {
+      const random = new QuickRandom(20261);
+      const maker = new PacketMaker(random);
+      const room = 4096;
+      const chunk = 1000;
+      const batch = new SegmentBatch(chunk);
+      const slabs = [0, 1, 2].map(() => Uint8Array.from({ length: SLAB }, () => random.next()));
+      const theirs = new Uint8Array(chunk * room);
+      const lengths = new Int32Array(chunk);
+      const ours = new Uint8Array(room);
+      let built = 0;
+      for (let done = 0; done < BUILT; done += chunk) {
+        batch.count = 0;
+        for (let i = 0; i < chunk; i++) fillDescriptor(batch, maker, random);
+        native.buildMany(batch.words, batch.slices, slabs, theirs, room, lengths);
+        for (let i = 0; i < chunk; i++) {
+          const base = batch.base(i);
+          const { words, slices } = batch;
+          const length = buildPacket(words, base, slices, batch.sliceBase(base), slabs, ours, 0);
+          const bytes = theirs.subarray(i * room, (i + 1) * room);
+          const place = firstDifference(ours, bytes, length);
+          if (length !== lengths[i] || place >= 0) {
+            throw new Error(
+              `segment ${done + i}: ${length} bytes, natively ${lengths[i]}; byte ${place}; ` +
+                `words ${words.subarray(base, base + Word.Stride).join(' ')}`,
+            );
+          }
+          if (length > 0) built++;
+        }
+      }
+      expect(built).toBeGreaterThan(BUILT * 0.6);
+      expect(built).toBeLessThan(BUILT * 0.95);
+    },
+    TIMEOUT,
+  );
+
+  test('on the results of parsing and the names of their counters', () => {
+    expect(native.layout.ParseResult).toEqual({
+      Ok: ParseResult.Ok,
+      Truncated: ParseResult.Truncated,
+      BadVersion: ParseResult.BadVersion,
+      BadHeader: ParseResult.BadHeader,
+      BadIpChecksum: ParseResult.BadIpChecksum,
+      Fragment: ParseResult.Fragment,
+      NotTcp: ParseResult.NotTcp,
+      Martian: ParseResult.Martian,
+      BadTcpHeader: ParseResult.BadTcpHeader,
+    });
+    expect(native.counterNames.slice(-RESULT_COUNTERS.length)).toEqual(RESULT_COUNTERS);
+  });
+
+  test('on the hash of any tuple', () => {
+    const random = new QuickRandom(20262);
+    const count = 10_000;
+    const words = Int32Array.from({ length: count * Word.Stride }, () => random.next());
+    for (let i = 0; i < count; i++) {
+      words[i * Word.Stride + Word.SourcePort] &= 0xffff;
+      words[i * Word.Stride + Word.DestinationPort] &= 0xffff;
+    }
+    const key = Int32Array.of(random.next(), random.next());
+    native.hashMany(key, words);
+    for (let base = 0; base < words.length; base += Word.Stride) {
+      expect(fourTupleHash(key, words, base)).toBe(words[base + Word.Hash]);
+    }
+  });
+});
+
+/** A descriptor of a segment to be built; every tenth has words that nobody should write. */
+function fillDescriptor(batch: SegmentBatch, maker: PacketMaker, random: QuickRandom): void {
+  const { words, slices } = batch;
+  const base = batch.push();
+  const sane = maker.chance(90);
+  for (let i = 0; i < Word.Stride; i++) words[base + i] = random.next();
+  words[base + Word.Family] = maker.chance(50) ? 4 : 6;
+  words[base + Word.Protocol] = 6;
+  words[base + Word.SackCount] = maker.below(6) - 1;
+  const count = maker.below(MAX_SLICES + 1);
+  words[base + Word.SliceCount] = count;
+  let total = 0;
+  let at = batch.sliceBase(base);
+  for (let i = 0; i < count; i++, at += SLICE_WORDS) {
+    const length = maker.chance(90) ? maker.below(100) : maker.below(600);
+    slices[at] = maker.below(3);
+    // Up to the slab's end, and sometimes one byte further.
+    const last = SLAB - length + (sane ? 0 : maker.below(2));
+    slices[at + 1] = maker.chance(10) ? last : maker.below(SLAB - length);
+    slices[at + 2] = length;
+    total += length;
+  }
+  words[base + Word.PayloadLength] = total;
+  if (sane) return;
+  const edge = [-1, 0, 1, 5, 9, 0x7fffffff, -0x80000000, 4_000, 65_536][maker.below(9)];
+  switch (maker.below(4)) {
+    case 0:
+      words[base + maker.below(Word.Stride)] = edge;
+      break;
+    case 1:
+      slices[batch.sliceBase(base) + maker.below(3)] = edge;
+      break;
+    case 2:
+      words[base + Word.PayloadLength] += edge;
+      break;
+    default:
+      words[base + [Word.Family, Word.Protocol, Word.SliceCount][maker.below(3)]] = edge;
+  }
+}

@@ -1,0 +1,109 @@
+import { hasNamespaces, hasTun } from '../support/netns';
+import { needs } from '../support/skip';
+import { transfer, WAYS } from './support/transfer';
+import { type Family, FAMILIES, RAW_LOOPBACK, RAW_VETH, TUN, type Wire } from './support/wires';
+
+jest.setTimeout(60_000);
+
+const BYTES = 4 << 20;
+const HEADERS: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
+const TCP = 20;
+const TIMESTAMPS = 12;
+
+/** Checks what both have announced, and that no segment of ours was larger. */
+async function checkSegments(wire: Wire, family: Family, ourMtu: number, kernelMtu: number) {
+  const trace = await wire.ours.trace();
+  const overhead = HEADERS[family] + TCP;
+  const announced = (flags: string) => {
+    const lines = trace.filter((line) => line.includes(`Flags [${flags}]`));
+    return [...new Set(lines.map((line) => Number(/mss (\d+)/.exec(line)?.[1])))];
+  };
+  expect(announced('S')).toEqual([ourMtu - overhead]);
+  expect(announced('S.')).toEqual([kernelMtu - overhead]);
+  const path = Math.min(ourMtu, kernelMtu);
+  const from = `${wire.ourAddress[family]}.`;
+  const lengths = trace
+    .filter((line) => line.split(' ')[1].startsWith(from))
+    .map((line) => Number(/, length (\d+) /.exec(line)?.[1]));
+  return { largest: Math.max(...lengths), full: path - overhead - TIMESTAMPS };
+}
+
+needs(hasNamespaces(), 'root and network namespaces')('MTU of a cable', () => {
+  let wire: Wire;
+
+  beforeAll(async () => {
+    wire = await RAW_VETH.open({ trace: true });
+  });
+
+  afterAll(() => wire.close());
+
+  // The last one: an end that can take more than the other.
+  describe.each([
+    [1280, 1280],
+    [1500, 1500],
+    [9000, 9000],
+    [9000, 1500],
+  ])('ours %d, the peer %d', (ourMtu, kernelMtu) => {
+    beforeAll(async () => {
+      await wire.oursIn.run('ip', 'link', 'set', 'va', 'mtu', String(ourMtu));
+      await wire.kernelIn.run('ip', 'link', 'set', 'vb', 'mtu', String(kernelMtu));
+    });
+
+    describe.each(FAMILIES)('IPv%d', (family) => {
+      test.each(WAYS)('%s', async (way) => {
+        await wire.ours.forget();
+        await transfer(wire, family, way, BYTES);
+        const { largest, full } = await checkSegments(wire, family, ourMtu, kernelMtu);
+        expect(largest).toBe(way === 'us to kernel' ? full : 0);
+        expect((await wire.ours.counters()).link.sendEMSGSIZE).toBe(0);
+      });
+    });
+  });
+});
+
+needs(hasNamespaces(), 'root and network namespaces')('MTU of loopback: 65536', () => {
+  let wire: Wire;
+
+  beforeAll(async () => {
+    wire = await RAW_LOOPBACK.open({ trace: true });
+  });
+
+  afterAll(() => wire.close());
+
+  describe.each(FAMILIES)('IPv%d', (family) => {
+    test.each(WAYS)('%s', async (way) => {
+      await wire.ours.forget();
+      await transfer(wire, family, way, 4 * BYTES);
+      const trace = await wire.ours.trace();
+      const mss = trace.slice(0, 2).map((line) => Number(/mss (\d+)/.exec(line)?.[1]));
+      // An IPv4 packet is of 65535 bytes at most.
+      expect(mss).toEqual(family === 4 ? [65_495, 65_495] : [65_476, 65_476]);
+      const largest = Math.max(
+        ...trace.map((line) => Number(/, length (\d+) /.exec(line)?.[1] ?? 0)),
+      );
+      expect(largest).toBeGreaterThan(32_000);
+      expect((await wire.ours.counters()).link.sendEMSGSIZE).toBe(0);
+    });
+  });
+});
+
+needs(hasNamespaces() && hasTun(), 'root, namespaces and /dev/net/tun')('MTU of a TUN', () => {
+  describe.each([1280, 9000, 65_535])('%d', (mtu) => {
+    let wire: Wire;
+
+    beforeAll(async () => {
+      wire = await TUN.open({ trace: true, tunMtu: mtu });
+    });
+
+    afterAll(() => wire.close());
+
+    describe.each(FAMILIES)('IPv%d', (family) => {
+      test.each(WAYS)('%s', async (way) => {
+        await wire.ours.forget();
+        await transfer(wire, family, way, BYTES);
+        const { largest, full } = await checkSegments(wire, family, mtu, mtu);
+        expect(largest).toBe(way === 'us to kernel' ? full : 0);
+      });
+    });
+  });
+});

@@ -1,0 +1,163 @@
+import * as fc from 'fast-check';
+import { loadNative, type NativeAddon } from '../../lib/link/native';
+import { needs } from '../support/skip';
+
+const { addon, reason } = loadNative();
+const native = addon as NativeAddon;
+
+/** The kernel's limit on a program (BPF_MAXINSNS). */
+const MAX_INSTRUCTIONS = 4096;
+
+/** Where the network header starts, whatever the data starts with (SKF_NET_OFF). */
+const NET_OFF = 0xfff00000;
+
+const ANY4 = [0, 0, 0xffff, 0];
+const ANY6 = [0, 0, 0, 0];
+
+type Range = { first: number; last: number; address: readonly number[] };
+
+/**
+ * Runs a classic BPF program as the kernel does, as far as our filters go.
+ * @param data what the socket's packet starts with
+ * @param network the IP header
+ */
+function run(program: readonly number[], data: Buffer, network: Buffer): boolean {
+  let a = 0;
+  let x = 0;
+  for (let at = 0; ; at += 4) {
+    const [code, jt, jf, k] = program.slice(at, at + 4);
+    const load = (size: 2 | 4, offset: number): number => {
+      const [from, place] = offset >= NET_OFF ? [network, offset - NET_OFF] : [data, offset];
+      return size === 2 ? from.readUInt16BE(place) : from.readUInt32BE(place);
+    };
+    switch (code) {
+      case 0xb1: // ldx 4*([k]&0xf)
+        x = 4 * (data[k] & 0xf);
+        break;
+      case 0x48: // ldh [x + k]
+        a = load(2, x + k);
+        break;
+      case 0x28: // ldh [k]
+        a = load(2, k);
+        break;
+      case 0x20: // ld [k]
+        a = load(4, k);
+        break;
+      case 0x05: // ja
+        at += 4 * k;
+        break;
+      case 0x15: // jeq
+        at += 4 * (a === k ? jt : jf);
+        break;
+      case 0x35: // jge
+        at += 4 * (a >= k ? jt : jf);
+        break;
+      case 0x25: // jgt
+        at += 4 * (a > k ? jt : jf);
+        break;
+      case 0x06: // ret
+        return k !== 0;
+      default:
+        throw new Error(`instruction ${code.toString(16)} at ${at / 4}`);
+    }
+  }
+}
+
+const rowsOf = (family: number, ranges: readonly Range[]): Int32Array =>
+  Int32Array.from(ranges.flatMap(({ first, last, address }) => [family, first, last, ...address]));
+
+/** A packet as a raw socket of the family has it: [its data, its IP header]. */
+function packet(
+  family: 4 | 6,
+  port: number,
+  address: readonly number[],
+  options = 0,
+): [Buffer, Buffer] {
+  const tcp = Buffer.alloc(20);
+  tcp.writeUInt16BE(port, 2);
+  if (family === 4) {
+    const ip = Buffer.alloc(20 + options);
+    ip[0] = 0x40 | (ip.length / 4);
+    ip.writeInt32BE(address[3], 16);
+    const whole = Buffer.concat([ip, tcp]);
+    return [whole, whole];
+  }
+  const ip = Buffer.alloc(40);
+  address.forEach((word, i) => ip.writeInt32BE(word | 0, 24 + 4 * i));
+  return [tcp, ip];
+}
+
+const port = fc.integer({ min: 0, max: 65_535 });
+const addressOf = (family: 4 | 6): fc.Arbitrary<readonly number[]> =>
+  fc
+    .integer({ min: 1, max: 5 })
+    .map((n) => (family === 4 ? [0, 0, 0xffff, 0x0a000000 + n] : [0xfd000000 | 0, 0, n, -n]));
+const range = (family: 4 | 6): fc.Arbitrary<Range> =>
+  fc.oneof(
+    fc.record({ first: port, size: fc.integer({ min: 0, max: 300 }) }).map(({ first, size }) => ({
+      first,
+      last: Math.min(65_535, first + size),
+      address: family === 4 ? ANY4 : ANY6,
+    })),
+    fc.record({ first: port, address: addressOf(family) }).map(({ first, address }) => ({
+      first,
+      last: first,
+      address,
+    })),
+  );
+
+const admits = (ranges: readonly Range[], to: number, address: readonly number[]): boolean =>
+  ranges.some(
+    (each) =>
+      to >= each.first &&
+      to <= each.last &&
+      (each.address === ANY4 || each.address === ANY6 || `${each.address}` === `${address}`),
+  );
+
+needs(addon !== null, `the native addon (${reason ?? ''})`)('the filter of our ports', () => {
+  it('lets nothing in without ports', () => {
+    for (const family of [4, 6] as const) {
+      const program = native.filterProgram(new Int32Array(), family) ?? [];
+      expect(run(program, ...packet(family, 80, ANY6))).toBe(false);
+    }
+  });
+
+  it.each([4, 6] as const)('lets in what is in a range, and nothing else (family %i)', (family) => {
+    const property = fc.property(
+      fc.array(range(family), { maxLength: 60 }),
+      fc.array(port, { minLength: 20, maxLength: 20 }),
+      addressOf(family),
+      fc.integer({ min: 0, max: 10 }),
+      (ranges, ports, address, options) => {
+        const program = native.filterProgram(rowsOf(family, ranges), family) ?? [];
+        expect(program.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
+        const edges = ranges.flatMap(({ first, last }) => [first - 1, first, last, last + 1]);
+        for (const to of [...ports, ...edges.filter((each) => each >= 0 && each <= 65_535)]) {
+          const passed = run(program, ...packet(family, to, address, 4 * options));
+          expect([to, passed]).toEqual([to, admits(ranges, to, address)]);
+        }
+      },
+    );
+    fc.assert(property, { numRuns: 200 });
+  });
+
+  it('only has the ports of its own family', () => {
+    const rows = Int32Array.of(...rowsOf(4, [{ first: 80, last: 80, address: ANY4 }]));
+    const program = native.filterProgram(rows, 6) ?? [];
+    expect(run(program, ...packet(6, 80, ANY6))).toBe(false);
+  });
+
+  it('lets in more, never less, where the ranges are too many for the kernel', () => {
+    const ranges: Range[] = [];
+    for (let first = 0; first < 60_000; first += 20 + (first % 7)) {
+      ranges.push({ first, last: first, address: [0, 0, 0xffff, 0x0a000001] });
+    }
+    const program = native.filterProgram(rowsOf(4, ranges), 4) ?? [];
+    expect(ranges.length * 6).toBeGreaterThan(MAX_INSTRUCTIONS);
+    expect(program.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
+    for (const { first } of ranges) {
+      expect(run(program, ...packet(4, first, [0, 0, 0xffff, 0x0a000001]))).toBe(true);
+    }
+    expect(run(program, ...packet(4, 65_000, ANY4))).toBe(false);
+  });
+});

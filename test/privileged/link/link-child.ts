@@ -1,0 +1,266 @@
+// A link with a host that only watches, for tests: it keeps what comes, sends what it is told, and
+// can act as a TCP sink that acknowledges everything.
+
+import { createHash, type Hash } from 'node:crypto';
+import { createServer, connect, type Server, type Socket } from 'node:net';
+import {
+  formatAddress,
+  type IpAddress,
+  parseAddress,
+  readAddress,
+  writeAddress,
+} from '../../../lib/core/ip/address';
+import { SlabTable } from '../../../lib/core/memory/slabs';
+import { SegmentBatch } from '../../../lib/core/segment/batch';
+import { Flag, Option, Word } from '../../../lib/core/segment/layout';
+import type { LinkPort } from '../../../lib/link/link';
+import { rawLink, type RawLinkOptions } from '../../../lib/link/raw';
+import { tunLink, type TunLinkOptions } from '../../../lib/link/tun';
+import { serve } from '../../support/rpc';
+
+/** A received segment, as far as the tests look. */
+export interface Seen {
+  source: string;
+  sourcePort: number;
+  destination: string;
+  destinationPort: number;
+  flags: number;
+  length: number;
+  checksum: number;
+  interface: number;
+  hopLimit: number;
+  trafficClass: number;
+  /** The bytes from PacketOffset on, up to the payload, as hex. */
+  header: string;
+}
+
+/** What is to be sent; `count` times over (default 1), the sequence number counting up. */
+export interface ToSend {
+  source: string;
+  sourcePort: number;
+  destination: string;
+  destinationPort: number;
+  flags: number;
+  sequence?: number;
+  acknowledgment?: number;
+  hopLimit?: number;
+  trafficClass?: number;
+  /** Payload bytes. */
+  length?: number;
+  count?: number;
+}
+
+const SEEN_LIMIT = 10_000;
+const PAYLOAD = 65_536;
+
+const slabs = new SlabTable();
+const payload = new Uint8Array(PAYLOAD).map((_, index) => (index * 7) & 0xff);
+const payloadSlab = slabs.add(payload);
+const outgoing = new SegmentBatch(64);
+const reply = new SegmentBatch(64);
+
+let port: LinkPort;
+let seen: Seen[] = [];
+let total = 0;
+let batches = 0;
+let longest = 0;
+let writable = 0;
+let down: NodeJS.ErrnoException | null = null;
+let throwing = 0;
+let closing = false;
+let sink: { hash: Hash; bytes: number; next: number } | null = null;
+
+function address(text: string): IpAddress {
+  const parsed = parseAddress(text);
+  if (parsed === null) throw new Error(`${text} is no address`);
+  return parsed;
+}
+
+function receive(batch: SegmentBatch): void {
+  batches++;
+  reply.count = 0;
+  for (let i = 0; i < batch.count; i++) {
+    const base = batch.base(i);
+    total++;
+    longest = Math.max(longest, batch.words[base + Word.PacketLength]);
+    if (sink !== null) absorb(batch.words, base);
+    else if (seen.length < SEEN_LIMIT) seen.push(describe(batch.words, base));
+  }
+  if (reply.count > 0) port.transmit(reply);
+  if (closing) port.close();
+  if (throwing > 0) {
+    throwing--;
+    throw new Error('thrown by the host');
+  }
+}
+
+function describe(words: Int32Array, base: number): Seen {
+  const slab = slabs.slabs[words[base + Word.Slab]];
+  const from = words[base + Word.PacketOffset];
+  return {
+    source: formatAddress(readAddress(words, base + Word.Source)),
+    sourcePort: words[base + Word.SourcePort],
+    destination: formatAddress(readAddress(words, base + Word.Destination)),
+    destinationPort: words[base + Word.DestinationPort],
+    flags: words[base + Word.Flags],
+    length: words[base + Word.PayloadLength],
+    checksum: words[base + Word.Checksum],
+    interface: words[base + Word.Interface],
+    hopLimit: words[base + Word.HopLimit],
+    trafficClass: words[base + Word.TrafficClass],
+    header: Buffer.from(slab.subarray(from, words[base + Word.PayloadOffset])).toString('hex'),
+  };
+}
+
+/** In order, without loss: acknowledges what a kernel's connection sends. */
+function absorb(words: Int32Array, base: number): void {
+  const flags = words[base + Word.Flags];
+  const length = words[base + Word.PayloadLength];
+  if (sink === null || (flags & Flag.RST) !== 0) return;
+  const sequence = words[base + Word.Sequence];
+  if ((flags & Flag.SYN) !== 0) {
+    sink.next = (sequence + 1) | 0;
+  } else if (sequence === sink.next) {
+    const offset = words[base + Word.PayloadOffset];
+    sink.hash.update(slabs.slabs[words[base + Word.Slab]].subarray(offset, offset + length));
+    sink.bytes += length;
+    sink.next = (sequence + length + (flags & Flag.FIN ? 1 : 0)) | 0;
+  }
+  if ((flags & (Flag.SYN | Flag.FIN)) !== 0 || length > 0) answer(words, base, flags, sink.next);
+}
+
+function answer(words: Int32Array, base: number, flags: number, next: number): void {
+  const at = reply.push();
+  if (at < 0) return;
+  const out = reply.words;
+  out[at + Word.Family] = words[base + Word.Family];
+  out[at + Word.Protocol] = 6;
+  out[at + Word.HopLimit] = 64;
+  writeAddress(readAddress(words, base + Word.Destination), out, at + Word.Source);
+  writeAddress(readAddress(words, base + Word.Source), out, at + Word.Destination);
+  out[at + Word.SourcePort] = words[base + Word.DestinationPort];
+  out[at + Word.DestinationPort] = words[base + Word.SourcePort];
+  out[at + Word.Acknowledgment] = next;
+  out[at + Word.Window] = 0xffff;
+  out[at + Word.Sequence] = flags & Flag.SYN ? 1000 : 1001;
+  out[at + Word.Flags] = Flag.ACK | (flags & (Flag.SYN | Flag.FIN));
+  if ((flags & Flag.SYN) === 0) return;
+  out[at + Word.Options] = Option.Mss | Option.WindowScale;
+  out[at + Word.Mss] = words[base + Word.Mss];
+  out[at + Word.WindowScale] = 10;
+}
+
+function send(what: ToSend): boolean {
+  let room = true;
+  let sequence = what.sequence ?? 1000;
+  let left = what.count ?? 1;
+  while (left > 0) {
+    outgoing.count = 0;
+    for (; left > 0 && outgoing.count < outgoing.capacity; left--) push(what, sequence++);
+    room = port.transmit(outgoing) && room;
+  }
+  return room;
+}
+
+function push(what: ToSend, sequence: number): void {
+  const base = outgoing.push();
+  const { words, slices } = outgoing;
+  const source = address(what.source);
+  words[base + Word.Family] = what.source.includes(':') ? 6 : 4;
+  words[base + Word.Protocol] = 6;
+  words[base + Word.HopLimit] = what.hopLimit ?? 64;
+  words[base + Word.TrafficClass] = what.trafficClass ?? 0;
+  writeAddress(source, words, base + Word.Source);
+  writeAddress(address(what.destination), words, base + Word.Destination);
+  words[base + Word.SourcePort] = what.sourcePort;
+  words[base + Word.DestinationPort] = what.destinationPort;
+  words[base + Word.Sequence] = sequence;
+  words[base + Word.Acknowledgment] = what.acknowledgment ?? 0;
+  words[base + Word.Flags] = what.flags;
+  words[base + Word.Window] = 1000;
+  const length = what.length ?? 0;
+  words[base + Word.PayloadLength] = length;
+  if (length === 0) return;
+  words[base + Word.SliceCount] = 1;
+  slices.set([payloadSlab, 0, length], outgoing.sliceBase(base));
+}
+
+async function open(link: ReturnType<typeof rawLink>, addresses: string[]): Promise<object> {
+  const host = {
+    receive,
+    writable: () => void writable++,
+    down: (error: Error) => void (down = error),
+  };
+  port = await link.open({ host, slabs, hashKey: Int32Array.of(1, 2), addresses });
+  return { name: port.name, mtu: port.mtu };
+}
+
+let kernelServer: Server | null = null;
+const kernelSockets: Socket[] = [];
+
+process.on('uncaughtException', (error) => {
+  if (error.message !== 'thrown by the host') throw error;
+});
+
+process.stdin.on('end', () => process.exit(0));
+
+serve({
+  openRaw: (options?: RawLinkOptions) => open(rawLink(options), []),
+  openTun: (options: TunLinkOptions, addresses: string[]) => open(tunLink(options), addresses),
+  close: () => port.close(),
+  counters: () => port.counters,
+  send,
+  /** What has come since the last call. */
+  take: () => {
+    const result = { seen, total, batches, longest, writable, down: down && { ...down } };
+    seen = [];
+    total = batches = longest = 0;
+    return result;
+  },
+  closeOnReceive: () => void (closing = true),
+  throwOnce: () => void throwing++,
+  sink: () => void (sink = { hash: createHash('sha256'), bytes: 0, next: 0 }),
+  sunk: () => ({ bytes: sink?.bytes, digest: sink?.hash.copy().digest('hex') }),
+  reserve: (at: string, number: number) => port.ports?.reserve(address(at), number),
+  release: (at: string, number: number) => port.ports?.release(address(at), number),
+  ephemeral: (family: 4 | 6) => {
+    const count = port.ports?.ephemeralCount(family) ?? 0;
+    return Array.from({ length: count }, (_, index) => port.ports?.ephemeralPort(family, index));
+  },
+  grow: (family: 4 | 6) => port.ports?.growEphemeral(family),
+  isLocal: (at: string) => port.paths?.isLocal(address(at)),
+  route: (remote: string, local?: string) => {
+    const path = port.paths?.route(address(remote), local ? address(local) : null);
+    return typeof path === 'object' ? { ...path, source: formatAddress(path.source) } : path;
+  },
+  // The kernel's own TCP, in the same namespace.
+  kernelListen: (at: string, number: number) =>
+    new Promise((resolve, reject) => {
+      kernelServer = createServer((socket) => kernelSockets.push(socket.on('error', () => {})));
+      kernelServer.once('error', reject).listen(number, at, () => resolve(null));
+    }),
+  kernelClose: () => {
+    kernelServer?.close();
+    for (const socket of kernelSockets.splice(0)) socket.destroy();
+  },
+  /** Closes the server's only socket first, so that the TIME-WAIT is here. */
+  kernelEnd: async () => {
+    while (kernelSockets.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    kernelServer?.close();
+    // Called back when its FIN is on its way.
+    const ended = (socket: Socket) => new Promise<void>((resolve) => socket.end(resolve));
+    await Promise.all(kernelSockets.splice(0).map(ended));
+  },
+  kernelConnect: (to: string, number: number, localPort?: number) =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ host: to, port: number, localPort });
+      kernelSockets.push(socket);
+      socket.once('error', reject).once('connect', () => resolve(socket.localPort));
+    }),
+  /** Sends so many bytes on the kernel's connection and closes it: their digest. */
+  kernelSend: (bytes: number) =>
+    new Promise((resolve) => {
+      const data = Buffer.alloc(bytes, 'netland');
+      kernelSockets[0].end(data, () => resolve(createHash('sha256').update(data).digest('hex')));
+    }),
+});

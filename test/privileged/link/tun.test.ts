@@ -1,0 +1,178 @@
+import { Flag } from '../../../lib/core/segment/layout';
+import { loadNative } from '../../../lib/link/native';
+import { hasNamespaces, hasTun, Namespace } from '../../support/netns';
+import type { Script } from '../../support/script';
+import { hasCommand, needs } from '../../support/skip';
+import { asNobody, type Counters, linkChild, settle, type Taken, until } from './support';
+
+const HOST = ['10.78.0.1/24', 'fd78::1/64'];
+const OURS = ['10.78.0.2/24', 'fd78::2/64'];
+
+needs(
+  hasNamespaces() && hasTun() && hasCommand('setpriv'),
+  'root, network namespaces, /dev/net/tun, setpriv',
+)('the TUN link against the kernel', () => {
+  let here: Namespace;
+  let link: Script;
+
+  beforeAll(async () => {
+    expect(loadNative().reason).toBeNull();
+    here = await Namespace.create();
+  }, 30_000);
+  afterAll(() => here?.close());
+
+  beforeEach(() => {
+    link = linkChild(here);
+  });
+  afterEach(() => link.kill());
+
+  const addresses = async (device: string) =>
+    (await here.run('ip', '-o', 'addr', 'show', 'dev', device)).stdout;
+
+  test("makes the device, up, with the kernel's addresses and MTU, and takes it away", async () => {
+    const options = { name: 'nl0', hostAddresses: HOST, mtu: 1400 };
+    expect(await link.call('openTun', options, OURS)).toEqual({ name: 'nl0', mtu: 1400 });
+    const shown = await addresses('nl0');
+    expect(shown).toMatch(/inet 10\.78\.0\.1\/24 /);
+    expect(shown).toMatch(/inet6 fd78::1\/64 scope global nodad/);
+    expect((await here.run('ip', 'link', 'show', 'nl0')).stdout).toMatch(/[<,]UP[,>].* mtu 1400 /);
+    await link.call('close');
+    await expect(addresses('nl0')).rejects.toThrow('does not exist');
+  });
+
+  test('the kernel finds a free number for the name', async () => {
+    expect(await link.call('openTun', {}, OURS)).toEqual({ name: 'nl0', mtu: 1500 });
+    const second = linkChild(here);
+    expect(await second.call('openTun', {}, OURS)).toEqual({ name: 'nl1', mtu: 1500 });
+    await second.kill();
+  });
+
+  test.each([
+    ['10.78.0.1', '10.78.0.2'],
+    ['fd78::1', 'fd78::2'],
+  ])('carries segments both ways (%s)', async (host, ours) => {
+    await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
+    await link.call('sink');
+    const client = linkChild(here);
+    await client.call('kernelConnect', ours, 80);
+    const bytes = 1 << 20;
+    const digest = await client.call('kernelSend', bytes);
+    await until(
+      async () => (await link.call<{ bytes: number }>('sunk')).bytes === bytes,
+      'all bytes arrive',
+    );
+    expect(await link.call('sunk')).toEqual({ bytes, digest });
+    const counters = await link.call<Counters>('counters');
+    expect(counters).toMatchObject({ badChecksum: 0, partialChecksum: 0, truncated: 0 });
+    expect(counters.sent).toBeGreaterThan(100);
+    expect((await link.call<Taken>('take')).longest).toBe(1500);
+    await client.end();
+    expect(host).not.toBe(ours);
+  });
+
+  test('counts what is not TCP, and what is too long or forged', async () => {
+    await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
+    await here.run('ping', '-c', '1', '-W', '1', '10.78.0.2').catch(() => undefined);
+    expect((await link.call<Counters>('counters')).notTcp).toBeGreaterThan(0);
+    const ends = { sourcePort: 1, destinationPort: 2, flags: Flag.SYN };
+    const toHost = { ...ends, source: '10.78.0.2', destination: '10.78.0.1' };
+    await link.call('send', { ...toHost, length: 70_000 });
+    expect((await link.call<Counters>('counters')).unbuildable).toBe(1);
+    await link.call('send', { ...toHost, destinationPort: 9 });
+    await settle();
+    const { seen } = await link.call<Taken>('take');
+    expect(seen.map((each) => each.flags)).toEqual([Flag.RST | Flag.ACK]);
+  });
+
+  test('attaches to a device that exists, and leaves it as it was', async () => {
+    await here.run('ip', 'tuntap', 'add', 'dev', 'kept0', 'mode', 'tun', 'user', '65534');
+    await here.run('ip', 'addr', 'add', '10.79.0.1/24', 'dev', 'kept0');
+    await here.run('ip', 'link', 'set', 'kept0', 'up', 'mtu', '1300');
+    // CAP_DAC_OVERRIDE stands for the usual mode of /dev/net/tun, which anyone may open.
+    const nobody = linkChild(here, { via: asNobody('dac_override') });
+    expect(await nobody.call('openTun', { name: 'kept0' }, ['10.79.0.2/24'])).toEqual({
+      name: 'kept0',
+      mtu: 1300,
+    });
+    await expect(link.call('openTun', { name: 'kept0' }, [])).rejects.toMatchObject({
+      code: 'EBUSY',
+      message: expect.stringContaining('in use'),
+    });
+    await nobody.kill();
+    expect(await addresses('kept0')).toContain('10.79.0.1/24');
+
+    const again = { name: 'kept0', hostAddresses: ['10.79.0.1/24', '10.79.1.1/24'] };
+    await link.call('openTun', again, []);
+    expect(await addresses('kept0')).toContain('10.79.1.1/24');
+    await here.run('ip', 'link', 'del', 'kept0');
+  });
+
+  test('a device that is set down drops, and goes on when it is up again', async () => {
+    await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
+    const segment = {
+      source: '10.78.0.2',
+      destination: '10.78.0.1',
+      sourcePort: 1,
+      destinationPort: 9,
+      flags: Flag.SYN,
+    };
+    await here.run('ip', 'link', 'set', 'nl0', 'down');
+    await link.call('send', { ...segment, count: 3 });
+    expect(await link.call('counters')).toMatchObject({ sendENETDOWN: 3, sent: 0 });
+    await here.run('ip', 'link', 'set', 'nl0', 'up');
+    await link.call('send', segment);
+    await until(async () => (await link.call<Taken>('take')).total > 0, 'an answer');
+    expect((await link.call<Taken>('take')).down).toBeNull();
+  });
+
+  test('a device that is deleted ends the link', async () => {
+    await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
+    await here.run('ip', 'link', 'del', 'nl0');
+    let down: Taken['down'] = null;
+    await until(async () => {
+      ({ down } = await link.call<Taken>('take'));
+      return down !== null;
+    }, 'down');
+    expect(down).toMatchObject({ code: 'ENETDOWN', errno: -100 });
+    const segment = { source: '10.78.0.2', destination: '10.78.0.1', flags: Flag.SYN };
+    expect(await link.call('send', { ...segment, sourcePort: 1, destinationPort: 9 })).toBe(true);
+    await link.call('close');
+  });
+
+  test('a device that is deleted while nothing but sending goes on ends the link too', async () => {
+    await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
+    const segment = { source: '10.78.0.2', destination: '10.78.0.1', flags: Flag.SYN };
+    const sending = { ...segment, sourcePort: 1, destinationPort: 9, count: 20 };
+    const deleted = here.run('ip', 'link', 'del', 'nl0');
+    let down: Taken['down'] = null;
+    await until(async () => {
+      await link.call('send', sending);
+      ({ down } = await link.call<Taken>('take'));
+      return down !== null;
+    }, 'down');
+    expect(down).toMatchObject({ code: 'ENETDOWN' });
+    await deleted;
+  });
+
+  test('errors say what helps', async () => {
+    const nobody = linkChild(here, { via: asNobody('dac_override') });
+    await expect(nobody.call('openTun', { name: 'nl0' }, [])).rejects.toMatchObject({
+      code: 'EPERM',
+      syscall: 'open',
+      message: expect.stringMatching(/CAP_NET_ADMIN.*setcap/),
+    });
+    await nobody.kill();
+    await here.run('ip', 'link', 'add', 'cable0', 'type', 'veth', 'peer', 'name', 'cable1');
+    await expect(link.call('openTun', { name: 'cable0' }, [])).rejects.toMatchObject({
+      code: 'EINVAL',
+      message: expect.stringContaining('another kind'),
+    });
+    await here.run('ip', 'link', 'del', 'cable0');
+    const tooSmall = { name: 'nl0', hostAddresses: HOST, mtu: 1000 };
+    await expect(link.call('openTun', tooSmall, [])).rejects.toMatchObject({
+      code: expect.any(String),
+      syscall: 'netlink',
+    });
+    await expect(addresses('nl0')).rejects.toThrow('does not exist');
+  });
+});
