@@ -162,7 +162,7 @@ export class Stack {
     this.closed = new Promise((resolve) => {
       this.#resolveClosed = resolve;
     });
-    this.net = makeNet(driver, () => {
+    this.net = makeNet({ driver }, () => {
       if (inside) warnOfWildcard();
     });
     driver.onDown = (error) => this.#end(error);

@@ -18,6 +18,8 @@ export interface Clock {
   now(): number;
   /** @param callback called from the event loop, never from `set`, at the time or after it */
   timer(callback: () => void): ClockTimer;
+  /** Told that the program calls, or is called: a clock that is not real waits for it. */
+  stir?(): void;
 }
 
 // Taken when the module is loaded, so that a test's fake timers don't stop the stack.

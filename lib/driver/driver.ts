@@ -4,11 +4,11 @@ import { SegmentBatch } from '../core/segment/batch';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { StackCore } from '../core/stack/stack-core';
 import type { Settings } from '../core/tcp/settings';
-import type { Link, LinkHost, LinkPort } from '../link/link';
+import type { Link, LinkContext, LinkHost, LinkPort } from '../link/link';
 import type { Clock, ClockTimer } from './clock';
 import { SystemClock } from './clock';
 import { Lifetime } from './lifetime';
-import { openPort } from './open-port';
+import { openPort, type OpenedPort } from './open-port';
 import { SystemRandom } from './random';
 
 /** What the API keeps above the core: a socket or a server. */
@@ -40,6 +40,27 @@ export interface DriverOptions {
   random?: Random;
 }
 
+/** What there is before the driver: what a link is opened with. */
+export class DriverBase {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly context: Omit<LinkContext, 'addresses'>;
+  /** Set when it has started. */
+  driver: Driver | null = null;
+
+  constructor(options: Pick<DriverOptions, 'clock' | 'random'>) {
+    this.clock = options.clock ?? new SystemClock();
+    this.random = options.random ?? new SystemRandom();
+    const host: LinkHost = {
+      receive: (batch) => this.driver?.receive(batch),
+      writable: () => this.driver?.writable(),
+      down: (error) => this.driver?.down(error),
+    };
+    const hashKey = Int32Array.of(this.random.next(), this.random.next());
+    this.context = { host, slabs: new SlabTable(), hashKey };
+  }
+}
+
 /** Descriptors in one call of the link. */
 const BATCH = 64;
 
@@ -60,6 +81,9 @@ function rethrow(error: unknown): void {
  */
 export class Driver {
   readonly core: StackCore;
+  readonly port: LinkPort;
+  readonly clock: Clock;
+  readonly environment: Environment;
   /** Sockets and servers that are open. */
   readonly endpoints = new Set<Endpoint>();
   /** Called after each round in which something may have changed. */
@@ -80,38 +104,29 @@ export class Driver {
   /** The stack is being closed, or is closed: nothing new may begin. */
   closing = false;
 
+  /** Opens the link and starts a stack on it. */
   static async open(options: DriverOptions): Promise<Driver> {
-    const slabs = new SlabTable();
-    const random = options.random ?? new SystemRandom();
-    const clock = options.clock ?? new SystemClock();
-    const hashKey = Int32Array.of(random.next(), random.next());
-    let driver: Driver | null = null;
-    const host: LinkHost = {
-      receive: (batch) => driver?.receive(batch),
-      writable: () => driver?.writable(),
-      down: (error) => driver?.down(error),
-    };
-    const opened = await openPort(options, { host, slabs, hashKey }, BATCH);
-    const { port, paths, ports } = opened;
-    try {
-      const environment = { random, paths, ports, allocate: allocateSlab };
-      driver = new Driver(port, environment, clock, slabs, hashKey, options);
-    } catch (error) {
-      port.close();
-      throw error;
-    }
-    return driver;
+    const base = new DriverBase(options);
+    return Driver.start(base, await openPort(options, base.context, BATCH), options);
   }
 
-  private constructor(
-    readonly port: LinkPort,
-    readonly environment: Environment,
-    readonly clock: Clock,
-    slabs: SlabTable,
-    hashKey: Int32Array,
-    options: DriverOptions,
-  ) {
-    this.core = new StackCore(environment, slabs, hashKey, { tcp: options.tcp });
+  /** Starts a stack on a port that was opened with the context of `base`. */
+  static start(base: DriverBase, opened: OpenedPort, options: DriverOptions): Driver {
+    try {
+      return new Driver(base, opened, options);
+    } catch (error) {
+      opened.port.close();
+      throw error;
+    }
+  }
+
+  private constructor(base: DriverBase, { port, paths, ports }: OpenedPort, options: DriverOptions) {
+    const { clock, context, random } = base;
+    this.port = port;
+    this.clock = clock;
+    this.environment = { random, paths, ports, allocate: allocateSlab };
+    const { slabs, hashKey } = context;
+    this.core = new StackCore(this.environment, slabs, hashKey, { tcp: options.tcp });
     this.#timer = clock.timer(() => this.#alarm());
     this.#lifetime = new Lifetime((options.exitTimeout ?? EXIT_TIMEOUT) * 1000, [
       port,
@@ -119,6 +134,7 @@ export class Driver {
     ]);
     port.unref();
     this.core.advance(clock.now());
+    base.driver = this;
   }
 
   get closed(): boolean {
@@ -131,6 +147,7 @@ export class Driver {
    */
   enter(): void {
     if (this.#closed || this.#telling) return;
+    this.clock.stir?.();
     this.core.advance(this.clock.now());
     if (this.#scheduled) return;
     this.#scheduled = true;
@@ -229,6 +246,7 @@ export class Driver {
   }
 
   #notify(endpoint: Endpoint): void {
+    this.clock.stir?.();
     try {
       endpoint.ready();
     } catch (error) {

@@ -66,11 +66,16 @@ function callable<Class extends object>(target: Class): Class {
   });
 }
 
-/** Makes the API of node:net on a stack. */
-export function makeNet(driver: Driver, listensEverywhere: () => void): Net {
+/**
+ * Makes the API of node:net on a stack.
+ * @param stack whose driver may be replaced: sockets of the old one hear nothing any more
+ */
+export function makeNet(stack: { readonly driver: Driver }, listensEverywhere: () => void): Net {
   const defaults = { autoSelectFamily: true, attemptTimeout: 250 };
   const host: ServerHost = {
-    driver,
+    get driver() {
+      return stack.driver;
+    },
     defaults,
     accept: (options, accepted) => new classes.Socket(options, accepted),
     listensEverywhere,

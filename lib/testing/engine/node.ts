@@ -1,0 +1,45 @@
+import type { Packet } from './packet';
+
+/** One direction of a cable, as its sender sees it. */
+export interface Wire {
+  /** Largest IP packet that it carries, bytes. */
+  readonly mtu: number;
+  /** Puts a packet on the wire, which has it from then on. */
+  send(packet: Packet): void;
+}
+
+/** What cables connect: a host or a router. */
+export interface NetworkNode {
+  /** One word; appears in traces. */
+  readonly name: string;
+  /** A packet comes off a wire; the node has it from then on. */
+  arrive(packet: Packet): void;
+  /**
+   * A cable is connected.
+   * @param out the wire to the other end
+   * @throws Error when the node has no place for another one
+   */
+  attach(out: Wire, other: NetworkNode): void;
+}
+
+/** Why a packet did not get any further. */
+export type LossReason =
+  | 'lost'
+  | 'cut'
+  | 'queue'
+  | 'mtu'
+  | 'filter'
+  | 'firewall'
+  | 'down'
+  | 'paused'
+  | 'ttl'
+  | 'unroutable'
+  | 'invalid';
+
+/** What the parts of a network tell of what happens to packets. */
+export interface Witness {
+  /** A packet did not get any further; `where`: a node's name, or a cable's with its direction. */
+  lost(packet: Packet, where: string, reason: LossReason): void;
+  /** A fault begins or ends, or something is changed in the network: `crash server`. */
+  noted(text: string): void;
+}

@@ -1,0 +1,96 @@
+import { buildPacket, packetLength } from '../../codec/build';
+import { parsePacket } from '../../codec/parse';
+import { ParseResult } from '../../codec/result';
+import type { SegmentBatch } from '../../core/segment/batch';
+import { Checksum, Direction, SLICE_WORDS, Word } from '../../core/segment/layout';
+
+const NOTHING = new Uint8Array(0);
+/** The hash is the receiving host's matter. */
+const NO_KEY = new Int32Array(2);
+
+/**
+ * An IP packet on its way: its descriptor and its payload. There are bytes only where somebody wants
+ * to see or to spoil them, since building and parsing costs more than all the rest.
+ */
+export class Packet {
+  /** The descriptor as a receiver sees it, but for hash and place. */
+  readonly words = new Int32Array(Word.Stride);
+  /** Shared by all copies, never written to. */
+  payload: Uint8Array = NOTHING;
+  /** In the order in which the network's hosts have sent; copies have the number of the original. */
+  id = 0;
+  /** Length of the IP packet, bytes. */
+  length = 0;
+  /** The bytes of a packet that was spoilt on its way: what a receiver gets instead of the words. */
+  spoilt: Uint8Array | null = null;
+
+  /** Takes descriptor `base` of a batch to be sent, with a copy of its payload. */
+  static take(batch: SegmentBatch, base: number, slabs: readonly Uint8Array[], id: number): Packet {
+    const packet = new Packet();
+    const { words } = packet;
+    const from = batch.words;
+    for (let i = 0; i < Word.Stride; i++) words[i] = from[base + i];
+    packet.id = id;
+    packet.length = packetLength(from, base);
+    const length = words[Word.PayloadLength];
+    if (length > 0) packet.payload = gather(batch, base, slabs, length);
+    words[Word.Checksum] = Checksum.Verified;
+    words[Word.Direction] = Direction.In;
+    words[Word.PacketLength] = packet.length;
+    words[Word.SliceCount] = 0;
+    return packet;
+  }
+
+  /** Another packet with the same contents. */
+  copy(): Packet {
+    const packet = new Packet();
+    packet.words.set(this.words);
+    packet.payload = this.payload;
+    packet.id = this.id;
+    packet.length = this.length;
+    packet.spoilt = this.spoilt?.slice() ?? null;
+    return packet;
+  }
+
+  /** The packet as it stands on the wire; a copy. */
+  bytes(): Uint8Array {
+    if (this.spoilt !== null) return this.spoilt.slice();
+    const bytes = new Uint8Array(this.length);
+    const { words, payload } = this;
+    words[Word.SliceCount] = payload.length > 0 ? 1 : 0;
+    buildPacket(words, 0, Int32Array.of(0, 0, payload.length), 0, [payload], bytes, 0);
+    words[Word.SliceCount] = 0;
+    return bytes;
+  }
+
+  /**
+   * Replaces the packet by these bytes. What can still be read of them is in the words, for those
+   * who look at addresses and ports.
+   * @returns whether they are an IP packet with a TCP header
+   */
+  spoil(bytes: Uint8Array): boolean {
+    this.spoilt = bytes;
+    const words = new Int32Array(Word.Stride);
+    if (parsePacket(bytes, 0, 0, bytes.length, words, 0, NO_KEY) !== ParseResult.Ok) return false;
+    this.words.set(words);
+    return true;
+  }
+}
+
+function gather(
+  batch: SegmentBatch,
+  base: number,
+  slabs: readonly Uint8Array[],
+  length: number,
+): Uint8Array {
+  const payload = new Uint8Array(length);
+  const { slices } = batch;
+  let at = batch.sliceBase(base);
+  let filled = 0;
+  for (let n = batch.words[base + Word.SliceCount]; n > 0; n--, at += SLICE_WORDS) {
+    const offset = slices[at + 1];
+    payload.set(slabs[slices[at]].subarray(offset, offset + slices[at + 2]), filled);
+    filled += slices[at + 2];
+  }
+  return payload;
+}
