@@ -7,6 +7,8 @@ module.exports = {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packaging/'],
   // Tests against the kernel mostly wait; the default would be one worker on two cores.
   maxWorkers: 2,
+  // Only what hangs reaches it, however slow the machine is.
+  testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
   transform: {
     '^.+\\.ts$': [

@@ -3,8 +3,6 @@ import { join, resolve } from 'node:path';
 import { hasNamespaces } from '../support/netns';
 import { needs } from '../support/skip';
 
-jest.setTimeout(60_000);
-
 const ROOT = resolve(__dirname, '../..');
 
 /** Runs a benchmark small: whether it works, not what it measures. It uses dist. */

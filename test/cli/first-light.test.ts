@@ -13,8 +13,6 @@ import { join, resolve } from 'node:path';
 import { hasCommand, needs } from '../support/skip';
 import { hasNamespaces } from '../support/netns';
 
-jest.setTimeout(60_000);
-
 const ROOT = resolve(__dirname, '../..');
 const ENTRY = 'dist/cli/first-light.js';
 

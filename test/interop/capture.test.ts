@@ -6,8 +6,6 @@ import { hasCommand, needs } from '../support/skip';
 import { transfer, WAYS } from './support/transfer';
 import { canWire, FAMILIES, type Wire, WIRE_NEEDS, WIRES } from './support/wires';
 
-jest.setTimeout(60_000);
-
 const BYTES = 1 << 20;
 
 describe.each(WIRES)('a capture of our own, $name', ({ open }) => {

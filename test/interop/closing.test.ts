@@ -2,10 +2,8 @@ import { hasNamespaces } from '../support/netns';
 import { hasCommand, needs } from '../support/skip';
 import { Daemon } from './support/daemon';
 import { patternDigest } from './support/pattern';
-import { until } from './support/until';
+import { until } from '../support/until';
 import { canWire, FAMILIES, RAW_VETH, type Wire, WIRE_NEEDS, WIRES } from './support/wires';
-
-jest.setTimeout(60_000);
 
 const BYTES = 3 << 20;
 

@@ -7,7 +7,7 @@ import { hasCommand, needs } from '../support/skip';
 import type { Plan } from './support/conversation';
 import { patternDigest } from './support/pattern';
 import { type End, type Listener, Side } from './support/side';
-import { until } from './support/until';
+import { until } from '../support/until';
 import {
   canWire,
   FAMILIES,
@@ -18,8 +18,6 @@ import {
   WIRE_NEEDS,
   WIRES,
 } from './support/wires';
-
-jest.setTimeout(60_000);
 
 const MIB = 1 << 20;
 /** More than will ever be sent. */

@@ -1,9 +1,7 @@
 import { needs } from '../support/skip';
 import { patternDigest } from './support/pattern';
-import { until } from './support/until';
+import { until } from '../support/until';
 import { canWire, RAW_LOOPBACK, RAW_VETH, type Wire, WIRE_NEEDS, WIRES } from './support/wires';
-
-jest.setTimeout(60_000);
 
 const MIB = 1 << 20;
 const BYTES = 32 * MIB;

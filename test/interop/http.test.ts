@@ -22,8 +22,6 @@ print('ready', flush=True)
 server.serve_forever()
 `;
 
-jest.setTimeout(60_000);
-
 let folder: string;
 
 beforeAll(() => {

@@ -2,8 +2,6 @@ import { needs } from '../support/skip';
 import { transfer, WAYS } from './support/transfer';
 import { canWire, RAW_LOOPBACK, RAW_VETH, TUN, type Wire, WIRE_NEEDS } from './support/wires';
 
-jest.setTimeout(60_000);
-
 const MIB = 1 << 20;
 const NIGHTLY = process.env.NETLAND_NIGHTLY === '1';
 

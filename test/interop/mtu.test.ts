@@ -3,8 +3,6 @@ import { needs } from '../support/skip';
 import { transfer, WAYS } from './support/transfer';
 import { type Family, FAMILIES, RAW_LOOPBACK, RAW_VETH, TUN, type Wire } from './support/wires';
 
-jest.setTimeout(60_000);
-
 const BYTES = 4 << 20;
 const HEADERS: Readonly<Record<Family, number>> = { 4: 20, 6: 40 };
 const TCP = 20;

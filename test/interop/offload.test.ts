@@ -3,8 +3,6 @@ import { hasNamespaces } from '../support/netns';
 import { transfer, WAYS } from './support/transfer';
 import { FAMILIES, RAW_VETH, type Wire } from './support/wires';
 
-jest.setTimeout(60_000);
-
 const BYTES = (process.env.NETLAND_NIGHTLY === '1' ? 256 : 16) << 20;
 
 /** Payload of a full segment over Ethernet at most, bytes. */

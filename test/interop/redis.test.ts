@@ -6,10 +6,8 @@ import { hasCommand, needs } from '../support/skip';
 import { hasNamespaces } from '../support/netns';
 import { Daemon } from './support/daemon';
 import { segmentsOf, Sniffer } from './support/sniffer';
-import { until } from './support/until';
+import { until } from '../support/until';
 import { FAMILIES, RAW_VETH, type Wire } from './support/wires';
-
-jest.setTimeout(60_000);
 
 const PORT = 6378;
 

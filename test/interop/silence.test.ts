@@ -1,9 +1,7 @@
 import { hasCommand, needs } from '../support/skip';
 import { Sniffer } from './support/sniffer';
-import { until } from './support/until';
+import { until } from '../support/until';
 import { canWire, FAMILIES, type Wire, WIRE_NEEDS, WIRES } from './support/wires';
-
-jest.setTimeout(60_000);
 
 const COUNT = 50;
 

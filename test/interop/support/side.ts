@@ -5,7 +5,7 @@ import type { Plan, Report } from './conversation';
 import type { Fetched } from './http-methods';
 import type { PeerOptions } from './peer';
 import type { ShortRun } from './short-methods';
-import { until } from './until';
+import { until } from '../../support/until';
 
 /** What a connection may take at most, ms. */
 const PATIENCE = 120_000;

@@ -1,6 +1,6 @@
 import type { Namespace } from '../../support/netns';
 import { Daemon } from './daemon';
-import { until } from './until';
+import { until } from '../../support/until';
 
 /** Between two segments as tcpdump prints them: the next one's time. */
 const TIME = /^\d\d:\d\d:\d\d\.\d{6} /m;

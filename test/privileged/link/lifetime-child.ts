@@ -13,7 +13,10 @@ async function main([kind, life]: string[]): Promise<void> {
     addresses: [],
   });
   port.unref();
-  if (life === 'ref') port.ref();
+  if (life === 'ref') {
+    port.ref();
+    console.log('referenced');
+  }
   if (life === 'close') {
     port.ref();
     port.close();

@@ -2,7 +2,8 @@ import { loadNative } from '../../../lib/link/native';
 import { hasNamespaces, hasTun } from '../../support/netns';
 import type { Script } from '../../support/script';
 import { hasCommand, needs } from '../../support/skip';
-import { Bench, openRaw, PROVOCATIONS, RESET, type Taken, until } from './support';
+import { until } from '../../support/until';
+import { Bench, openRaw, PROVOCATIONS, RESET, type Taken, taken } from './support';
 
 needs(
   hasNamespaces() && hasTun() && hasCommand('setpriv'),
@@ -13,7 +14,7 @@ needs(
   beforeAll(async () => {
     expect(loadNative().reason).toBeNull();
     bench = await Bench.create();
-  }, 30_000);
+  });
   afterAll(() => bench?.close());
 
   describe.each(['raw', 'tun'])('%s', (kind) => {
@@ -26,9 +27,13 @@ needs(
 
     test('keeps it after ref', async () => {
       const script = start('ref');
+      await until(
+        () => script.stderr,
+        (printed) => printed.includes('referenced'),
+      );
       const outcome = await Promise.race([
         script.exited,
-        new Promise((resolve) => setTimeout(resolve, 1000, 'alive')),
+        new Promise((resolve) => setTimeout(resolve, 500, 'alive')),
       ]);
       expect(outcome).toBe('alive');
       await script.kill();
@@ -53,7 +58,6 @@ needs(
         const { stdout } = await bench.here.run('ip', '-o', 'link');
         expect(stdout).not.toContain('nlw');
       },
-      20_000,
     );
 
     test('a worker that is terminated while segments pour in', async () => {
@@ -73,7 +77,7 @@ needs(
         await flood.kill();
       }
       expect(await script.call<number[]>('run', 'terminate')).toHaveLength(2);
-    }, 20_000);
+    });
 
     test('several links side by side', async () => {
       const [before, after] = await script.call<number[]>('here');
@@ -96,7 +100,7 @@ needs(
     await link.call('reserve', place.local, 7601);
     await link.call('closeOnReceive');
     await bench.send(place, 7601, { count: 1000 });
-    await until(async () => (await link.call<Taken>('take')).total > 0, 'a batch');
+    await taken(link, 1);
     // The guard went with the link.
     expect(await bench.provoke(place, 7601)).toContain(RESET);
     expect((await link.call<Taken>('take')).total).toBeLessThan(PROVOCATIONS);

@@ -1,7 +1,7 @@
 // A link with a host that only watches, for tests: it keeps what comes, sends what it is told, and
 // can act as a TCP sink that acknowledges everything.
 
-import { createHash, type Hash } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import {
   formatAddress,
@@ -17,6 +17,7 @@ import type { LinkPort } from '../../../lib/link/link';
 import { rawLink, type RawLinkOptions } from '../../../lib/link/raw';
 import { tunLink, type TunLinkOptions } from '../../../lib/link/tun';
 import { serve } from '../../support/rpc';
+import { Sink } from './sink';
 
 /** A received segment, as far as the tests look. */
 export interface Seen {
@@ -68,7 +69,9 @@ let writable = 0;
 let down: NodeJS.ErrnoException | null = null;
 let throwing = 0;
 let closing = false;
-let sink: { hash: Hash; bytes: number; next: number } | null = null;
+/** Calls of `receive`. */
+let calls = 0;
+let sink: Sink | null = null;
 
 function address(text: string): IpAddress {
   const parsed = parseAddress(text);
@@ -77,13 +80,14 @@ function address(text: string): IpAddress {
 }
 
 function receive(batch: SegmentBatch): void {
+  calls++;
   batches++;
   reply.count = 0;
   for (let i = 0; i < batch.count; i++) {
     const base = batch.base(i);
     total++;
     longest = Math.max(longest, batch.words[base + Word.PacketLength]);
-    if (sink !== null) absorb(batch.words, base);
+    if (sink !== null) absorb(sink, batch.words, base);
     else if (seen.length < SEEN_LIMIT) seen.push(describe(batch.words, base));
   }
   if (reply.count > 0) port.transmit(reply);
@@ -112,24 +116,25 @@ function describe(words: Int32Array, base: number): Seen {
   };
 }
 
-/** In order, without loss: acknowledges what a kernel's connection sends. */
-function absorb(words: Int32Array, base: number): void {
+/** Acknowledges what a kernel's connection sends, and ends after it. */
+function absorb(into: Sink, words: Int32Array, base: number): void {
   const flags = words[base + Word.Flags];
   const length = words[base + Word.PayloadLength];
-  if (sink === null || (flags & Flag.RST) !== 0) return;
+  if ((flags & Flag.RST) !== 0) return;
   const sequence = words[base + Word.Sequence];
-  if ((flags & Flag.SYN) !== 0) {
-    sink.next = (sequence + 1) | 0;
-  } else if (sequence === sink.next) {
+  const syn = (flags & Flag.SYN) !== 0;
+  const fin = (flags & Flag.FIN) !== 0;
+  if (syn) {
+    into.open(sequence);
+  } else {
     const offset = words[base + Word.PayloadOffset];
-    sink.hash.update(slabs.slabs[words[base + Word.Slab]].subarray(offset, offset + length));
-    sink.bytes += length;
-    sink.next = (sequence + length + (flags & Flag.FIN ? 1 : 0)) | 0;
+    const slab = slabs.slabs[words[base + Word.Slab]];
+    into.take(sequence, slab.subarray(offset, offset + length), fin);
   }
-  if ((flags & (Flag.SYN | Flag.FIN)) !== 0 || length > 0) answer(words, base, flags, sink.next);
+  if (syn || fin || length > 0) answer(into, words, base, syn);
 }
 
-function answer(words: Int32Array, base: number, flags: number, next: number): void {
+function answer(from: Sink, words: Int32Array, base: number, syn: boolean): void {
   const at = reply.push();
   if (at < 0) return;
   const out = reply.words;
@@ -140,11 +145,12 @@ function answer(words: Int32Array, base: number, flags: number, next: number): v
   writeAddress(readAddress(words, base + Word.Source), out, at + Word.Destination);
   out[at + Word.SourcePort] = words[base + Word.DestinationPort];
   out[at + Word.DestinationPort] = words[base + Word.SourcePort];
-  out[at + Word.Acknowledgment] = next;
+  out[at + Word.Acknowledgment] = from.next;
   out[at + Word.Window] = 0xffff;
-  out[at + Word.Sequence] = flags & Flag.SYN ? 1000 : 1001;
-  out[at + Word.Flags] = Flag.ACK | (flags & (Flag.SYN | Flag.FIN));
-  if ((flags & Flag.SYN) === 0) return;
+  out[at + Word.Sequence] = syn ? 1000 : 1001;
+  // What follows its FIN repeats it: the sequence number stays right without keeping count.
+  out[at + Word.Flags] = Flag.ACK | (syn ? Flag.SYN : 0) | (from.ended ? Flag.FIN : 0);
+  if (!syn) return;
   out[at + Word.Options] = Option.Mss | Option.WindowScale;
   out[at + Word.Mss] = words[base + Word.Mss];
   out[at + Word.WindowScale] = 10;
@@ -195,6 +201,15 @@ async function open(link: ReturnType<typeof rawLink>, addresses: string[]): Prom
   return { name: port.name, mtu: port.mtu };
 }
 
+/** Lets the event loop turn until nothing comes any more of what the system has for us. */
+async function drain(): Promise<void> {
+  for (let before = -1; before !== calls;) {
+    before = calls;
+    // Between the two lies a poll of everything that is open.
+    for (let i = 0; i < 2; i++) await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
 let kernelServer: Server | null = null;
 const kernelSockets: Socket[] = [];
 
@@ -208,10 +223,14 @@ serve({
   openRaw: (options?: RawLinkOptions) => open(rawLink(options), []),
   openTun: (options: TunLinkOptions, addresses: string[]) => open(tunLink(options), addresses),
   close: () => port.close(),
-  counters: () => port.counters,
+  counters: async () => {
+    await drain();
+    return port.counters;
+  },
   send,
   /** What has come since the last call. */
-  take: () => {
+  take: async () => {
+    await drain();
     const result = { seen, total, batches, longest, writable, down: down && { ...down } };
     seen = [];
     total = batches = longest = 0;
@@ -219,8 +238,8 @@ serve({
   },
   closeOnReceive: () => void (closing = true),
   throwOnce: () => void throwing++,
-  sink: () => void (sink = { hash: createHash('sha256'), bytes: 0, next: 0 }),
-  sunk: () => ({ bytes: sink?.bytes, digest: sink?.hash.copy().digest('hex') }),
+  sink: () => void (sink = new Sink()),
+  sunk: () => ({ bytes: sink?.bytes, digest: sink?.digest() }),
   reserve: (at: string, number: number) => port.ports?.reserve(address(at), number),
   release: (at: string, number: number) => port.ports?.release(address(at), number),
   ephemeral: (family: 4 | 6) => {

@@ -2,6 +2,7 @@ import { loadNative } from '../../../lib/link/native';
 import { hasNamespaces, Namespace } from '../../support/netns';
 import type { Script } from '../../support/script';
 import { hasCommand, needs } from '../../support/skip';
+import { until } from '../../support/until';
 import {
   asNobody,
   Bench,
@@ -11,7 +12,6 @@ import {
   PROVOCATIONS,
   RESET,
   type Taken,
-  until,
 } from './support';
 
 const EACCES = 13;
@@ -27,7 +27,7 @@ needs(hasNamespaces() && hasCommand('setpriv'), 'root, network namespaces, setpr
     beforeAll(async () => {
       expect(loadNative().reason).toBeNull();
       bench = await Bench.create();
-    }, 30_000);
+    });
 
     afterAll(() => bench?.close());
 
@@ -59,7 +59,7 @@ needs(hasNamespaces() && hasCommand('setpriv'), 'root, network namespaces, setpr
         const before = await changes();
         await bench.here.run('ip', 'link', 'add', 'ca0', 'type', 'veth', 'peer', 'name', 'ca1');
         await bench.here.run('ip', 'link', 'set', 'ca0', 'up');
-        await until(async () => (await changes()) > before, 'a change');
+        await until(changes, (count) => count > before);
         await bench.here.run('ip', 'link', 'set', 'va', 'down');
         expect(await link.call('route', '10.9.0.2')).toBe(ENETUNREACH);
         const ends = { source: '10.9.0.1', destination: '10.9.0.2', sourcePort: 1 };

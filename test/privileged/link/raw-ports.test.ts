@@ -2,6 +2,7 @@ import { loadNative } from '../../../lib/link/native';
 import { hasNamespaces } from '../../support/netns';
 import type { Script } from '../../support/script';
 import { hasCommand, needs } from '../../support/skip';
+import { until } from '../../support/until';
 import {
   asNobody,
   Bench,
@@ -12,7 +13,6 @@ import {
   RESET,
   settle,
   type Taken,
-  until,
 } from './support';
 
 const EADDRINUSE = 98;
@@ -27,7 +27,7 @@ needs(hasNamespaces() && hasCommand('setpriv'), 'root, network namespaces, setpr
     beforeAll(async () => {
       expect(loadNative().reason).toBeNull();
       bench = await Bench.create();
-    }, 30_000);
+    });
 
     afterAll(() => bench?.close());
 
@@ -95,10 +95,10 @@ needs(hasNamespaces() && hasCommand('setpriv'), 'root, network namespaces, setpr
         await client.call('kernelConnect', bench.pair.a.address4, 7100);
         await kernel.call('kernelEnd');
         await client.call('kernelClose');
-        await until(async () => {
-          const { stdout } = await bench.here.run('ss', '-Htan', 'sport', '=', ':7100');
-          return stdout.includes('TIME-WAIT') && !stdout.includes('LISTEN');
-        }, 'only TIME-WAIT on the port');
+        await until(
+          () => bench.here.run('ss', '-Htan', 'sport', '=', ':7100'),
+          ({ stdout }) => stdout.includes('TIME-WAIT') && !stdout.includes('LISTEN'),
+        );
         expect(await link.call('reserve', bench.pair.a.address4, 7100)).toBe(EADDRINUSE);
         await client.end();
       });

@@ -1,6 +1,7 @@
 import { Flag } from '../../../lib/core/segment/layout';
 import { NamespacePair, type Namespace } from '../../support/netns';
 import type { Script, ScriptOptions } from '../../support/script';
+import { until } from '../../support/until';
 import type { Seen, ToSend } from './link-child';
 
 /** What link-child's `take` gives. */
@@ -22,16 +23,10 @@ export function asNobody(...capabilities: string[]): string[] {
   return ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...set];
 }
 
-export async function until(condition: () => Promise<boolean>, what: string): Promise<void> {
-  const end = Date.now() + 4000;
-  while (Date.now() < end) {
-    if (await condition()) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-  throw new Error(`in four seconds not: ${what}`);
-}
-
-/** Waits for what may still be under way where what was sent is expected to be without effect. */
+/**
+ * Waits for what may still be under way where what was sent is expected to be without effect. Too
+ * short on a slow machine it may miss something; what is expected to come is waited for.
+ */
 export function settle(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, 100));
 }
@@ -48,6 +43,29 @@ export async function openRaw(
   const script = linkChild(namespace, { via });
   await script.call('openRaw', options);
   return script;
+}
+
+/** `take` until so many segments have come, or more. */
+export async function taken(script: Script, count: number): Promise<Taken> {
+  let all: Taken | null = null;
+  return until(
+    async () => {
+      const next = await script.call<Taken>('take');
+      all = all === null ? next : merge(all, next);
+      return all;
+    },
+    ({ total }) => total >= count,
+  );
+}
+
+function merge(before: Taken, next: Taken): Taken {
+  return {
+    ...next,
+    seen: [...before.seen, ...next.seen],
+    total: before.total + next.total,
+    batches: before.batches + next.batches,
+    longest: Math.max(before.longest, next.longest),
+  };
 }
 
 /** Our address and the other's, of one family. */
@@ -95,15 +113,39 @@ export class Bench {
 
   /** Sends one of each kind to a port; the flags of what comes back. */
   async provoke(place: Place, port: number): Promise<number[]> {
-    await this.peer.call('take');
+    await this.pass(place);
     await this.send(place, port, { flags: Flag.SYN });
     await this.send(place, port, { flags: Flag.ACK });
     await this.send(place, port, { flags: Flag.ACK | Flag.PSH, length: 9 });
     await this.send(place, port, { flags: Flag.ACK | Flag.FIN });
     await this.send(place, port, { flags: Flag.ACK | Flag.SYN });
     await this.send(place, port, { flags: Flag.SYN, hopLimit: 255 });
+    const seen = await this.pass(place);
     await settle();
-    return (await this.peer.call<Taken>('take')).seen.map((each) => each.flags);
+    seen.push(...(await this.peer.call<Taken>('take')).seen);
+    return seen.filter(({ sourcePort }) => sourcePort === port).map(({ flags }) => flags);
+  }
+
+  /**
+   * Waits until what was sent before has arrived: the kernel has answered a SYN that came behind
+   * it. Again after a second, since an interface drops at first when it was set up. Gives what the
+   * peer has seen meanwhile.
+   */
+  private async pass(place: Place): Promise<Seen[]> {
+    const seen: Seen[] = [];
+    let sent = -Infinity;
+    await until(
+      async () => {
+        if (Date.now() - sent > 1000) {
+          sent = Date.now();
+          await this.send(place, CLOSED_PORT);
+        }
+        seen.push(...(await this.peer.call<Taken>('take')).seen);
+        return seen;
+      },
+      () => seen.some(({ sourcePort }) => sourcePort === CLOSED_PORT),
+    );
+    return seen;
   }
 
   async close(): Promise<void> {
@@ -113,5 +155,8 @@ export class Bench {
 
 /** How many segments `provoke` sends. */
 export const PROVOCATIONS = 6;
+
+/** Nobody has it: the kernel answers RST. */
+const CLOSED_PORT = 9;
 
 export const RESET = Flag.RST | Flag.ACK;

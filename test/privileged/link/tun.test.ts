@@ -3,7 +3,8 @@ import { loadNative } from '../../../lib/link/native';
 import { hasNamespaces, hasTun, Namespace } from '../../support/netns';
 import type { Script } from '../../support/script';
 import { hasCommand, needs } from '../../support/skip';
-import { asNobody, type Counters, linkChild, settle, type Taken, until } from './support';
+import { until } from '../../support/until';
+import { asNobody, type Counters, linkChild, type Taken, taken } from './support';
 
 const HOST = ['10.78.0.1/24', 'fd78::1/64'];
 const OURS = ['10.78.0.2/24', 'fd78::2/64'];
@@ -18,7 +19,7 @@ needs(
   beforeAll(async () => {
     expect(loadNative().reason).toBeNull();
     here = await Namespace.create();
-  }, 30_000);
+  });
   afterAll(() => here?.close());
 
   beforeEach(() => {
@@ -58,8 +59,8 @@ needs(
     const bytes = 1 << 20;
     const digest = await client.call('kernelSend', bytes);
     await until(
-      async () => (await link.call<{ bytes: number }>('sunk')).bytes === bytes,
-      'all bytes arrive',
+      () => link.call<{ bytes: number }>('sunk'),
+      (sunk) => sunk.bytes === bytes,
     );
     expect(await link.call('sunk')).toEqual({ bytes, digest });
     const counters = await link.call<Counters>('counters');
@@ -79,8 +80,7 @@ needs(
     await link.call('send', { ...toHost, length: 70_000 });
     expect((await link.call<Counters>('counters')).unbuildable).toBe(1);
     await link.call('send', { ...toHost, destinationPort: 9 });
-    await settle();
-    const { seen } = await link.call<Taken>('take');
+    const { seen } = await taken(link, 1);
     expect(seen.map((each) => each.flags)).toEqual([Flag.RST | Flag.ACK]);
   });
 
@@ -120,19 +120,24 @@ needs(
     await link.call('send', { ...segment, count: 3 });
     expect(await link.call('counters')).toMatchObject({ sendENETDOWN: 3, sent: 0 });
     await here.run('ip', 'link', 'set', 'nl0', 'up');
-    await link.call('send', segment);
-    await until(async () => (await link.call<Taken>('take')).total > 0, 'an answer');
+    // What the kernel answers before its queue works again is dropped.
+    await until(
+      async () => {
+        await link.call('send', segment);
+        return link.call<Taken>('take');
+      },
+      ({ total }) => total > 0,
+    );
     expect((await link.call<Taken>('take')).down).toBeNull();
   });
 
   test('a device that is deleted ends the link', async () => {
     await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
     await here.run('ip', 'link', 'del', 'nl0');
-    let down: Taken['down'] = null;
-    await until(async () => {
-      ({ down } = await link.call<Taken>('take'));
-      return down !== null;
-    }, 'down');
+    const { down } = await until(
+      () => link.call<Taken>('take'),
+      (seen) => seen.down !== null,
+    );
     expect(down).toMatchObject({ code: 'ENETDOWN', errno: -100 });
     const segment = { source: '10.78.0.2', destination: '10.78.0.1', flags: Flag.SYN };
     expect(await link.call('send', { ...segment, sourcePort: 1, destinationPort: 9 })).toBe(true);
@@ -144,12 +149,13 @@ needs(
     const segment = { source: '10.78.0.2', destination: '10.78.0.1', flags: Flag.SYN };
     const sending = { ...segment, sourcePort: 1, destinationPort: 9, count: 20 };
     const deleted = here.run('ip', 'link', 'del', 'nl0');
-    let down: Taken['down'] = null;
-    await until(async () => {
-      await link.call('send', sending);
-      ({ down } = await link.call<Taken>('take'));
-      return down !== null;
-    }, 'down');
+    const { down } = await until(
+      async () => {
+        await link.call('send', sending);
+        return link.call<Taken>('take');
+      },
+      (seen) => seen.down !== null,
+    );
     expect(down).toMatchObject({ code: 'ENETDOWN' });
     await deleted;
   });

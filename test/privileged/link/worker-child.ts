@@ -66,6 +66,7 @@ const descriptors = () => readdirSync('/proc/self/fd').length;
 if (isMainThread) {
   process.stdin.on('end', () => process.exit(0));
   let resume: () => void = () => undefined;
+  let running: Promise<void> = Promise.resolve();
   serve({
     /** Runs a worker until it has its links, and ends it; descriptors before and after. */
     run: async (end: End) => {
@@ -73,15 +74,18 @@ if (isMainThread) {
       await inWorker(end, () => undefined);
       return [before, descriptors()];
     },
-    /** Starts a worker that is terminated by `stop`. */
+    /** Starts a worker that is terminated by `stop`, which waits for its end. */
     start: () =>
       new Promise<void>((opened) => {
-        void inWorker('terminate', () => {
+        running = inWorker('terminate', () => {
           opened();
           return new Promise((resolve) => (resume = resolve));
         });
       }),
-    stop: () => resume(),
+    stop: () => {
+      resume();
+      return running;
+    },
     /** Two links of each kind in this thread too; descriptors before and after. */
     here: async () => {
       const before = descriptors();
