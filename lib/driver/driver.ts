@@ -26,6 +26,8 @@ export interface Endpoint {
    * @param errno of the 'error', Linux's number; 0: `cause` itself, or none
    */
   abandon(errno: number, cause?: Error): void;
+  /** Its program is gone: what it had is closed as the system closes it, and nobody is told. */
+  vanish(): void;
 }
 
 /** What a driver is made from; the public `StackOptions` say more of each. */
@@ -184,6 +186,18 @@ export class Driver {
   writable(): void {
     this.#blocked = false;
     if (!this.#closed) this.#round();
+  }
+
+  /** Does at once what the end of the turn would do. */
+  flush(): void {
+    if (!this.#closed) this.#round();
+  }
+
+  /** The program on it has ended: the system closes what it had, and goes on with the peers. */
+  endProgram(): void {
+    this.core.advance(this.clock.now());
+    for (const endpoint of [...this.endpoints]) endpoint.vanish();
+    this.flush();
   }
 
   down(error: Error): void {

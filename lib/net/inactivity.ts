@@ -21,7 +21,10 @@ export class Inactivity {
   /** Something was seen: the time starts anew. */
   touch(): void {
     if (this.#limit === 0) return;
-    this.#timer ??= this.clock.timer(() => this.callback());
+    this.#timer ??= this.clock.timer(() => {
+      this.clock.stir?.();
+      this.callback();
+    });
     this.#timer.set(this.clock.now() + this.#limit);
   }
 

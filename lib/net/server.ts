@@ -299,6 +299,11 @@ export class Server extends EventEmitter {
     this.#closeIfDrained();
   }
 
+  /** @internal */
+  vanish(): void {
+    this.#stop();
+  }
+
   /** Closes, and waits until the last connection has ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#stream === null) return;

@@ -80,6 +80,8 @@ export class Socket extends Duplex {
   #reading = false;
   #receiving = false;
   #resetting = false;
+  /** Nothing happens any more: what is written stays unanswered. */
+  #vanished = false;
   #remote: AddressInfo | null = null;
   #bytesRead = 0;
   #bytesSent = 0;
@@ -266,6 +268,7 @@ export class Socket extends Duplex {
   }
 
   #send(pieces: readonly Buffer[], callback: Callback): void {
+    if (this.#vanished) return;
     if (this.#stream === null && !this.connecting) {
       callback(socketClosed());
       return;
@@ -366,6 +369,16 @@ export class Socket extends Duplex {
     const error = errno === 0 ? cause : systemError(errno, call);
     if (error !== undefined && error !== cause) error.cause = cause;
     this.#run(() => this.destroy(error));
+  }
+
+  /** @internal */
+  vanish(): void {
+    this.#vanished = true;
+    this.#inactivity.close();
+    this.#dial?.cancel();
+    this.#dial = null;
+    this.#letGo();
+    this.#presence.leave();
   }
 
   /** Runs `action` in the asynchronous context in which the socket was made. */

@@ -1,3 +1,4 @@
+import type { State } from '../../core/tcp/state';
 import type { Packet } from './packet';
 
 /** One direction of a cable, as its sender sees it. */
@@ -42,4 +43,12 @@ export interface Witness {
   lost(packet: Packet, where: string, reason: LossReason): void;
   /** A fault begins or ends, or something is changed in the network: `crash server`. */
   noted(text: string): void;
+}
+
+/** What hosts tell of their segments. */
+export interface HostWitness {
+  /** A segment leaves a host; the state of its connection then. */
+  sent(host: NetworkNode, packet: Packet, state: State): void;
+  /** A host's stack has processed a segment; the state of its connection after that. */
+  received(host: NetworkNode, packet: Packet, state: State): void;
 }

@@ -1,0 +1,93 @@
+import type { Random } from '../../core/environment';
+import type { SegmentBatch } from '../../core/segment/batch';
+import { Direction, Word } from '../../core/segment/layout';
+import type { StackCore } from '../../core/stack/stack-core';
+import { FreePorts } from '../../core/stack/free-ports';
+import type { Settings } from '../../core/tcp/settings';
+import { State } from '../../core/tcp/state';
+import { Driver, DriverBase } from '../../driver/driver';
+import { Packet } from '../engine/packet';
+import type { Simulation } from '../engine/simulation';
+import { HostClock } from './clock';
+import type { HostPaths } from './paths';
+import { HostPort } from './port';
+
+/** What a life needs of its host. */
+export interface LifeHost {
+  readonly name: string;
+  readonly simulation: Simulation;
+  readonly paths: HostPaths;
+  readonly tcp: Partial<Settings> | undefined;
+  readonly localPortRange: readonly [number, number] | undefined;
+  /** Numbers the packets of the network. */
+  nextPacket(): number;
+  /** Takes a packet that leaves the stack. */
+  leave(packet: Packet, state: State): void;
+  /** The stack has come to rest again. */
+  settled(): void;
+}
+
+/** What a host is from one boot to the next: a stack, its clock and its port. */
+export class Life {
+  readonly clock: HostClock;
+  readonly driver: Driver;
+  private readonly port: HostPort;
+  private running = true;
+  /** States of the segments that are about to be sent, and of the one received last. */
+  private states: State[] = [];
+  private place = 0;
+  private stateAfter = State.CLOSED;
+
+  constructor(
+    private readonly host: LifeHost,
+    random: Random,
+    rate: number,
+  ) {
+    this.clock = new HostClock(host.simulation, () => host.settled());
+    this.clock.rate = rate;
+    const options = { clock: this.clock, random, tcp: host.tcp };
+    const base = new DriverBase(options);
+    const { paths } = host;
+    const outlet = {
+      get mtu() {
+        return paths.mtu;
+      },
+      send: (batch: SegmentBatch, at: number, slabs: readonly Uint8Array[]) =>
+        this.send(batch, at, slabs),
+    };
+    this.port = new HostPort(host.name, base.context, outlet);
+    const ports = new FreePorts(...(host.localPortRange ?? []));
+    this.driver = Driver.start(base, { port: this.port, paths, ports }, options);
+    this.core.onTrace = (words, at, state) => {
+      if (words[at + Word.Direction] === Direction.Out) this.states.push(state);
+      else this.stateAfter = state;
+    };
+  }
+
+  get core(): StackCore {
+    return this.driver.core;
+  }
+
+  /** Hands a packet to the stack; the state after that, or null when it can't be read. */
+  receive(packet: Packet): State | null {
+    this.stateAfter = State.CLOSED;
+    return this.port.deliver(packet) ? this.stateAfter : null;
+  }
+
+  /** Nothing more is heard of it, neither by its peers nor by its program. */
+  end(): void {
+    this.running = false;
+    this.clock.stop();
+    this.driver.close();
+  }
+
+  private send(batch: SegmentBatch, base: number, slabs: readonly Uint8Array[]): void {
+    const state = this.states[this.place++];
+    if (this.place === this.states.length) {
+      this.states.length = 0;
+      this.place = 0;
+    }
+    if (!this.running) return;
+    this.host.leave(Packet.take(batch, base, slabs, this.host.nextPacket()), state);
+  }
+}
