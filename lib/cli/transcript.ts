@@ -1,8 +1,8 @@
 import { Direction, Flag, Word } from '../core/segment/layout';
 import { stateName } from '../core/tcp/state';
 import type { State } from '../core/tcp/state';
+import { Conversations } from '../observe/conversations';
 import { formatSegment } from '../observe/tcpdump';
-import type { SegmentReference } from '../observe/tcpdump';
 
 /** Lines of one part (handshake, close) at most; losses could repeat segments without end. */
 const PART_LIMIT = 10;
@@ -10,17 +10,12 @@ const PART_LIMIT = 10;
 /** Width of the column of states, characters. */
 const STATE_WIDTH = 12;
 
-/** Which first sequence number is the sender's and which its peer's, by direction. */
-const OUT = [0, 1] as const;
-const IN = [1, 0] as const;
-
 /**
  * What `npm start` prints of one connection: the handshake and the close segment by segment as
  * tcpdump would, each behind the connection's state, and one line for all that lies between.
  */
 export class Transcript {
-  /** Initial sequence numbers: ours, the peer's. */
-  readonly #first: [number, number] = [0, 0];
+  readonly #conversations = new Conversations();
   #segments = 0;
   #closing = false;
   #closeLines = 0;
@@ -48,26 +43,16 @@ export class Transcript {
       this.#sumUp();
     }
     if (!this.#closing) this.#count(words, base);
-    if (this.all) this.#line(words, base, state);
-    else if (this.#closing && this.#closeLines++ < PART_LIMIT) this.#line(words, base, state);
-    else if (opening && this.#handshakeLines++ < PART_LIMIT) this.#line(words, base, state);
+    const relativeTo = this.#conversations.capture(words, base);
+    if (!this.#isPrinted(opening)) return;
+    const text = formatSegment(words, base, { relativeTo });
+    this.print(`${stateName(state).padEnd(STATE_WIDTH)} ${timeOfDay()} ${text}`);
   };
 
-  #line(words: Int32Array, base: number, state: State): void {
-    const relativeTo = this.#reference(words, base);
-    const segment = formatSegment(words, base, { relativeTo });
-    this.print(`${stateName(state).padEnd(STATE_WIDTH)} ${timeOfDay()} ${segment}`);
-  }
-
-  /** As tcpdump counts: from the SYNs' numbers, which themselves are printed as they are. */
-  #reference(words: Int32Array, base: number): SegmentReference | undefined {
-    const [own, peer] = words[base + Word.Direction] === Direction.Out ? OUT : IN;
-    if ((words[base + Word.Flags] & Flag.SYN) !== 0) {
-      this.#first[own] = words[base + Word.Sequence];
-      return undefined;
-    }
-    const first = this.#first;
-    return { sequence: first[own], acknowledgment: first[peer], sack: first[peer] };
+  #isPrinted(opening: boolean): boolean {
+    if (this.all) return true;
+    if (this.#closing) return this.#closeLines++ < PART_LIMIT;
+    return opening && this.#handshakeLines++ < PART_LIMIT;
   }
 
   #count(words: Int32Array, base: number): void {

@@ -3,6 +3,7 @@ import { optionsLength, writeOptions } from '../codec/options';
 import { formatAddress, readAddress } from '../core/ip/address';
 import type { SegmentBatch } from '../core/segment/batch';
 import { Direction, Flag, Word } from '../core/segment/layout';
+import { Conversations } from './conversations';
 import { PacketBytes } from './packet-bytes';
 import { type SackReference, formatOptions } from './tcpdump-options';
 
@@ -40,9 +41,6 @@ const FLAG_LETTERS: readonly (readonly [Flag, string])[] = [
   [Flag.CWR, 'W'],
   [Flag.AE, 'e'],
 ];
-
-/** Conversations whose first numbers are kept. */
-const MAX_CONVERSATIONS = 65_536;
 
 /** The flags in tcpdump's letters and order: 'S.', 'FP.', 'none'. */
 export function formatFlags(flags: number): string {
@@ -100,18 +98,12 @@ function optionBytes(
   return bytes;
 }
 
-/** First sequence numbers of a conversation, by the end whose text is the lesser. */
-interface Conversation {
-  low: number;
-  high: number;
-}
-
 /**
  * Prints the segments of a link as tcpdump does, sequence numbers relative to the first ones of
  * their conversation unless `absolute`.
  */
 export class Tcpdump {
-  private readonly conversations = new Map<string, Conversation>();
+  private readonly conversations = new Conversations();
   private readonly bytes: PacketBytes;
 
   /** @param slabs what descriptors and slices point into (`SlabTable.slabs`) */
@@ -128,49 +120,15 @@ export class Tcpdump {
    */
   format(batch: SegmentBatch, index: number, direction: Direction): string {
     const base = batch.base(index);
-    const line = formatSegment(batch.words, base, {
+    const { words } = batch;
+    const absolute = this.options.absolute === true;
+    const line = formatSegment(words, base, {
       slabs: direction === Direction.In ? this.slabs : undefined,
-      relativeTo: this.options.absolute === true ? undefined : this.reference(batch.words, base),
+      relativeTo: absolute ? undefined : this.conversations.capture(words, base),
     });
     if (this.options.hex !== true) return line;
     const packet = this.bytes.of(batch, index, direction);
     return packet === null ? line : `${line}\n${hexDump(packet)}`;
-  }
-
-  /**
-   * What the numbers of this segment are relative to. As in tcpdump the first segment of a
-   * conversation that has ACK set is printed with absolute numbers, and so is all before it.
-   */
-  private reference(words: Int32Array, base: number): SegmentReference | undefined {
-    const flags = words[base + Word.Flags];
-    if ((flags & Flag.ACK) === 0) return undefined;
-    const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
-    const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
-    const reversed = source > destination;
-    const key = reversed ? `${destination} ${source}` : `${source} ${destination}`;
-    let conversation = this.conversations.get(key);
-    const isNew = conversation === undefined || (flags & Flag.SYN) !== 0;
-    if (conversation === undefined || isNew) {
-      const own = words[base + Word.Sequence];
-      const peer = (words[base + Word.Acknowledgment] - 1) | 0;
-      conversation = reversed ? { low: peer, high: own } : { low: own, high: peer };
-      this.remember(key, conversation);
-    }
-    const own = reversed ? conversation.high : conversation.low;
-    const peer = reversed ? conversation.low : conversation.high;
-    return isNew
-      ? { sequence: 0, acknowledgment: 0, sack: peer }
-      : { sequence: own, acknowledgment: peer, sack: peer };
-  }
-
-  private remember(key: string, conversation: Conversation): void {
-    this.conversations.delete(key);
-    this.conversations.set(key, conversation);
-    if (this.conversations.size <= MAX_CONVERSATIONS) return;
-    for (const oldest of this.conversations.keys()) {
-      this.conversations.delete(oldest);
-      return;
-    }
   }
 }
 
