@@ -90,11 +90,24 @@ needs(hasNamespaces(), 'root and network namespaces')('what crosses on the way',
   let wire: Wire;
 
   beforeAll(async () => {
-    // Long enough for what both are told at once.
-    wire = await RAW_VETH.open({ trace: true, impair: { seed: 1, delay: 200 } });
+    wire = await RAW_VETH.open({ trace: true, gate: true });
   });
 
   afterAll(() => wire.close());
+
+  /** Holds up what both send, until each has sent what `act` tells it to. */
+  async function crossing<T>(act: () => Promise<T>): Promise<T> {
+    const { ours } = wire;
+    const { link: before } = await ours.counters();
+    await ours.hold();
+    const result = await act();
+    await until(
+      () => ours.counters(),
+      ({ link }) => link.outDelayed > before.outDelayed && link.inDelayed > before.inDelayed,
+    );
+    await ours.release();
+    return result;
+  }
 
   /** The states of the connection to a port of the peer's, each once, in their order. */
   async function states(port: number): Promise<string[]> {
@@ -110,7 +123,10 @@ needs(hasNamespaces(), 'root and network namespaces')('what crosses on the way',
     const end = await ours.connect(kernelAddress[family], listener.port, { end: 'told' });
     await end.opened();
     const peer = await listener.accepted(0);
-    await Promise.all([end.end(), peer.end()]);
+    await crossing(async () => {
+      await end.end();
+      await peer.end();
+    });
     expect((await end.closed()).events).toEqual(['connect', 'finish', 'end', 'close']);
     expect((await peer.closed()).events).toEqual(['connect', 'finish', 'end', 'close']);
     const seen = await until(
@@ -118,8 +134,10 @@ needs(hasNamespaces(), 'root and network namespaces')('what crosses on the way',
       (all) => all.at(-1) === 'TIME-WAIT',
     );
     expect(seen).toEqual(['SYN-SENT', 'ESTABLISHED', 'FIN-WAIT-1', 'CLOSING', 'TIME-WAIT']);
-    const waits = await kernelIn.run('ss', '-Htan', 'state', 'time-wait');
-    expect(waits.stdout).toContain(`:${listener.port} `);
+    await until(
+      () => kernelIn.run('ss', '-Htan', 'state', 'time-wait'),
+      ({ stdout }) => stdout.includes(`:${listener.port} `),
+    );
     await listener.close();
   });
 
@@ -128,8 +146,10 @@ needs(hasNamespaces(), 'root and network namespaces')('what crosses on the way',
     const [ourPort, kernelPort] = family === 4 ? [5001, 5002] : [5003, 5004];
     const plan = { send: 100_000 };
     // Ours first: from then on the port is guarded.
-    const end = await ours.connect(kernelAddress[family], kernelPort, plan, ourPort);
-    const peer = await kernel.connect(ourAddress[family], ourPort, plan, kernelPort);
+    const [end, peer] = await crossing(async () => [
+      await ours.connect(kernelAddress[family], kernelPort, plan, ourPort),
+      await kernel.connect(ourAddress[family], ourPort, plan, kernelPort),
+    ]);
     const digest = patternDigest(1, 100_000);
     expect(await end.closed()).toMatchObject({ digest, localPort: ourPort });
     expect(await peer.closed()).toMatchObject({ digest, localPort: kernelPort });

@@ -80,7 +80,7 @@ export function httpMethods(api: () => Net): Methods {
     /** Serves the pattern (see `answer`). */
     httpListen: (host: string, port: number) =>
       new Promise((resolve, reject) => {
-        const server = new http.Server(answer);
+        const server = http.createServer({ keepAliveTimeout: 60_000 }, answer);
         const listener = api().createServer((socket) => server.emit('connection', socket));
         listener.once('error', reject);
         listener.listen({ host, port }, () => resolve(listener.address()?.port));

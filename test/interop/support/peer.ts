@@ -15,6 +15,7 @@ import type { Net } from '../../../lib/net/net';
 import { formatSegment } from '../../../lib/observe/tcpdump';
 import { type Methods, serve } from '../../support/rpc';
 import { type AnySocket, Conversation, type Plan } from './conversation';
+import { Gate } from './gate';
 import { httpMethods } from './http-methods';
 import { shortMethods } from './short-methods';
 import { watch } from './watch';
@@ -28,6 +29,8 @@ export interface PeerOptions {
   tcp?: Partial<Settings>;
   localPortRange?: [number, number];
   impair?: ImpairOptions;
+  /** All segments can be held up, both ways (`hold`, `release`). */
+  gate?: boolean;
   /** File to capture into. */
   capture?: string;
   /** Keep all segments as the real tcpdump prints them with -n -S -X (`dump`). */
@@ -38,6 +41,7 @@ export interface PeerOptions {
 
 let api = nodeNet as unknown as Net;
 let stack: Stack | null = null;
+const gate = new Gate();
 const dumped: string[] = [];
 const traced: string[] = [];
 const conversations: Conversation[] = [];
@@ -48,6 +52,7 @@ function makeLink(options: PeerOptions): Link {
   if (options.dump === true) link = watch(link, (line) => dumped.push(line));
   if (options.capture !== undefined) link = capture(link, options.capture);
   if (options.impair !== undefined) link = impair(link, options.impair);
+  if (options.gate === true) link = impair(link, { seed: 1, delay: 1 }, gate);
   return link;
 }
 
@@ -110,6 +115,8 @@ const methods: Methods = {
     dumped.length = 0;
     traced.length = 0;
   },
+  hold: () => gate.hold(),
+  release: () => gate.release(),
   memory,
   listen,
   connect,

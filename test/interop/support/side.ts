@@ -137,6 +137,15 @@ export class Side {
     return this.script.call('forget');
   }
 
+  /** Holds up all segments, both ways, until `release`; it must have been opened with `gate`. */
+  hold(): Promise<void> {
+    return this.script.call('hold');
+  }
+
+  release(): Promise<void> {
+    return this.script.call('release');
+  }
+
   /** Bytes in use; the script must have been started with --expose-gc. */
   memory(): Promise<number> {
     return this.script.call('memory');
