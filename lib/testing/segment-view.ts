@@ -1,0 +1,239 @@
+import { inspect } from 'node:util';
+import { formatAddress, readAddress } from '../core/ip/address';
+import { Flag, Option, Word } from '../core/segment/layout';
+import { type SegmentReference, formatFlags, formatSegment } from '../observe/tcpdump';
+import type { Conversations } from './conversations';
+import type { Packet } from './engine/packet';
+
+/** ECN field of the IP header (RFC 3168 §5). */
+export type EcnCodepoint = 'not-ect' | 'ect(1)' | 'ect(0)' | 'ce';
+
+/** By the value of the two bits. */
+const ECN: readonly EcnCodepoint[] = ['not-ect', 'ect(1)', 'ect(0)', 'ce'];
+
+/** What a view is told of the network that its segment belongs to. */
+export interface Surroundings {
+  readonly conversations: Conversations;
+  /** Name of the host that has the address in the four words from `at`; null: nobody has it. */
+  nameAt(words: Int32Array, at: number): string | null;
+}
+
+/**
+ * A TCP segment in its IP packet, as it was when somebody looked at it. Read-only: nothing done to
+ * it changes the segment. Of a packet that was corrupted so that it can't be read any more, the
+ * fields are those of before.
+ */
+export class SegmentView {
+  private readonly words: Int32Array;
+  private readonly packet: Packet;
+  private readonly surroundings: Surroundings;
+  private readonly bytes: Uint8Array | null;
+  private counted: SegmentReference | null = null;
+
+  /** @internal */
+  constructor(packet: Packet, surroundings: Surroundings) {
+    this.packet = packet;
+    this.surroundings = surroundings;
+    // A router changes the packet later on.
+    this.words = packet.words.slice();
+    this.bytes = packet.spoilt;
+  }
+
+  /** Numbers the packets in the order in which hosts sent them; a duplicate has the same. */
+  get id(): number {
+    return this.packet.id;
+  }
+
+  /** Name of the host that sent it; its address where no host of the network has that. */
+  get from(): string {
+    return this.surroundings.nameAt(this.words, Word.Source) ?? this.source;
+  }
+
+  /** Name of the host that it is for; the address where no host of the network has that. */
+  get to(): string {
+    return this.surroundings.nameAt(this.words, Word.Destination) ?? this.destination;
+  }
+
+  /** Address of the sender. */
+  get source(): string {
+    return formatAddress(readAddress(this.words, Word.Source));
+  }
+
+  /** Address of the receiver. */
+  get destination(): string {
+    return formatAddress(readAddress(this.words, Word.Destination));
+  }
+
+  get sourcePort(): number {
+    return this.words[Word.SourcePort];
+  }
+
+  get destinationPort(): number {
+    return this.words[Word.DestinationPort];
+  }
+
+  /** Of the IP packet. */
+  get family(): 4 | 6 {
+    return this.words[Word.Family] === 6 ? 6 : 4;
+  }
+
+  /** TTL or hop limit. */
+  get ttl(): number {
+    return this.words[Word.HopLimit];
+  }
+
+  get ecn(): EcnCodepoint {
+    return ECN[this.words[Word.TrafficClass] & 3];
+  }
+
+  /** Sequence number as it stands in the header, 0 to 2^32 - 1. */
+  get seq(): number {
+    return this.words[Word.Sequence] >>> 0;
+  }
+
+  /** Acknowledgment number as it stands in the header, 0 to 2^32 - 1. */
+  get ack(): number {
+    return this.words[Word.Acknowledgment] >>> 0;
+  }
+
+  /** Sequence number counted from the sender's SYN, which is 0; the first byte is 1. */
+  get relativeSeq(): number {
+    return (this.words[Word.Sequence] - this.reference.sequence) >>> 0;
+  }
+
+  /** Acknowledgment number counted from the receiver's SYN; 0 without ACK. */
+  get relativeAck(): number {
+    if (!this.isAck) return 0;
+    return (this.words[Word.Acknowledgment] - this.reference.acknowledgment) >>> 0;
+  }
+
+  /** In tcpdump's letters: `S`, `S.`, `P.`, `F.`, `R`, `.`, `none`. */
+  get flags(): string {
+    return formatFlags(this.words[Word.Flags]);
+  }
+
+  get isSyn(): boolean {
+    return this.has(Flag.SYN);
+  }
+
+  get isAck(): boolean {
+    return this.has(Flag.ACK);
+  }
+
+  get isFin(): boolean {
+    return this.has(Flag.FIN);
+  }
+
+  get isRst(): boolean {
+    return this.has(Flag.RST);
+  }
+
+  get isPsh(): boolean {
+    return this.has(Flag.PSH);
+  }
+
+  get isUrg(): boolean {
+    return this.has(Flag.URG);
+  }
+
+  get isEce(): boolean {
+    return this.has(Flag.ECE);
+  }
+
+  get isCwr(): boolean {
+    return this.has(Flag.CWR);
+  }
+
+  /** The window field, not scaled. */
+  get window(): number {
+    return this.words[Word.Window];
+  }
+
+  /** Urgent pointer. */
+  get urgent(): number {
+    return this.words[Word.Urgent];
+  }
+
+  /** Bytes of payload. */
+  get length(): number {
+    return this.words[Word.PayloadLength];
+  }
+
+  /** Bytes of the IP packet, headers included. */
+  get packetLength(): number {
+    return this.packet.length;
+  }
+
+  /** A copy of the payload. */
+  get payload(): Buffer {
+    const { bytes, words } = this;
+    // What was parsed of a corrupted packet says where in it the payload lies.
+    if (bytes === null || words[Word.PayloadOffset] === 0) return Buffer.from(this.packet.payload);
+    const start = words[Word.PayloadOffset];
+    return Buffer.from(bytes.subarray(start, start + words[Word.PayloadLength]));
+  }
+
+  /** Maximum segment size option; undefined: not there. */
+  get mss(): number | undefined {
+    return this.option(Option.Mss, Word.Mss);
+  }
+
+  /** Shift count of the window scale option (RFC 7323 §2.2). */
+  get windowScale(): number | undefined {
+    return this.option(Option.WindowScale, Word.WindowScale);
+  }
+
+  /** Whether the SACK-permitted option is there (RFC 2018 §2). */
+  get sackPermitted(): boolean {
+    return (this.words[Word.Options] & Option.SackPermitted) !== 0;
+  }
+
+  /** Edges of the SACK blocks, absolute: the first byte and the one behind the last. */
+  get sack(): [left: number, right: number][] {
+    const { words } = this;
+    if ((words[Word.Options] & Option.Sack) === 0) return [];
+    return Array.from({ length: words[Word.SackCount] }, (_, i) => [
+      words[Word.Sack + 2 * i] >>> 0,
+      words[Word.Sack + 2 * i + 1] >>> 0,
+    ]);
+  }
+
+  /** Timestamps option: TSval and TSecr (RFC 7323 §3.2). */
+  get timestamps(): { value: number; echo: number } | undefined {
+    const { words } = this;
+    if ((words[Word.Options] & Option.Timestamps) === 0) return undefined;
+    return { value: words[Word.TsVal] >>> 0, echo: words[Word.TsEcr] >>> 0 };
+  }
+
+  /** Whether bits of it were flipped on its way. */
+  get corrupted(): boolean {
+    return this.bytes !== null;
+  }
+
+  /** As `tcpdump -n -S` prints it: `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq …`. */
+  toString(): string {
+    return formatSegment(this.words, 0);
+  }
+
+  /** As `tcpdump -n` prints it, its numbers counted from the SYNs. */
+  toRelativeString(): string {
+    return formatSegment(this.words, 0, { relativeTo: this.reference });
+  }
+
+  [inspect.custom](): string {
+    return `SegmentView <${this.toString()}>`;
+  }
+
+  private has(flag: Flag): boolean {
+    return (this.words[Word.Flags] & flag) !== 0;
+  }
+
+  private option(option: Option, word: Word): number | undefined {
+    return (this.words[Word.Options] & option) === 0 ? undefined : this.words[word];
+  }
+
+  private get reference(): SegmentReference {
+    this.counted ??= this.surroundings.conversations.reference(this.words);
+    return this.counted;
+  }
+}
