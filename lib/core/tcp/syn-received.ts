@@ -31,7 +31,7 @@ const enum SynFlag {
  * handshake, so that a SYN costs little (mission S4); a control block is made when it succeeds.
  */
 export class SynReceived {
-  private readonly table = new SynTable();
+  readonly table = new SynTable();
 
   constructor(private readonly tcp: Tcp) {}
 

@@ -48,6 +48,8 @@ export class Tcp {
   now = 0;
   nowMs = 0;
   trace: Trace | null = null;
+  /** Told of each change of state of a connection that is in the tables, before it is made. */
+  stateChange: ((c: Connection, to: State) => void) | null = null;
   readonly counters = new Counters();
   readonly defaultOptions: SocketOptions;
   readonly congestion: CongestionControl = reno;
@@ -252,6 +254,7 @@ export class Tcp {
   }
 
   setState(c: Connection, state: State): void {
+    this.stateChange?.(c, state);
     const counted = c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT;
     const counts = state === State.ESTABLISHED || state === State.CLOSE_WAIT;
     this.counters.TcpCurrEstab += Number(counts) - Number(counted);

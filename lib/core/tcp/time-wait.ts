@@ -19,7 +19,7 @@ const ISS_GAP = 65_537;
  * answers its late segments and keeps its endpoints from being used again for 2 MSL.
  */
 export class TimeWait {
-  private readonly table: TimeWaitTable;
+  readonly table: TimeWaitTable;
 
   constructor(private readonly tcp: Tcp) {
     this.table = new TimeWaitTable(tcp.settings.maxTimeWait);
