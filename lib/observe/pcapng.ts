@@ -1,20 +1,27 @@
 /**
  * The capture file format pcapng (draft-ietf-opsawg-pcapng), as much of it as raw IP packets need:
- * one section, an interface for each port, enhanced packet blocks with time in µs and direction.
+ * one section, an interface for each port, names of addresses, enhanced packet blocks with time in
+ * µs, direction and comment.
  */
+import { isIpv4, type IpAddress } from '../core/ip/address';
 import { Direction } from '../core/segment/layout';
 
 const enum Block {
   SectionHeader = 0x0a0d0d0a,
   Interface = 1,
+  NameResolution = 4,
   EnhancedPacket = 6,
 }
 
 const END_OF_OPTIONS = 0;
+const COMMENT = 1;
 const SECTION_APPLICATION = 4;
 const INTERFACE_NAME = 2;
 const INTERFACE_TIME_RESOLUTION = 9;
 const PACKET_FLAGS = 2;
+const END_OF_RECORDS = 0;
+const RECORD_IPV4 = 1;
+const RECORD_IPV6 = 2;
 
 const BYTE_ORDER_MAGIC = 0x1a2b3c4d;
 /** Packets that begin with an IPv4 or IPv6 header. */
@@ -64,24 +71,46 @@ export class PcapngWriter {
     return this.interfaces++;
   }
 
+  /** Says what addresses are called; to stand before the packets that have them. */
+  addNames(names: readonly (readonly [IpAddress, string])[]): void {
+    const records = names.map(([address, name]) => nameRecord(address, name));
+    const length = records.reduce((sum, record) => sum + 4 + padded(record.length), 0);
+    let at = this.begin(Block.NameResolution, length + 4 + 4);
+    records.forEach((record, i) => {
+      at = this.option(at, isIpv4(names[i][0]) ? RECORD_IPV4 : RECORD_IPV6, record);
+    });
+    this.view.setUint16(at, END_OF_RECORDS, true);
+    this.view.setUint16(at + 2, 0, true);
+    this.end(at + 4);
+  }
+
   /**
    * Writes a packet.
    * @param interfaceNumber what `addInterface` returned
    * @param time µs since 1970
    * @param bytes from its IP header on
+   * @param comment what is to be said of it; '' for nothing
    */
-  packet(interfaceNumber: number, direction: Direction, time: number, bytes: Uint8Array): void {
+  packet(
+    interfaceNumber: number,
+    direction: Direction,
+    time: number,
+    bytes: Uint8Array,
+    comment = '',
+  ): void {
     const { length } = bytes;
-    const at = this.begin(Block.EnhancedPacket, 20 + padded(length) + 12);
+    const said = comment === '' ? 0 : optionLength(comment);
+    const at = this.begin(Block.EnhancedPacket, 20 + padded(length) + said + 12);
     this.view.setUint32(at, interfaceNumber, true);
     this.view.setUint32(at + 4, Math.floor(time / 2 ** 32), true);
     this.view.setUint32(at + 8, time % 2 ** 32, true);
     this.view.setUint32(at + 12, length, true);
     this.view.setUint32(at + 16, length, true);
     const data = at + 20;
-    const option = data + padded(length);
+    let option = data + padded(length);
     this.buffer.set(bytes, data);
     this.buffer.fill(0, data + length, option);
+    if (comment !== '') option = this.text(option, COMMENT, comment);
     this.view.setUint16(option, PACKET_FLAGS, true);
     this.view.setUint16(option + 2, 4, true);
     this.view.setUint32(option + 4, direction === Direction.In ? 1 : 2, true);
@@ -122,9 +151,15 @@ export class PcapngWriter {
 
   /** Writes an option that holds text; returns where it ends. */
   private text(at: number, code: number, text: string): number {
-    const length = new TextEncoder().encodeInto(text, this.buffer.subarray(at + 4)).written;
+    return this.option(at, code, new TextEncoder().encode(text));
+  }
+
+  /** Writes an option, or a record, which has the same form; returns where it ends. */
+  private option(at: number, code: number, value: Uint8Array): number {
+    const { length } = value;
     this.view.setUint16(at, code, true);
     this.view.setUint16(at + 2, length, true);
+    this.buffer.set(value, at + 4);
     this.buffer.fill(0, at + 4 + length, at + 4 + padded(length));
     return at + 4 + padded(length);
   }
@@ -133,4 +168,16 @@ export class PcapngWriter {
 /** Bytes of an option that holds `text`. */
 function optionLength(text: string): number {
   return 4 + padded(new TextEncoder().encode(text).length);
+}
+
+/** An address in network order, and its name, which a zero byte ends. */
+function nameRecord(address: IpAddress, name: string): Uint8Array {
+  const { w0, w1, w2, w3 } = address;
+  const words = isIpv4(address) ? [w3] : [w0, w1, w2, w3];
+  const text = new TextEncoder().encode(name);
+  const record = new Uint8Array(words.length * 4 + text.length + 1);
+  const view = new DataView(record.buffer);
+  words.forEach((word, i) => view.setInt32(i * 4, word));
+  record.set(text, words.length * 4);
+  return record;
 }

@@ -1,6 +1,15 @@
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { buildPacket, packetLength } from '../../lib/codec/build';
+import { parseAddress, type IpAddress } from '../../lib/core/ip/address';
+import { SlabTable } from '../../lib/core/memory/slabs';
+import { SegmentBatch } from '../../lib/core/segment/batch';
 import { Direction } from '../../lib/core/segment/layout';
 import { PcapngWriter } from '../../lib/observe/pcapng';
-import { pattern } from '../support/segments';
+import { type Fields, hex, pattern, pushSegment } from '../support/segments';
+import { hasCommand, needs } from '../support/skip';
 
 interface Block {
   type: number;
@@ -37,6 +46,17 @@ function optionsOf(bytes: Buffer): Record<number, Buffer> {
     at += 4 + Math.ceil(length / 4) * 4;
   }
 }
+
+function address(text: string): IpAddress {
+  const parsed = parseAddress(text);
+  if (parsed === null) throw new Error(`no address: ${text}`);
+  return parsed;
+}
+
+const NAMES: [IpAddress, string][] = [
+  [address('10.0.0.1'), 'client'],
+  [address('fd00::2'), 'größer'],
+];
 
 function written(action: (writer: PcapngWriter) => void): { blocks: Block[]; writes: number } {
   const pieces: Buffer[] = [];
@@ -110,5 +130,72 @@ describe('a pcapng section', () => {
     expect(blocks.slice(2).map(({ body }) => body[20])).toEqual(
       Array.from({ length: 1000 }, (_, i) => i & 0xff),
     );
+  });
+
+  test('names addresses of both families', () => {
+    const { blocks } = written((writer) => writer.addNames(NAMES));
+    expect(blocks.map(({ type }) => type)).toEqual([0x0a0d0d0a, 4]);
+    const { body } = blocks[1];
+    // Records, their end, and the end of the options.
+    expect(body).toEqual(
+      Buffer.concat([
+        hex('0100 0b00 0a000001'),
+        Buffer.from('client\0\0'),
+        hex('0200 1900 fd000000000000000000000000000002'),
+        Buffer.from('größer\0\0\0\0'),
+        hex('00000000 00000000'),
+      ]),
+    );
+  });
+
+  test('says something of a packet', () => {
+    const { blocks } = written((writer) => {
+      const port = writer.addInterface('a');
+      writer.packet(port, Direction.Out, 0, pattern(5), 'verloren: Gewölbe');
+      writer.packet(port, Direction.Out, 0, pattern(5), '');
+    });
+    const [said, silent] = blocks.slice(2).map(({ body }) => optionsOf(body.subarray(28)));
+    expect(said[1].toString()).toBe('verloren: Gewölbe');
+    expect(said[2].readUInt32LE(0)).toBe(2);
+    expect(1 in silent).toBe(false);
+  });
+});
+
+needs(hasCommand('tshark'), 'tshark installed')('read by tshark', () => {
+  const folder = mkdtempSync(join(tmpdir(), `netland-pcapng-${process.pid}-`));
+  afterAll(() => rmSync(folder, { recursive: true }));
+
+  function packetOf(fields: Fields): Uint8Array {
+    const slabs = new SlabTable();
+    const batch = new SegmentBatch(1);
+    const base = pushSegment(batch, slabs, fields);
+    const bytes = new Uint8Array(packetLength(batch.words, base));
+    buildPacket(batch.words, base, batch.slices, 0, slabs.slabs, bytes, 0);
+    return bytes;
+  }
+
+  test('names, interface, time and comment', () => {
+    const file = join(folder, 'named.pcapng');
+    const pieces: Buffer[] = [];
+    const writer = new PcapngWriter({ write: (bytes) => pieces.push(Buffer.from(bytes)) });
+    writer.addNames(NAMES);
+    const port = writer.addInterface('uplink');
+    const time = 946_684_800_000_000;
+    writer.packet(port, Direction.Out, time, packetOf({ from: '10.0.0.1' }), 'first, of two');
+    writer.packet(port, Direction.In, time + 20_001, packetOf({ from: 'fd00::1', to: 'fd00::2' }));
+    writer.flush();
+    writeFileSync(file, Buffer.concat(pieces));
+    const fields = ['ip.src_host', 'ipv6.dst_host', 'frame.interface_name', 'frame.time_epoch'];
+    const wanted = [...fields, 'frame.comment', 'tcp.checksum.status'].flatMap((f) => ['-e', f]);
+    const check = ['-o', 'tcp.check_checksum:TRUE'];
+    const output = execFileSync(
+      'tshark',
+      ['-r', file, '-N', 'n', ...check, '-T', 'fields', '-E', 'separator=|', ...wanted],
+      { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'], timeout: 60_000 },
+    );
+    expect(output.trimEnd().split('\n')).toEqual([
+      'client||uplink|946684800.000000000|first, of two|1',
+      '|größer|uplink|946684800.020001000||1',
+    ]);
   });
 });
