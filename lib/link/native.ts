@@ -102,6 +102,11 @@ export interface NativeAddon {
   addAddress(name: string, address: Int32Array, prefixLength: number): number;
   /** File descriptors that this process may have. */
   descriptorLimit(): number;
+  /**
+   * Requests that this thread's event loop has under way: files, name look-ups, the thread pool
+   * (zlib, crypto), connects and writes of real sockets. An addon of version 0.1.0 lacks it.
+   */
+  activeRequests?(): number;
 
   counterNames: readonly string[];
   slotRoom: number;

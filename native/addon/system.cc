@@ -2,6 +2,7 @@
 
 #include <net/if.h>
 #include <sys/resource.h>
+#include <uv.h>
 
 #include <cerrno>
 
@@ -78,6 +79,13 @@ Value descriptor_limit(const CallbackInfo& info) {
   return number(info, static_cast<double>(limit.rlim_cur));
 }
 
+/// Requests that the event loop has under way: files, name look-ups, the thread pool, real sockets.
+Value active_requests(const CallbackInfo& info) {
+  uv_loop_t* loop = nullptr;
+  if (napi_get_uv_event_loop(info.Env(), &loop) != napi_ok) return number(info, 0);
+  return number(info, loop->active_reqs.count);
+}
+
 }  // namespace
 
 void define_system(Napi::Env env, Napi::Object exports) {
@@ -89,6 +97,7 @@ void define_system(Napi::Env env, Napi::Object exports) {
   exports.Set("setUpInterface", Napi::Function::New(env, call_set_up_interface, "setUpInterface"));
   exports.Set("addAddress", Napi::Function::New(env, call_add_address, "addAddress"));
   exports.Set("descriptorLimit", Napi::Function::New(env, descriptor_limit, "descriptorLimit"));
+  exports.Set("activeRequests", Napi::Function::New(env, active_requests, "activeRequests"));
 }
 
 }  // namespace netland
