@@ -5,6 +5,36 @@ import type { SegmentBatch } from '../../core/segment/batch';
 import { Checksum, Direction, SLICE_WORDS, Word } from '../../core/segment/layout';
 
 const NOTHING = new Uint8Array(0);
+/** Packets in one piece of memory for descriptors, and bytes in one for payload: a typed array with
+ * memory of its own costs as much as all the rest of a packet's way. */
+const PACKETS = 256;
+const CHUNK = 256 * 1024;
+
+let descriptors = new Int32Array(0);
+let payloads = new Uint8Array(0);
+let descriptorsUsed = 0;
+let payloadsUsed = 0;
+
+function allocateWords(): Int32Array {
+  if (descriptorsUsed === descriptors.length) {
+    descriptors = new Int32Array(PACKETS * Word.Stride);
+    descriptorsUsed = 0;
+  }
+  const start = descriptorsUsed;
+  descriptorsUsed += Word.Stride;
+  return descriptors.subarray(start, descriptorsUsed);
+}
+
+function allocatePayload(length: number): Uint8Array {
+  if (payloadsUsed + length > payloads.length) {
+    payloads = new Uint8Array(Math.max(CHUNK, length));
+    payloadsUsed = 0;
+  }
+  const start = payloadsUsed;
+  payloadsUsed += length;
+  return payloads.subarray(start, payloadsUsed);
+}
+
 /** The hash is the receiving host's matter. */
 const NO_KEY = new Int32Array(2);
 
@@ -14,7 +44,7 @@ const NO_KEY = new Int32Array(2);
  */
 export class Packet {
   /** The descriptor as a receiver sees it, but for hash and place. */
-  readonly words = new Int32Array(Word.Stride);
+  readonly words = allocateWords();
   /** Shared by all copies, never written to. */
   payload: Uint8Array = NOTHING;
   /** In the order in which the network's hosts have sent; copies have the number of the original. */
@@ -83,7 +113,7 @@ function gather(
   slabs: readonly Uint8Array[],
   length: number,
 ): Uint8Array {
-  const payload = new Uint8Array(length);
+  const payload = allocatePayload(length);
   const { slices } = batch;
   let at = batch.sliceBase(base);
   let filled = 0;
