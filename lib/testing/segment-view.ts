@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { formatAddress, readAddress } from '../core/ip/address';
 import { Flag, Option, Word } from '../core/segment/layout';
+import { Conversations } from '../observe/conversations';
 import { type SegmentReference, formatFlags, formatSegment } from '../observe/tcpdump';
-import type { Conversations } from './conversations';
 import type { Packet } from './engine/packet';
 
 /** ECN field of the IP header (RFC 3168 §5). */
@@ -11,9 +11,8 @@ export type EcnCodepoint = 'not-ect' | 'ect(1)' | 'ect(0)' | 'ce';
 /** By the value of the two bits. */
 const ECN: readonly EcnCodepoint[] = ['not-ect', 'ect(1)', 'ect(0)', 'ce'];
 
-/** What a view is told of the network that its segment belongs to. */
-export interface Surroundings {
-  readonly conversations: Conversations;
+/** Who has which address. */
+export interface Names {
   /** Name of the host that has the address in the four words from `at`; null: nobody has it. */
   nameAt(words: Int32Array, at: number): string | null;
 }
@@ -26,14 +25,18 @@ export interface Surroundings {
 export class SegmentView {
   private readonly words: Int32Array;
   private readonly packet: Packet;
-  private readonly surroundings: Surroundings;
+  private readonly names: Names;
+  private readonly reference: SegmentReference;
   private readonly bytes: Uint8Array | null;
-  private counted: SegmentReference | null = null;
 
-  /** @internal */
-  constructor(packet: Packet, surroundings: Surroundings) {
+  /**
+   * @internal
+   * @param reference what its numbers are relative to
+   */
+  constructor(packet: Packet, names: Names, reference: SegmentReference) {
     this.packet = packet;
-    this.surroundings = surroundings;
+    this.names = names;
+    this.reference = reference;
     // A router changes the packet later on.
     this.words = packet.words.slice();
     this.bytes = packet.spoilt;
@@ -46,12 +49,12 @@ export class SegmentView {
 
   /** Name of the host that sent it; its address where no host of the network has that. */
   get from(): string {
-    return this.surroundings.nameAt(this.words, Word.Source) ?? this.source;
+    return this.names.nameAt(this.words, Word.Source) ?? this.source;
   }
 
   /** Name of the host that it is for; the address where no host of the network has that. */
   get to(): string {
-    return this.surroundings.nameAt(this.words, Word.Destination) ?? this.destination;
+    return this.names.nameAt(this.words, Word.Destination) ?? this.destination;
   }
 
   /** Address of the sender. */
@@ -231,9 +234,32 @@ export class SegmentView {
   private option(option: Option, word: Word): number | undefined {
     return (this.words[Word.Options] & option) === 0 ? undefined : this.words[word];
   }
+}
 
-  private get reference(): SegmentReference {
-    this.counted ??= this.surroundings.conversations.reference(this.words);
-    return this.counted;
+/** Looks at the packets of a network. */
+export class SegmentViews {
+  private readonly conversations = new Conversations();
+  private latest = -1;
+
+  constructor(private readonly names: Names) {}
+
+  /** Takes each packet that is sent, for the numbers of its SYN. */
+  learn(packet: Packet): void {
+    if ((packet.words[Word.Flags] & Flag.SYN) === 0) return;
+    // One that is not new comes from a router, perhaps late: it begins nothing.
+    if (packet.id <= this.latest || packet.spoilt !== null) return;
+    this.latest = packet.id;
+    this.conversations.initial(packet.words, 0);
+  }
+
+  /** What people see of the packet as it is now. */
+  of(packet: Packet): SegmentView {
+    return new SegmentView(packet, this.names, this.reference(packet.words));
+  }
+
+  private reference(words: Int32Array): SegmentReference {
+    if ((words[Word.Flags] & Flag.SYN) === 0) return this.conversations.initial(words, 0);
+    const acknowledgment = (words[Word.Acknowledgment] - 1) | 0;
+    return { sequence: words[Word.Sequence], acknowledgment, sack: acknowledgment };
   }
 }
