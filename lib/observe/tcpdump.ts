@@ -1,9 +1,8 @@
 /** Segments in tcpdump's notation, as tcpdump 4.99 prints them without a time. */
 import { optionsLength, writeOptions } from '../codec/options';
-import { formatAddress, readAddress } from '../core/ip/address';
 import type { SegmentBatch } from '../core/segment/batch';
 import { Direction, Flag, Word } from '../core/segment/layout';
-import { Conversations } from './conversations';
+import { Conversations, endpoint } from './conversations';
 import { PacketBytes } from './packet-bytes';
 import { type SackReference, formatOptions } from './tcpdump-options';
 
@@ -57,6 +56,14 @@ export function formatSegment(
   base: number,
   options: FormatOptions = {},
 ): string {
+  const family = words[base + Word.Family] === 6 ? 'IP6' : 'IP';
+  const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
+  const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
+  return `${family} ${source} > ${destination}: ${formatFields(words, base, options)}`;
+}
+
+/** What stands behind the two ends in such a line: `Flags [S], seq 1368668675, …`. */
+export function formatFields(words: Int32Array, base: number, options: FormatOptions = {}): string {
   const flags = words[base + Word.Flags];
   const length = words[base + Word.PayloadLength];
   const reference = options.relativeTo;
@@ -64,10 +71,7 @@ export function formatSegment(
   const acknowledgment =
     (words[base + Word.Acknowledgment] - (reference?.acknowledgment ?? 0)) >>> 0;
 
-  let line = words[base + Word.Family] === 6 ? 'IP6 ' : 'IP ';
-  line += `${endpoint(words, base + Word.Source, base + Word.SourcePort)} > `;
-  line += `${endpoint(words, base + Word.Destination, base + Word.DestinationPort)}: `;
-  line += `Flags [${formatFlags(flags)}]`;
+  let line = `Flags [${formatFlags(flags)}]`;
   if (length > 0) line += `, seq ${sequence}:${(sequence + length) >>> 0}`;
   else if ((flags & (Flag.SYN | Flag.FIN | Flag.RST)) !== 0) line += `, seq ${sequence}`;
   if ((flags & Flag.ACK) !== 0) line += `, ack ${acknowledgment}`;
@@ -76,10 +80,6 @@ export function formatSegment(
   const bytes = optionBytes(words, base, options.slabs);
   if (bytes.length > 0) line += `, options [${formatOptions(bytes, reference?.sack ?? 0)}]`;
   return `${line}, length ${length}`;
-}
-
-function endpoint(words: Int32Array, address: number, port: number): string {
-  return `${formatAddress(readAddress(words, address))}.${words[port]}`;
 }
 
 function optionBytes(
@@ -124,7 +124,7 @@ export class Tcpdump {
     const absolute = this.options.absolute === true;
     const line = formatSegment(words, base, {
       slabs: direction === Direction.In ? this.slabs : undefined,
-      relativeTo: absolute ? undefined : this.conversations.capture(words, base),
+      relativeTo: absolute ? undefined : this.conversations.reference(words, base),
     });
     if (this.options.hex !== true) return line;
     const packet = this.bytes.of(batch, index, direction);
