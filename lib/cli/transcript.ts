@@ -43,7 +43,7 @@ export class Transcript {
       this.#sumUp();
     }
     if (!this.#closing) this.#count(words, base);
-    const relativeTo = this.#conversations.reference(words, base);
+    const relativeTo = this.#conversations.capture(words, base);
     if (!this.#isPrinted(opening)) return;
     const text = formatSegment(words, base, { relativeTo });
     this.print(`${stateName(state).padEnd(STATE_WIDTH)} ${timeOfDay()} ${text}`);

@@ -1,59 +1,125 @@
-import { formatAddress, readAddress } from '../core/ip/address';
 import { Flag, Word } from '../core/segment/layout';
 import type { SegmentReference } from './tcpdump';
 
-/** Conversations whose first numbers are kept. */
+/** Conversations that are kept in mind. */
 const MAX_CONVERSATIONS = 65_536;
 
-/** First sequence numbers of a conversation, by the end whose text is the lesser. */
+/** What is known of a conversation's two ends, the one with the lesser text first. */
 interface Conversation {
-  low: number;
-  high: number;
+  /** From its first segment with ACK set, or from its last SYN+ACK: what tcpdump counts from. */
+  first: [number, number] | null;
+  /** Numbers of the SYNs. */
+  initial: [number | null, number | null];
 }
 
-/** One end of a segment, as tcpdump writes it: `10.0.0.1.40000`. */
-export function endpoint(words: Int32Array, address: number, port: number): string {
-  return `${formatAddress(readAddress(words, address))}.${words[port]}`;
+/** The words that name an end: its address and its port. */
+function endText(words: Int32Array, address: number, port: number): string {
+  return String.fromCharCode(
+    ...halves(words[address]),
+    ...halves(words[address + 1]),
+    ...halves(words[address + 2]),
+    ...halves(words[address + 3]),
+    words[port],
+  );
 }
 
-/** Follows the conversations of a capture, to say what the numbers of their segments count from. */
+function halves(word: number): [number, number] {
+  return [word >>> 16, word & 0xffff];
+}
+
+/** Follows the segments of all conversations, to say what their numbers are to be counted from. */
 export class Conversations {
-  private readonly known = new Map<string, Conversation>();
+  private readonly known: Map<string, Conversation>;
 
-  /**
-   * Takes the next segment, and says what its numbers are relative to. As in tcpdump the first
-   * segment of a conversation that has ACK set is printed with absolute numbers, and so is all
-   * before it.
-   */
-  reference(words: Int32Array, base: number): SegmentReference | undefined {
-    const flags = words[base + Word.Flags];
-    if ((flags & Flag.ACK) === 0) return undefined;
-    const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
-    const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
-    const reversed = source > destination;
-    const key = reversed ? `${destination} ${source}` : `${source} ${destination}`;
-    let conversation = this.known.get(key);
-    const isNew = conversation === undefined || (flags & Flag.SYN) !== 0;
-    if (conversation === undefined || isNew) {
-      const own = words[base + Word.Sequence];
-      const peer = (words[base + Word.Acknowledgment] - 1) | 0;
-      conversation = reversed ? { low: peer, high: own } : { low: own, high: peer };
-      this.remember(key, conversation);
+  /** @param before what was known to another one, which it is a copy of */
+  constructor(before?: Conversations) {
+    this.known = new Map();
+    for (const [key, { first, initial }] of before?.known ?? []) {
+      const copy: Conversation = { first: first && [...first], initial: [...initial] };
+      this.known.set(key, copy);
     }
-    const own = reversed ? conversation.high : conversation.low;
-    const peer = reversed ? conversation.low : conversation.high;
-    return isNew
-      ? { sequence: 0, acknowledgment: 0, sack: peer }
-      : { sequence: own, acknowledgment: peer, sack: peer };
   }
 
-  private remember(key: string, conversation: Conversation): void {
-    this.known.delete(key);
-    this.known.set(key, conversation);
-    if (this.known.size <= MAX_CONVERSATIONS) return;
+  /**
+   * Takes the next segment, and says what tcpdump counts its numbers from: those of the first
+   * segment with ACK set, and of each SYN+ACK, which themselves are printed with absolute numbers
+   * (undefined), as is all that has no ACK.
+   */
+  capture(words: Int32Array, base: number): SegmentReference | undefined {
+    if ((words[base + Word.Flags] & Flag.ACK) === 0) return undefined;
+    const [conversation, own] = this.conversation(words, base);
+    const isNew = noteFirst(conversation, own, words, base);
+    const [mine, other] = ends(conversation.first, own);
+    return isNew
+      ? { sequence: 0, acknowledgment: 0, sack: other }
+      : { sequence: mine, acknowledgment: other, sack: other };
+  }
+
+  /**
+   * Takes the next segment, and says what the initial sequence numbers of its ends are, so that a
+   * SYN has number 0. An end whose SYN was not seen counts from 0 while the other's was, else as
+   * tcpdump does.
+   */
+  initial(words: Int32Array, base: number): SegmentReference {
+    const flags = words[base + Word.Flags];
+    const [conversation, own] = this.conversation(words, base);
+    const { initial } = conversation;
+    const sequence = words[base + Word.Sequence];
+    if ((flags & Flag.SYN) !== 0) {
+      const before = initial[own];
+      // Another connection begins on the same ports.
+      if ((flags & Flag.ACK) === 0 && before !== null && before !== sequence) {
+        initial[1 - own] = null;
+      }
+      initial[own] = sequence;
+    }
+    if ((flags & Flag.ACK) !== 0) noteFirst(conversation, own, words, base);
+    const seen = initial[0] !== null || initial[1] !== null;
+    const [mine, other] = ends(seen ? initial : conversation.first, own);
+    return { sequence: mine, acknowledgment: other, sack: other };
+  }
+
+  /** The segment's conversation, and which of its ends has sent it. */
+  private conversation(words: Int32Array, base: number): [Conversation, 0 | 1] {
+    const source = endText(words, base + Word.Source, base + Word.SourcePort);
+    const destination = endText(words, base + Word.Destination, base + Word.DestinationPort);
+    const own = source > destination ? 1 : 0;
+    const key = own === 1 ? destination + source : source + destination;
+    let conversation = this.known.get(key);
+    if (conversation === undefined) {
+      conversation = { first: null, initial: [null, null] };
+      this.known.set(key, conversation);
+      if (this.known.size > MAX_CONVERSATIONS) this.forgetOldest();
+    }
+    return [conversation, own];
+  }
+
+  private forgetOldest(): void {
     for (const oldest of this.known.keys()) {
       this.known.delete(oldest);
       return;
     }
   }
+}
+
+/** Whether tcpdump begins to count anew with this segment, which has ACK set. */
+function noteFirst(
+  conversation: Conversation,
+  own: 0 | 1,
+  words: Int32Array,
+  base: number,
+): boolean {
+  if (conversation.first !== null && (words[base + Word.Flags] & Flag.SYN) === 0) return false;
+  const mine = words[base + Word.Sequence];
+  const other = (words[base + Word.Acknowledgment] - 1) | 0;
+  conversation.first = own === 0 ? [mine, other] : [other, mine];
+  return true;
+}
+
+/** The numbers of the segment's sender and of its receiver. */
+function ends(
+  numbers: readonly [number | null, number | null] | null,
+  own: 0 | 1,
+): [number, number] {
+  return [numbers?.[own] ?? 0, numbers?.[1 - own] ?? 0];
 }

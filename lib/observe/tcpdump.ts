@@ -1,8 +1,9 @@
 /** Segments in tcpdump's notation, as tcpdump 4.99 prints them without a time. */
 import { optionsLength, writeOptions } from '../codec/options';
+import { formatAddress, readAddress } from '../core/ip/address';
 import type { SegmentBatch } from '../core/segment/batch';
 import { Direction, Flag, Word } from '../core/segment/layout';
-import { Conversations, endpoint } from './conversations';
+import { Conversations } from './conversations';
 import { PacketBytes } from './packet-bytes';
 import { type SackReference, formatOptions } from './tcpdump-options';
 
@@ -82,6 +83,10 @@ export function formatFields(words: Int32Array, base: number, options: FormatOpt
   return `${line}, length ${length}`;
 }
 
+function endpoint(words: Int32Array, address: number, port: number): string {
+  return `${formatAddress(readAddress(words, address))}.${words[port]}`;
+}
+
 function optionBytes(
   words: Int32Array,
   base: number,
@@ -124,7 +129,7 @@ export class Tcpdump {
     const absolute = this.options.absolute === true;
     const line = formatSegment(words, base, {
       slabs: direction === Direction.In ? this.slabs : undefined,
-      relativeTo: absolute ? undefined : this.conversations.reference(words, base),
+      relativeTo: absolute ? undefined : this.conversations.capture(words, base),
     });
     if (this.options.hex !== true) return line;
     const packet = this.bytes.of(batch, index, direction);
