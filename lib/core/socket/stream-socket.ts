@@ -5,8 +5,8 @@ import type { Connection } from '../tcp/connection';
 import { armKeepAlive } from '../tcp/keepalive';
 import { Has } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
-import type { Tcp } from '../tcp/tcp';
-import { closeBoth, closeSending, mayReceive, open, received, send } from '../tcp/user-calls';
+import { needsReset, type Tcp } from '../tcp/tcp';
+import { closeBoth, closeSending, open, received, send } from '../tcp/user-calls';
 import { optionValue, SocketOption, withOption, type SocketOptions } from './options';
 
 /** Linux's bits of poll(2). */
@@ -23,6 +23,22 @@ export const enum Shutdown {
   RD = 0,
   WR = 1,
   RDWR = 2,
+}
+
+/** Where connect(2) stands, apart from the connection's own state (Linux: socket_state). */
+const enum Phase {
+  Unconnected,
+  Connecting,
+  Connected,
+  /** Shut down before it was connected. */
+  Disconnecting,
+}
+
+/** Bits of `shut` (Linux: sk_shutdown): `Shutdown` plus one. */
+const enum Shut {
+  Receive = 1,
+  Send = 2,
+  Both = 3,
 }
 
 /** Least free space in the send buffer that makes a socket writable: a third, as on Linux. */
@@ -50,7 +66,9 @@ export class StreamSocket {
   private listenerId = -1;
   private holdsPort = false;
   private closed = false;
-  private readShut = false;
+  private phase = Phase.Unconnected;
+  /** `Shut` bits: directions that the program has ended, both when the connection is over. */
+  private shut = 0;
   private error = 0;
   /** Where bound, and of a connection that is over; one that lives has its four-tuple. */
   private local: IpAddress;
@@ -88,7 +106,7 @@ export class StreamSocket {
   /** bind(2). Port 0 takes an ephemeral port. */
   bind(address: IpAddress, port: number): number {
     if (this.closed) return -Errno.EBADF;
-    if (this.holdsPort || this.connection !== null) return -Errno.EINVAL;
+    if (this.holdsPort || this.isLive) return -Errno.EINVAL;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     if (isMulticast(address)) return -Errno.EADDRNOTAVAIL;
     if (!isWildcard(address) && !this.tcp.environment.paths.isLocal(address)) {
@@ -105,7 +123,7 @@ export class StreamSocket {
   /** listen(2): LISTEN, with room for `backlog` connections that wait to be accepted. */
   listen(backlog: number): number {
     if (this.closed) return -Errno.EBADF;
-    if (this.connection !== null) return -Errno.EINVAL;
+    if (this.phase !== Phase.Unconnected) return -Errno.EINVAL;
     const limit = this.tcp.settings.somaxconn;
     this.backlog = backlog < 0 || backlog > limit ? limit : backlog;
     if (this.queue !== null) return 0;
@@ -164,14 +182,20 @@ export class StreamSocket {
     socket.localPort = tuples.localPort(c.tuple);
     socket.remotePort = tuples.remotePort(c.tuple);
     socket.connection = c;
+    socket.phase = Phase.Connected;
     c.listener = null;
     c.unset(Has.Embryo);
     c.socket = socket;
     return socket;
   }
 
-  /** connect(2): sends a SYN. -EINPROGRESS; later `Poll.OUT`, and the outcome by `takeError`. */
+  /**
+   * connect(2): sends a SYN. -EINPROGRESS; later `Poll.OUT`, and the outcome by `takeError` or by a
+   * second call, as on Linux: 0 once, or the error, after which the socket can connect again.
+   */
   connect(address: IpAddress, port: number): number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.phase === Phase.Connecting) return this.connectOutcome();
     const refused = this.mayConnect(address);
     if (refused < 0) return refused;
     const { environment, tuples } = this.tcp;
@@ -191,18 +215,51 @@ export class StreamSocket {
     this.error = 0;
     const tuple = tuples.add(local, localPort, remote, port);
     this.connection = open(this.tcp, this, tuple, path.mtu, before);
+    this.phase = Phase.Connecting;
     return -Errno.EINPROGRESS;
   }
 
-  private mayConnect(address: IpAddress): number {
-    if (this.closed) return -Errno.EBADF;
-    if (this.queue !== null) return -Errno.EISCONN;
-    const c = this.connection;
-    if (c !== null && c.row >= 0) {
-      return c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED
-        ? -Errno.EALREADY
-        : -Errno.EISCONN;
+  /** What has become of the connection that an earlier call asked for. */
+  private connectOutcome(): number {
+    const { state } = this;
+    if (state === State.SYN_SENT || state === State.SYN_RECEIVED) return -Errno.EALREADY;
+    if (this.isLive) {
+      this.phase = Phase.Connected;
+      return 0;
     }
+    const error = this.takeError();
+    this.disconnect();
+    return -(error === 0 ? Errno.ECONNABORTED : error);
+  }
+
+  /**
+   * connect(2) to AF_UNSPEC: the socket leaves its connection, with a RST where the peer knows of
+   * it, or stops listening, and can be used again.
+   */
+  disconnect(): number {
+    if (this.closed) return -Errno.EBADF;
+    if (this.queue !== null) this.stopListening();
+    const c = this.connection;
+    if (c !== null) {
+      if (c.row >= 0) {
+        const lost = needsReset(c) || c.state === State.SYN_SENT;
+        c.socket = null;
+        this.tcp.abort(c, 0);
+        if (lost) this.error = Errno.ECONNRESET;
+      }
+      c.unset(Has.EndOfStream);
+      c.receiveBuffer?.clear();
+      this.tcp.dropReceiveBuffer(c);
+    }
+    this.shut = 0;
+    this.phase = Phase.Unconnected;
+    this.tcp.notify(this);
+    return 0;
+  }
+
+  private mayConnect(address: IpAddress): number {
+    if (this.phase === Phase.Disconnecting) return -Errno.EINVAL;
+    if (this.queue !== null || this.phase === Phase.Connected) return -Errno.EISCONN;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     if (isIpv4(address) && !this.acceptsIpv4) return -Errno.ENETUNREACH;
     if (isMulticast(address)) return -Errno.ENETUNREACH;
@@ -229,8 +286,14 @@ export class StreamSocket {
   /** Called by TCP: the connection of this four-tuple is over. */
   ended(error: number, local: IpAddress, remote: IpAddress): void {
     this.error = error;
+    this.shut = Shut.Both;
     this.local = local;
     this.remote = remote;
+  }
+
+  /** Whether there is a connection that is not over. */
+  private get isLive(): boolean {
+    return this.connection !== null && this.connection.row >= 0;
   }
 
   /** send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes taken, which are copied. */
@@ -255,6 +318,13 @@ export class StreamSocket {
     return bytes;
   }
 
+  /** recv(2) with MSG_PEEK: the same, and what is copied stays. */
+  peek(into: Uint8Array, offset: number, length: number): number {
+    const waiting = this.beforeReading();
+    if (waiting <= 0) return waiting;
+    return (this.connection as Connection).receiveBuffer?.peek(into, offset, length) ?? 0;
+  }
+
   /** The next piece of the stream, at most `max` bytes, without a copy: it is the caller's now. */
   take(max: number): Uint8Array | number {
     const waiting = this.beforeReading();
@@ -273,30 +343,27 @@ export class StreamSocket {
     const c = this.connection;
     // Who has got the peer's FIN has got all: a RST afterwards is news for the writer only.
     if (c !== null && c.has(Has.EndOfStream)) return 0;
-    if (this.error !== 0) return -this.takeError();
-    if (c === null) return -Errno.ENOTCONN;
-    return this.readShut || !mayReceive(c) ? 0 : -Errno.EAGAIN;
+    if (this.queue === null && this.error !== 0) return -this.takeError();
+    if ((this.shut & Shut.Receive) !== 0) return 0;
+    return this.isLive ? -Errno.EAGAIN : -Errno.ENOTCONN;
   }
 
-  /** shutdown(2). */
+  /** shutdown(2). As on Linux a socket without a connection notes it, too, and fails. */
   shutdown(how: Shutdown): number {
     if (this.closed) return -Errno.EBADF;
+    const { state } = this;
+    if (this.phase === Phase.Connecting) {
+      const connected = this.isLive && state !== State.SYN_SENT && state !== State.SYN_RECEIVED;
+      this.phase = connected ? Phase.Connected : Phase.Disconnecting;
+    }
+    if (state === State.LISTEN) return how === Shutdown.WR ? 0 : this.disconnect();
+    if (state === State.SYN_SENT) return this.disconnect();
     const c = this.connection;
-    if (this.queue !== null) {
-      if (how !== Shutdown.WR) this.stopListening();
-      return 0;
-    }
-    if (c === null || c.row < 0) return -Errno.ENOTCONN;
-    if (c.state === State.SYN_SENT) {
-      this.tcp.finish(c, Errno.ECONNRESET);
-      return 0;
-    }
-    if (how !== Shutdown.WR) {
-      this.readShut = true;
-      c.set(Has.RcvShutdown);
-    }
-    if (how !== Shutdown.RD) closeSending(this.tcp, c);
+    this.shut |= how + 1;
     this.tcp.notify(this);
+    if (c === null || c.row < 0) return -Errno.ENOTCONN;
+    if (how !== Shutdown.WR) c.set(Has.RcvShutdown);
+    if (how !== Shutdown.RD) closeSending(this.tcp, c);
     return 0;
   }
 
@@ -343,16 +410,15 @@ export class StreamSocket {
   /** poll(2). */
   poll(): number {
     if (this.queue !== null) return this.queue.length > 0 ? Poll.IN : 0;
-    const error = this.error !== 0 ? Poll.ERR : 0;
     const c = this.connection;
-    if (c === null) return error | Poll.OUT | Poll.HUP;
-    if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return error;
-    let mask = error;
-    const ended = this.readShut || !mayReceive(c);
-    if (ended) mask |= Poll.IN | Poll.RDHUP;
+    const ended = c !== null && c.has(Has.EndOfStream);
+    const shut = ended ? this.shut | Shut.Receive : this.shut;
+    let mask = this.error !== 0 ? Poll.ERR : 0;
+    if (shut === Shut.Both || !this.isLive) mask |= Poll.HUP;
+    if ((shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
+    if (c?.state === State.SYN_SENT || c?.state === State.SYN_RECEIVED) return mask;
     if (this.inQueue > 0) mask |= Poll.IN;
-    if (c.row < 0 || (ended && !canSend(c.state))) mask |= Poll.HUP;
-    if (!canSend(c.state) || this.isWritable(c)) mask |= Poll.OUT;
+    if ((shut & Shut.Send) !== 0 || c === null || this.isWritable(c)) mask |= Poll.OUT;
     return mask;
   }
 

@@ -74,6 +74,18 @@ export class ReceiveBuffer {
     return done;
   }
 
+  /** Copies as `read` does, but drops nothing; bytes copied. */
+  peek(into: Uint8Array, offset: number, length: number): number {
+    const wanted = Math.min(length, this.readable);
+    let done = 0;
+    for (let piece = this.queue.head; piece !== null && done < wanted; piece = piece.next) {
+      const count = Math.min(wanted - done, piece.end - piece.start);
+      into.set(piece.bytes.subarray(piece.start, piece.start + count), offset + done);
+      done += count;
+    }
+    return done;
+  }
+
   /**
    * Hands over the next bytes that lie together, up to `max` (1 or more): they are never written
    * again here. Null when none is readable.

@@ -365,7 +365,7 @@ export class Tcp {
 }
 
 /** RFC 9293 §3.10.5: not where both have closed; but then as on Linux all must have been sent. */
-function needsReset(c: Connection): boolean {
+export function needsReset(c: Connection): boolean {
   switch (c.state) {
     case State.CLOSED:
     case State.LISTEN:

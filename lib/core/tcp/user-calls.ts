@@ -4,7 +4,7 @@ import type { StreamSocket } from '../socket/stream-socket';
 import { Connection, Has } from './connection';
 import { userRead } from './delayed-ack';
 import { prepareHandshake } from './establish';
-import { canReceive, State } from './state';
+import { State } from './state';
 import { issBeyond } from './time-wait';
 import type { Tcp } from './tcp';
 
@@ -110,9 +110,4 @@ export function closeBoth(tcp: Tcp, c: Connection): void {
   c.set(Has.RcvShutdown);
   closeSending(tcp, c);
   if (c.state === State.FIN_WAIT_2) tcp.startFinTimeout(c);
-}
-
-/** What a connection's socket may still get: data now, or later from the peer. */
-export function mayReceive(c: Connection): boolean {
-  return canReceive(c.state) || c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED;
 }
