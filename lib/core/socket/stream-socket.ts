@@ -98,6 +98,11 @@ export class StreamSocket {
     return this.connection === null ? State.CLOSED : this.connection.state;
   }
 
+  /** The control block, to be read (RFC 9293 §3.10.6, STATUS); null before there is one. */
+  get status(): Readonly<Connection> | null {
+    return this.connection;
+  }
+
   /** A dual-stack listener (domain 6 without IPV6_V6ONLY) takes IPv4 too. */
   get acceptsIpv4(): boolean {
     return this.domain === 4 || this.options.ipv6Only === 0;

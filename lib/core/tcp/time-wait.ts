@@ -5,6 +5,7 @@ import { seqGt } from '../sequence';
 import { Shape } from '../stack/four-tuples';
 import { arrivesListen } from './arrives-listen';
 import { Has, type Connection } from './connection';
+import { SETTINGS } from './settings';
 import { TimeWaitField, TimeWaitFlag, TimeWaitTable } from './time-wait-table';
 import { isOlder, timestamp } from './timestamps';
 import type { Tcp } from './tcp';
@@ -36,6 +37,7 @@ export class TimeWait {
   /** Puts a row in the place of `c`; false when there are too many. */
   take(c: Connection): boolean {
     const { tcp, table } = this;
+    if (table.count >= tcp.settings.maxTimeWait) return false;
     const row = table.alloc(c.tuple, this.expiry());
     if (row < 0) return false;
     const w = table.words;

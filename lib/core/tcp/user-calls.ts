@@ -91,12 +91,10 @@ export function closeSending(tcp: Tcp, c: Connection): void {
 /** The user lets go of the connection: in both directions nothing more is wanted. */
 export function closeBoth(tcp: Tcp, c: Connection): void {
   c.socket = null;
-  if (c.row < 0) {
-    c.receiveBuffer?.clear();
-    return;
-  }
   const unread = c.receiveBuffer !== null && c.receiveBuffer.readable > 0;
   c.receiveBuffer?.clear();
+  tcp.dropReceiveBuffer(c);
+  if (c.row < 0) return;
   if (c.state === State.SYN_SENT) {
     tcp.finish(c, 0);
     return;

@@ -1,0 +1,130 @@
+import { buildPacket, MAX_PACKET_LENGTH, packetLength } from '../../lib/codec/build';
+import { parsePacket } from '../../lib/codec/parse';
+import { ParseResult } from '../../lib/codec/result';
+import type { Path, Paths } from '../../lib/core/environment';
+import { Errno } from '../../lib/core/errno';
+import {
+  contains,
+  isIpv4,
+  isLoopback,
+  isMulticast,
+  readAddress,
+  sameAddress,
+  type IpAddress,
+  type Prefix,
+} from '../../lib/core/ip/address';
+import { SlabTable } from '../../lib/core/memory/slabs';
+import { SegmentBatch } from '../../lib/core/segment/batch';
+import { Checksum, Word } from '../../lib/core/segment/layout';
+import { FreePorts } from '../../lib/core/stack/free-ports';
+import { StackCore } from '../../lib/core/stack/stack-core';
+import type { Settings } from '../../lib/core/tcp/settings';
+import { SystemRandom } from '../../lib/driver/random';
+
+/** Where a stack is. */
+export interface HostOptions {
+  /** Its addresses, at most one of each family. */
+  local: readonly IpAddress[];
+  /** What it can reach; empty: everything. */
+  remote: readonly Prefix[];
+  mtu: number;
+}
+
+const LOOPBACK_MTU = 65_536;
+const BATCH = 64;
+
+/** Where Netland's defaults are not Linux's. Buffers hold payload: half of what Linux counts. */
+const LINUX_SETTINGS: Partial<Settings> = {
+  rfc1337: 0,
+  receiveBuffer: 131_072 / 2,
+};
+
+/** One stack with its packets as bytes; what it sends to itself stays inside. */
+export class Host implements Paths {
+  readonly core: StackCore;
+  private readonly slabs = new SlabTable();
+  private readonly hashKey: Int32Array;
+  private readonly arriving = new SegmentBatch(1);
+  private readonly leaving = new SegmentBatch(BATCH);
+  private readonly incoming = new Uint8Array(MAX_PACKET_LENGTH);
+  private readonly slab: number;
+
+  constructor(private readonly options: HostOptions) {
+    const random = new SystemRandom();
+    this.hashKey = Int32Array.of(random.next(), random.next());
+    this.slab = this.slabs.add(this.incoming);
+    const environment = {
+      random,
+      paths: this,
+      ports: new FreePorts(),
+      allocate: (bytes: number) => new Uint8Array(bytes),
+    };
+    this.core = new StackCore(environment, this.slabs, this.hashKey, { tcp: LINUX_SETTINGS });
+  }
+
+  isLocal(address: IpAddress): boolean {
+    return isLoopback(address) || this.options.local.some((own) => sameAddress(own, address));
+  }
+
+  route(remote: IpAddress, local: IpAddress | null): Path | number {
+    if (this.isLocal(remote)) return { source: local ?? remote, mtu: LOOPBACK_MTU };
+    const own = this.options.local.find((address) => isIpv4(address) === isIpv4(remote));
+    const known = this.options.remote.filter(({ address }) => isIpv4(address) === isIpv4(remote));
+    const reachable = known.length === 0 || known.some((prefix) => contains(prefix, remote));
+    if (own === undefined || !reachable) return Errno.ENETUNREACH;
+    return { source: own, mtu: this.options.mtu };
+  }
+
+  /** A packet arrives from outside; what isn't a whole TCP segment is dropped. */
+  arrive(packet: Uint8Array, now: number): void {
+    this.take(packet, now, true);
+  }
+
+  private take(packet: Uint8Array, now: number, outside: boolean): void {
+    if (packet.length > this.incoming.length) return;
+    this.incoming.set(packet);
+    const { arriving, hashKey, slab } = this;
+    const { words } = arriving;
+    const result = parsePacket(this.incoming, slab, 0, packet.length, words, 0, hashKey);
+    if (result !== ParseResult.Ok || (outside && this.isMartian(words))) return;
+    arriving.count = 1;
+    if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
+    this.core.onSegment(arriving, 0, now);
+  }
+
+  /** Hands each packet that the stack wants to send now to `emit`. */
+  flush(now: number, emit: (packet: Uint8Array) => void): void {
+    const { core, leaving } = this;
+    while (core.hasOutput) {
+      leaving.count = 0;
+      core.transmit(leaving, now);
+      if (leaving.count === 0) return;
+      const inside: Uint8Array[] = [];
+      for (let i = 0; i < leaving.count; i++) {
+        const packet = this.build(i);
+        const destination = readAddress(leaving.words, leaving.base(i) + Word.Destination);
+        if (this.isLocal(destination)) inside.push(packet);
+        else emit(packet);
+      }
+      for (const packet of inside) this.take(packet, now, false);
+    }
+  }
+
+  /** Addresses that no packet from outside may have (RFC 1812 §5.3.7). */
+  private isMartian(words: Int32Array): boolean {
+    const source = readAddress(words, Word.Source);
+    const destination = readAddress(words, Word.Destination);
+    return this.isLocal(source) || isMulticast(source) || isLoopback(destination);
+  }
+
+  private build(index: number): Uint8Array {
+    const { words, slices } = this.leaving;
+    const base = this.leaving.base(index);
+    const packet = new Uint8Array(packetLength(words, base));
+    const at = this.leaving.sliceBase(base);
+    if (buildPacket(words, base, slices, at, this.slabs.slabs, packet, 0) === 0) {
+      throw new Error('the codec refuses a segment of the core');
+    }
+    return packet;
+  }
+}

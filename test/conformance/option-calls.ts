@@ -1,0 +1,282 @@
+import { isIpv4 } from '../../lib/core/ip/address';
+import { SocketOption } from '../../lib/core/socket/options';
+import { State } from '../../lib/core/tcp/state';
+import type { SocketFile } from './files';
+import { Level } from './linux';
+import type { Operation } from './operations';
+import { CallError, check, type Reply, type Request } from './request';
+import type { Session } from './session';
+import { tcpInfo, type TcpInfo } from './tcp-info';
+
+/** An option of a socket; what has no `set` can only be read. */
+interface SocketOptionCall {
+  get(file: SocketFile, session: Session): number | Buffer | TcpInfo;
+  set?(file: SocketFile, value: Buffer, session: Session): void;
+}
+
+const INT = 4;
+const TIMEVAL = 16;
+const LINGER = 8;
+/** net.core.rmem_max and wmem_max of Linux 6.18. */
+const BUFFER_MAX = 4_194_304;
+const LEAST_SEND_BUFFER = 4608;
+const LEAST_RECEIVE_BUFFER = 2304;
+const LEAST_MSS = 88;
+const DEFAULT_MSS = 536;
+const SECOND_US = 1_000_000;
+
+function int(value: Buffer): number {
+  if (value.length < INT) throw new CallError('EINVAL');
+  return value.readInt32LE(0);
+}
+
+/** TOS and the like may be given as one byte. */
+function intOrByte(value: Buffer): number {
+  return value.length >= INT || value.length === 0 ? int(value) : value[0];
+}
+
+function inRange(value: number, min: number, max: number): number {
+  if (value < min || value > max) throw new CallError('EINVAL');
+  return value;
+}
+
+/** An option that is on or off. */
+function onOff(option: SocketOption): SocketOptionCall {
+  return {
+    get: ({ socket }) => socket.getOption(option),
+    set: ({ socket }, value) => check(socket.setOption(option, int(value) === 0 ? 0 : 1)),
+  };
+}
+
+/** A number that the stack counts `unit` times as finely. */
+function number(option: SocketOption, min: number, max: number, unit = 1): SocketOptionCall {
+  return {
+    get: ({ socket }) => socket.getOption(option) / unit,
+    set: ({ socket }, value) => {
+      check(socket.setOption(option, inRange(int(value), min, max) * unit));
+    },
+  };
+}
+
+/** SO_SNDBUF and SO_RCVBUF: Linux counts twice the payload, and tells what it counts. */
+function buffer(option: SocketOption, least: number): SocketOptionCall {
+  return {
+    get: ({ socket }) => 2 * socket.getOption(option),
+    set: ({ socket }, value) => {
+      const wanted = Math.min(int(value) >>> 0, BUFFER_MAX);
+      check(socket.setOption(option, Math.max(2 * wanted, least) / 2));
+    },
+  };
+}
+
+/** SO_RCVTIMEO and SO_SNDTIMEO; 0 is for ever. */
+function timeout(member: 'receiveTimeout' | 'sendTimeout'): SocketOptionCall {
+  return {
+    get: (file) => {
+      const us = file[member] === Infinity ? 0 : file[member];
+      const raw = Buffer.alloc(TIMEVAL);
+      raw.writeBigInt64LE(BigInt(Math.floor(us / SECOND_US)), 0);
+      raw.writeBigInt64LE(BigInt(us % SECOND_US), 8);
+      return raw;
+    },
+    set: (file, value) => {
+      if (value.length < TIMEVAL) throw new CallError('EINVAL');
+      const seconds = Number(value.readBigInt64LE(0));
+      const us = Number(value.readBigInt64LE(8));
+      if (us < 0 || us >= SECOND_US) throw new CallError('EDOM');
+      const all = seconds * SECOND_US + us;
+      // A negative time is no time at all.
+      file[member] = seconds < 0 ? 0 : all === 0 || seconds > 2 ** 31 ? Infinity : all;
+    },
+  };
+}
+
+const linger: SocketOptionCall = {
+  get: (file) => {
+    const raw = Buffer.alloc(LINGER);
+    raw.writeInt32LE(file.linger === null ? 0 : 1, 0);
+    raw.writeInt32LE(file.linger ?? 0, 4);
+    return raw;
+  },
+  set: (file, value) => {
+    if (value.length < LINGER) throw new CallError('EINVAL');
+    file.linger = value.readInt32LE(0) === 0 ? null : value.readUInt32LE(4);
+  },
+};
+
+const maxSegment: SocketOptionCall = {
+  get: ({ socket }) => {
+    const asked = socket.getOption(SocketOption.MaxSegment);
+    const idle = socket.state === State.CLOSED || socket.state === State.LISTEN;
+    if (idle) return asked === 0 ? DEFAULT_MSS : asked;
+    return socket.status?.sndMss || DEFAULT_MSS;
+  },
+  set: ({ socket }, value) => {
+    const wanted = int(value);
+    if (wanted !== 0) inRange(wanted, LEAST_MSS, 32_767);
+    check(socket.setOption(SocketOption.MaxSegment, wanted));
+  },
+};
+
+const synCount: SocketOptionCall = {
+  get: ({ socket }, session) =>
+    socket.getOption(SocketOption.SynCount) || session.host.core.tcp.settings.synRetries,
+  set: ({ socket }, value) => {
+    check(socket.setOption(SocketOption.SynCount, inRange(int(value), 1, 127)));
+  },
+};
+
+/** The congestion control by name: there is one. */
+const congestion: SocketOptionCall = {
+  get: ({ socket }, session) => {
+    const raw = Buffer.alloc(16);
+    raw.write(socket.status?.congestion.name ?? session.host.core.tcp.congestion.name);
+    return raw;
+  },
+  set: (_file, value, session) => {
+    const end = value.indexOf(0);
+    const name = value.toString('latin1', 0, end < 0 ? value.length : end);
+    if (name !== session.host.core.tcp.congestion.name) throw new CallError('ENOENT');
+  },
+};
+
+/** IP_TTL and IPV6_UNICAST_HOPS; -1 is the stack's default. */
+const ttl: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.Ttl),
+  set: ({ socket }, value, session) => {
+    const given = intOrByte(value);
+    const wanted = given === -1 ? session.host.core.tcp.settings.ttl : inRange(given, 1, 255);
+    check(socket.setOption(SocketOption.Ttl, wanted));
+  },
+};
+
+/** IP_TOS and IPV6_TCLASS: the two bits of ECN are TCP's own. */
+const trafficClass: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.TrafficClass),
+  set: ({ socket }, value) => {
+    const given = intOrByte(value);
+    const wanted = given === -1 ? 0 : given & 0xfc;
+    check(socket.setOption(SocketOption.TrafficClass, inRange(wanted, 0, 255)));
+  },
+};
+
+/** IP_MTU and IPV6_MTU: of the path that the connection has. */
+const mtu: SocketOptionCall = {
+  get: ({ socket, isConnected }) => {
+    if (!isConnected || socket.status === null) throw new CallError('ENOTCONN');
+    return socket.status.pathMtu;
+  },
+};
+
+const ipv6Only: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.Ipv6Only),
+  set: ({ socket }, value) => {
+    if (socket.domain === 4) throw new CallError('ENOPROTOOPT');
+    if (socket.localPort !== 0) throw new CallError('EINVAL');
+    check(socket.setOption(SocketOption.Ipv6Only, int(value) === 0 ? 0 : 1));
+  },
+};
+
+const receiveLowAt: SocketOptionCall = {
+  get: (file) => file.receiveLowAt,
+  set: (file, value) => {
+    const wanted = int(value);
+    file.receiveLowAt = wanted < 0 ? 2 ** 31 - 1 : Math.max(wanted, 1);
+  },
+};
+
+type OptionTable = Readonly<Record<number, SocketOptionCall>>;
+
+const SOCKET_LEVEL: OptionTable = {
+  2: onOff(SocketOption.ReuseAddress),
+  3: { get: () => 1 },
+  4: { get: ({ socket }) => socket.takeError() },
+  7: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER),
+  8: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER),
+  9: onOff(SocketOption.KeepAlive),
+  13: linger,
+  18: receiveLowAt,
+  20: timeout('receiveTimeout'),
+  21: timeout('sendTimeout'),
+  30: { get: ({ socket }) => Number(socket.state === State.LISTEN) },
+  32: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER),
+  33: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER),
+  38: { get: () => 6 },
+  39: { get: ({ socket }) => (socket.domain === 4 ? 2 : 10) },
+  66: timeout('receiveTimeout'),
+  67: timeout('sendTimeout'),
+};
+
+const TCP_LEVEL: OptionTable = {
+  1: onOff(SocketOption.NoDelay),
+  2: maxSegment,
+  3: onOff(SocketOption.Cork),
+  4: number(SocketOption.KeepIdle, 1, 32_767, 1000),
+  5: number(SocketOption.KeepInterval, 1, 32_767, 1000),
+  6: number(SocketOption.KeepCount, 1, 127),
+  7: synCount,
+  11: { get: (file, session) => tcpInfo(session.host.core, file) },
+  13: congestion,
+  18: number(SocketOption.UserTimeout, 0, 2 ** 31 - 1),
+};
+
+const IP_LEVEL: OptionTable = { 1: trafficClass, 2: ttl, 14: mtu };
+const IPV6_LEVEL: OptionTable = { 16: ttl, 24: mtu, 26: ipv6Only, 67: trafficClass };
+
+function find(file: SocketFile, level: number, option: number): SocketOptionCall {
+  const table = tableOf(file, level);
+  if (!Object.hasOwn(table, option)) throw new CallError('ENOPROTOOPT');
+  return table[option];
+}
+
+function tableOf({ socket }: SocketFile, level: number): OptionTable {
+  switch (level as Level) {
+    case Level.SOCKET:
+      return SOCKET_LEVEL;
+    case Level.TCP:
+      return TCP_LEVEL;
+    case Level.IP:
+      return IP_LEVEL;
+    case Level.IPV6:
+      return socket.domain === 6 || !isIpv4(socket.localAddress) ? IPV6_LEVEL : {};
+    default:
+      return {};
+  }
+}
+
+function getsockopt(session: Session, request: Request): Reply {
+  const file = session.files.socket(request.int('fd'));
+  const optlen = request.int('optlen', 2 ** 31 - 1);
+  const option = find(file, request.int('level'), request.int('opt'));
+  if ((optlen | 0) < 0) throw new CallError('EINVAL');
+  const value = option.get(file, session);
+  if (typeof value === 'number') {
+    const raw = Buffer.alloc(INT);
+    raw.writeInt32LE(value | 0);
+    return { ret: 0, val: value, raw: raw.subarray(0, optlen).toString('base64') };
+  }
+  if (Buffer.isBuffer(value)) return { ret: 0, raw: value.subarray(0, optlen).toString('base64') };
+  return { ret: 0, ...value };
+}
+
+function setsockopt(session: Session, request: Request): Reply {
+  const file = session.files.socket(request.int('fd'));
+  const option = find(file, request.int('level'), request.int('opt'));
+  if (option.set === undefined) throw new CallError('ENOPROTOOPT');
+  option.set(file, optionBytes(request), session);
+  return { ret: 0 };
+}
+
+/** The option's value as the program's memory: `raw`, or an int in `val`. */
+function optionBytes(request: Request): Buffer {
+  const optlen = request.int('optlen', INT);
+  if (request.has('raw')) {
+    const bytes = request.bytes('raw');
+    return bytes.subarray(0, Math.max(request.int('optlen', bytes.length), 0));
+  }
+  const raw = Buffer.alloc(INT);
+  raw.writeInt32LE(request.int('val') | 0);
+  return raw.subarray(0, Math.max(optlen, 0));
+}
+
+export const OPTION_CALLS: Readonly<Record<string, Operation>> = { getsockopt, setsockopt };

@@ -1,0 +1,38 @@
+import { Poll } from '../../lib/core/socket/stream-socket';
+import type { SocketFile } from './files';
+import { Event } from './linux';
+
+/** What poll(2) says of a socket, with the bits that go together on Linux. */
+export function events(file: SocketFile): number {
+  const mask = file.socket.poll();
+  let all = mask;
+  if ((mask & Poll.IN) !== 0) {
+    const enough = (mask & Poll.RDHUP) !== 0 || file.socket.inQueue >= file.receiveLowAt;
+    if (enough || file.socket.waiting > 0) all |= Event.RDNORM;
+    else all &= ~Event.IN;
+  }
+  if ((mask & Poll.OUT) !== 0) all |= Event.WRNORM;
+  return all;
+}
+
+/** Sees when a socket becomes ready for more than before, or for the same anew. */
+export class Progress {
+  private mask = 0;
+  private waiting = 0;
+
+  constructor(private readonly file: SocketFile) {
+    this.note();
+  }
+
+  private note(): void {
+    this.mask = events(this.file);
+    this.waiting = this.file.socket.inQueue + this.file.socket.waiting;
+  }
+
+  /** Whether something became ready since the last call: an edge. */
+  advance(): boolean {
+    const { mask, waiting } = this;
+    this.note();
+    return (this.mask & ~mask) !== 0 || this.waiting > waiting;
+  }
+}

@@ -1,0 +1,191 @@
+import { Errno } from '../../lib/core/errno';
+import { State } from '../../lib/core/tcp/state';
+import type { SocketFile } from './files';
+import { IOCTL, Msg } from './linux';
+import type { Operation } from './operations';
+import { asBytes, asInt, Blocked, CallError, check, type Reply, type Request } from './request';
+import type { Session } from './session';
+
+/** Longest read; Linux caps at 2 GiB less a page. */
+const MAX_READ = 64 * 1024 * 1024;
+
+/** What a reading call has got so far. */
+interface Reading {
+  readonly file: SocketFile;
+  readonly length: number;
+  readonly flags: number;
+  readonly fault: boolean;
+  readonly pieces: Buffer[];
+  got: number;
+}
+
+/** Takes what is there; the call's result, or null where it would block. */
+function readOn(reading: Reading, mayBlock: boolean): Reply | null {
+  const { file, length, flags, pieces } = reading;
+  const wanted = (flags & Msg.WAITALL) !== 0 ? length : Math.min(file.receiveLowAt, length);
+  const isPeek = (flags & Msg.PEEK) !== 0;
+  // Data that is already there may be less than what the program waits for.
+  const target = Math.max(wanted, 1);
+  const { socket } = file;
+  const ready = socket.inQueue;
+  if (isPeek && mayBlock && ready > 0 && ready < target && isOpen(file)) return null;
+  const room = Math.min(length - reading.got, Math.max(ready, 1));
+  if (reading.fault && ready > 0) throw new CallError('EFAULT');
+  const buffer = Buffer.alloc(room);
+  const result = isPeek ? socket.peek(buffer, 0, room) : socket.receive(buffer, 0, room);
+  if (result === -Errno.EAGAIN) {
+    if (mayBlock) return null;
+    return reading.got > 0 ? finishRead(reading) : { ret: check(result) };
+  }
+  if (result < 0) return reading.got > 0 ? finishRead(reading) : { ret: check(result) };
+  pieces.push(buffer.subarray(0, result));
+  reading.got += result;
+  const enough = result === 0 || isPeek || reading.got >= Math.min(target, length);
+  return enough ? finishRead(reading) : readOn(reading, mayBlock);
+}
+
+/** Whether more may come. */
+function isOpen(file: SocketFile): boolean {
+  const RDHUP_OR_ERR = 0x2008;
+  return (file.socket.poll() & RDHUP_OR_ERR) === 0;
+}
+
+function finishRead({ pieces, got, flags }: Reading): Reply {
+  // MSG_TRUNC: the bytes are dropped instead of copied.
+  const data = (flags & Msg.TRUNC) !== 0 ? Buffer.alloc(0) : Buffer.concat(pieces);
+  return { ret: got, data: data.toString('base64') };
+}
+
+function receive(session: Session, request: Request, flags: number): Reply | Blocked {
+  const file = session.files.socket(request.int('fd'));
+  const length = request.int('len');
+  if (length < 0) throw new CallError('EINVAL');
+  const reading: Reading = {
+    file,
+    length: Math.min(length, MAX_READ),
+    flags,
+    fault: request.flag('fault'),
+    pieces: [],
+    got: 0,
+  };
+  if (file.socket.state === State.LISTEN) throw new CallError('ENOTCONN');
+  if ((flags & Msg.ERRQUEUE) !== 0) throw new CallError('EAGAIN');
+  // There is no urgent data to be read out of band.
+  if ((flags & Msg.OOB) !== 0) throw new CallError('EINVAL');
+  const isBlocking = !file.nonblock && (flags & Msg.DONTWAIT) === 0;
+  const first = readOn(reading, isBlocking);
+  if (first !== null) return first;
+  return new Blocked(
+    () => readOn(reading, true),
+    session.now + file.receiveTimeout,
+    () => readOn(reading, false) ?? { ret: 0 },
+  );
+}
+
+/** Adds members to a call's reply, when it comes. */
+function withMembers(outcome: Reply | Blocked, add: (reply: Reply) => Reply): Reply | Blocked {
+  if (!(outcome instanceof Blocked)) return add(outcome);
+  return new Blocked(
+    () => {
+      const reply = outcome.attempt();
+      return reply === null ? null : add(reply);
+    },
+    outcome.deadline,
+    () => add(outcome.timedOut()),
+  );
+}
+
+/** read(2) of nothing is nothing, whatever the socket's state. */
+function read(session: Session, request: Request): Reply | Blocked {
+  session.files.socket(request.int('fd'));
+  if (request.int('len') === 0) return { ret: 0, data: '' };
+  return receive(session, request, 0);
+}
+
+function recv(session: Session, request: Request): Reply | Blocked {
+  return receive(session, request, request.int('flags', 0));
+}
+
+/** A stream's bytes have no sender: Linux tells no address with them. */
+function recvmsg(session: Session, request: Request): Reply | Blocked {
+  const flags = request.int('flags', 0);
+  const outcome = receive(session, request, flags);
+  return withMembers(outcome, (reply) => ({ ...reply, msg_flags: 0, cmsgs: [] }));
+}
+
+/** Queues what fits; the call's result, or null where it would block. */
+function sendOn(file: SocketFile, data: Buffer, sent: { bytes: number }, fault: boolean) {
+  const { socket } = file;
+  if (fault && socket.sendSpace > 0) throw new CallError('EFAULT');
+  for (;;) {
+    const result = socket.send(data, sent.bytes, data.length - sent.bytes);
+    if (result === -Errno.EAGAIN) return null;
+    if (result < 0) return { ret: sent.bytes > 0 ? sent.bytes : check(result) };
+    sent.bytes += result;
+    if (sent.bytes === data.length) return { ret: sent.bytes };
+  }
+}
+
+function transmit(session: Session, request: Request, flags: number): Reply | Blocked {
+  const file = session.files.socket(request.int('fd'));
+  const fault = request.flag('fault');
+  const length = request.int('len', 0);
+  const data = fault ? Buffer.alloc(Math.max(Math.min(length, 1), 0)) : request.bytes('data');
+  if ((flags & (Msg.OOB | Msg.FASTOPEN | Msg.ZEROCOPY)) !== 0) throw new CallError('EOPNOTSUPP');
+  const sent = { bytes: 0 };
+  const attempt = (): Reply | null => sendOn(file, data, sent, fault);
+  const first = attempt();
+  if (first !== null) return first;
+  const partial = (): Reply => {
+    if (sent.bytes === 0) throw new CallError('EAGAIN');
+    return { ret: sent.bytes };
+  };
+  if (file.nonblock || (flags & Msg.DONTWAIT) !== 0) return partial();
+  return new Blocked(attempt, session.now + file.sendTimeout, partial);
+}
+
+function write(session: Session, request: Request): Reply | Blocked {
+  return transmit(session, request, 0);
+}
+
+/** An address is ignored: the stream has its peer. */
+function send(session: Session, request: Request): Reply | Blocked {
+  return transmit(session, request, request.int('flags', 0));
+}
+
+function sendmsg(session: Session, request: Request): Reply | Blocked {
+  for (const cmsg of request.has('cmsgs') ? request.list('cmsgs') : []) {
+    if (!Array.isArray(cmsg) || cmsg.length !== 3) throw new CallError('EINVAL');
+    asInt(cmsg[0]);
+    asInt(cmsg[1]);
+    asBytes(cmsg[2]);
+    // Timestamping and the like: none of them is known.
+    throw new CallError('EINVAL');
+  }
+  return send(session, request);
+}
+
+/** SIOCINQ, SIOCOUTQ and SIOCOUTQNSD; of a connection under way nothing is queued. */
+function ioctl(session: Session, request: Request): Reply {
+  const { socket } = session.files.socket(request.int('fd'));
+  const name = request.has('name') ? request.text('name') : null;
+  const number = request.has('req') ? request.int('req') : IOCTL[name ?? ''];
+  if (!Object.values(IOCTL).includes(number)) throw new CallError('ENOTTY');
+  if (socket.state === State.LISTEN) throw new CallError('EINVAL');
+  if (number === IOCTL.SIOCINQ) return { ret: 0, val: socket.inQueue };
+  return { ret: 0, val: number === IOCTL.SIOCOUTQ ? socket.outQueue : socket.outQueueUnsent };
+}
+
+export const TRANSFER_CALLS: Readonly<Record<string, Operation>> = {
+  read,
+  readv: read,
+  recv,
+  recvfrom: recv,
+  recvmsg,
+  write,
+  writev: write,
+  send,
+  sendto: send,
+  sendmsg,
+  ioctl,
+};
