@@ -1,0 +1,116 @@
+import { inspect } from 'node:util';
+import { invalidArgType, invalidArgValue } from '../../errors';
+import type { NetworkNode, Wire } from '../engine/node';
+import type { WireCounters } from './counters';
+import { type CableContext, Line } from './line';
+import { type LinkOptions, type WireOptions, checkOptions, splitOptions } from './options';
+
+/** Which directions of a cable are meant: the one from this end; both without. */
+export interface DirectionOptions {
+  /** The host or router that sends in this direction, or its name. */
+  from?: { readonly name: string } | string;
+}
+
+/**
+ * A cable between two hosts or routers. What happens to packets on it can be changed at any time.
+ */
+export class Cable {
+  /** `client-server`. */
+  readonly name: string;
+  private readonly lines: readonly [Line, Line];
+  private readonly context: CableContext;
+
+  /** @internal Made by `network.link`. @throws as `network.link` */
+  constructor(context: CableContext, a: NetworkNode, b: NetworkNode, options: LinkOptions = {}) {
+    if (a === b) throw invalidArgValue('b', b.name, 'must be another one than a');
+    const [ofA, ofB] = splitOptions(options, [a.name, b.name]);
+    this.context = context;
+    this.name = `${a.name}-${b.name}`;
+    const line = (from: NetworkNode, to: NetworkNode, own: WireOptions) =>
+      new Line(context, `${this.name} from ${from.name}`, from, to, own);
+    this.lines = [line(a, b, ofA), line(b, a, ofB)];
+  }
+
+  /** @internal */
+  get ends(): readonly [NetworkNode, NetworkNode] {
+    return [this.lines[0].from, this.lines[0].to];
+  }
+
+  /** @internal What the ends send on, in the order of `ends`. */
+  get wires(): readonly [Wire, Wire] {
+    return this.lines;
+  }
+
+  /** Packets that are on it, wait in its queues, or are held back. */
+  get inFlight(): number {
+    return this.lines[0].inFlight + this.lines[1].inFlight;
+  }
+
+  /** Copies of what was counted, by the name of the sending end: `cable.counters.client.lost`. */
+  get counters(): Record<string, WireCounters> {
+    const copy = ({ from, counters }: Line): [string, WireCounters] => [
+      from.name,
+      { ...counters, lost: { ...counters.lost } },
+    ];
+    return Object.fromEntries(this.lines.map(copy));
+  }
+
+  /**
+   * Pulls it out, in both directions or one. What is on it, and what waits in the sender's queue,
+   * is lost, as with a network interface that loses its carrier; so is all that is sent until it
+   * is whole again. No end is told.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
+  cut(direction: DirectionOptions = {}): void {
+    this.change('cut', direction, (line) => !line.isCut && (line.cut(), true));
+  }
+
+  /**
+   * Makes it whole again, in both directions or one.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
+  heal(direction: DirectionOptions = {}): void {
+    this.change('heal', direction, (line) => line.isCut && (line.heal(), true));
+  }
+
+  /**
+   * Changes options, in both directions or one; those that are not named stay what they are, and
+   * `undefined` gives the default back. Packets that are under way keep the time at which they will
+   * arrive; those that wait in the queue leave at the new rate.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE
+   */
+  set(changes: WireOptions, direction: DirectionOptions = {}): void {
+    checkOptions(changes, 'changes');
+    const text = inspect(changes, { breakLength: Infinity, depth: 3 });
+    this.change('set', direction, (line) => (line.set(changes), true), ` ${text}`);
+  }
+
+  private change(
+    what: string,
+    direction: DirectionOptions,
+    apply: (line: Line) => boolean,
+    details = '',
+  ): void {
+    const lines = this.select(direction);
+    const changed = lines.filter(apply);
+    if (changed.length === 0) return;
+    const where = changed.length === 1 ? changed[0].where : this.name;
+    this.context.witness.noted(`${what} ${where}${details}`);
+  }
+
+  private select(direction: DirectionOptions): readonly Line[] {
+    if (typeof direction !== 'object' || direction === null) {
+      throw invalidArgType('direction', 'of type object', direction);
+    }
+    const { from } = direction;
+    if (from === undefined) return this.lines;
+    const name = typeof from === 'object' && from !== null ? from.name : from;
+    if (typeof name !== 'string') {
+      throw invalidArgType('direction.from', 'a host, a router or its name', from);
+    }
+    const line = this.lines.find((one) => one.from.name === name);
+    if (line !== undefined) return [line];
+    const ends = this.ends.map((end) => `'${end.name}'`).join(' or ');
+    throw invalidArgValue('direction.from', name, `must be ${ends}`);
+  }
+}
