@@ -14,6 +14,7 @@ const TYPESCRIPT_LAYERS: Record<string, readonly string[]> = {
   driver: ['core', 'link', 'errors'],
   net: ['core', 'driver', 'errors'],
   stack: ['core', 'driver', 'link', 'net', 'errors'],
+  testing: ['core', 'codec', 'observe', 'errors', 'link', 'driver', 'net'],
   index: ['stack', 'net', 'driver', 'link', 'core', 'errors'],
   cli: ['index', 'link', 'observe', 'core'],
 };

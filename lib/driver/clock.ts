@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { clearTimeout, setTimeout } from 'node:timers';
+import * as timers from 'node:timers';
 
 /** One alarm. It is made unset and not holding the process. */
 export interface ClockTimer {
@@ -23,6 +23,7 @@ export interface Clock {
 }
 
 // Taken when the module is loaded, so that a test's fake timers don't stop the stack.
+const { clearTimeout, setTimeout } = timers;
 const milliseconds = performance.now.bind(performance);
 
 /** The longest delay that Node's timers take, ms. */

@@ -3,7 +3,6 @@ import { scrypt } from 'node:crypto';
 import { lookup } from 'node:dns';
 import { createReadStream, promises as files, readFile } from 'node:fs';
 import http from 'node:http';
-import type { Duplex } from 'node:stream';
 import promises from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
