@@ -27,6 +27,14 @@ function halves(word: number): [number, number] {
   return [word >>> 16, word & 0xffff];
 }
 
+/** The two ends of a segment, told apart from all others: of both directions each has its own. */
+export function directionOf(words: Int32Array, base: number): string {
+  return (
+    endText(words, base + Word.Source, base + Word.SourcePort) +
+    endText(words, base + Word.Destination, base + Word.DestinationPort)
+  );
+}
+
 /** Follows the segments of all conversations, to say what their numbers are to be counted from. */
 export class Conversations {
   private readonly known: Map<string, Conversation>;
