@@ -5,15 +5,16 @@ import { Word } from '../../core/segment/layout';
 import type { StreamSocket } from '../../core/socket/stream-socket';
 import type { ConnectionEntry } from '../../core/tcp/listing';
 import type { Settings } from '../../core/tcp/settings';
-import type { State } from '../../core/tcp/state';
+import { State } from '../../core/tcp/state';
 import type { Driver, Endpoint } from '../../driver/driver';
-import { codeError, outOfRange } from '../../errors';
+import { outOfRange } from '../../errors';
 import type { Net } from '../../net/net';
 import { makeNet } from '../../net/net';
 import { SimEvent } from '../engine/event-queue';
 import type { HostWitness, NetworkNode, Wire, Witness } from '../engine/node';
 import type { Packet } from '../engine/packet';
 import type { Simulation } from '../engine/simulation';
+import { Firewall, resetFor, type BlockAction } from './firewall';
 import { Life } from './life';
 import { HostPaths } from './paths';
 
@@ -99,6 +100,7 @@ export class Host implements NetworkNode {
   private condition: HostState = 'up';
   private rate: number;
   private wire: Wire | null = null;
+  private readonly firewall = new Firewall();
   /** Packets that have come, and those that were to leave, while it stood still. */
   private waiting: Packet[] = [];
   private leaving: Packet[] = [];
@@ -162,7 +164,7 @@ export class Host implements NetworkNode {
    * nothing of that any more.
    */
   crash(): void {
-    if (this.condition === 'crashed') return;
+    if (this.condition === 'crashed' || this.condition === 'off') return;
     this.stop('crashed');
     this.context.witness.noted(`crash ${this.name}`);
   }
@@ -216,6 +218,23 @@ export class Host implements NetworkNode {
     for (const packet of waiting) this.arrive(packet);
   }
 
+  /**
+   * Its firewall drops all that comes to a local port, or answers it with RST; connections that
+   * there are included. It stays so over reboots.
+   * @throws RangeError ERR_SOCKET_BAD_PORT, TypeError ERR_INVALID_ARG_VALUE
+   */
+  block(port: number, action: BlockAction): void {
+    this.firewall.block(port, action);
+    this.context.witness.noted(`${this.name} ${action}s port ${port}`);
+  }
+
+  /** Lets all pass again. @throws RangeError ERR_SOCKET_BAD_PORT */
+  unblock(port: number): void {
+    if (this.firewall.unblock(port)) {
+      this.context.witness.noted(`${this.name} unblocks port ${port}`);
+    }
+  }
+
   private stop(state: 'crashed' | 'off'): void {
     this.condition = state;
     this.waiting = [];
@@ -235,6 +254,7 @@ export class Host implements NetworkNode {
         localPortRange: this.localPortRange,
         nextPacket: this.context.nextPacket,
         leave: (packet, state) => this.leave(packet, state),
+        received: (packet, state) => this.context.witness.received(this, packet, state),
         settled: () => this.context.settled(this),
       },
       random,
@@ -255,10 +275,6 @@ export class Host implements NetworkNode {
 
   /** @internal */
   attach(out: Wire): void {
-    if (this.wire !== null) {
-      const message = `${this.name} has a cable already: put a router between it and the others`;
-      throw codeError(Error, 'ERR_NETLAND_TOPOLOGY', message);
-    }
     this.wire = out;
     this.paths.connect(out);
   }
@@ -278,10 +294,18 @@ export class Host implements NetworkNode {
       witness.lost(packet, this.name, 'unroutable');
       return;
     }
-    const state = this.life.receive(packet);
-    if (state === null) witness.lost(packet, this.name, 'invalid');
-    else witness.received(this, packet, state);
+    if (this.isBlocked(packet)) return;
+    if (!this.life.receive(packet)) witness.lost(packet, this.name, 'invalid');
     this.context.settled(this);
+  }
+
+  private isBlocked(packet: Packet): boolean {
+    const verdict = this.firewall.judge(packet);
+    if (verdict === 'accept') return false;
+    this.context.witness.lost(packet, this.name, 'firewall');
+    const reset = verdict === 'reject' ? resetFor(packet, this.context.nextPacket()) : null;
+    if (reset !== null) this.leave(reset, State.CLOSED);
+    return true;
   }
 
   private leave(packet: Packet, state: State): void {

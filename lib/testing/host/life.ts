@@ -23,6 +23,8 @@ export interface LifeHost {
   nextPacket(): number;
   /** Takes a packet that leaves the stack. */
   leave(packet: Packet, state: State): void;
+  /** A packet was processed; what it gives rise to has not been sent yet. */
+  received(packet: Packet, state: State): void;
   /** The stack has come to rest again. */
   settled(): void;
 }
@@ -33,10 +35,10 @@ export class Life {
   readonly driver: Driver;
   private readonly port: HostPort;
   private running = true;
-  /** States of the segments that are about to be sent, and of the one received last. */
+  /** States of the segments that are about to be sent. */
   private states: State[] = [];
   private place = 0;
-  private stateAfter = State.CLOSED;
+  private arriving: Packet | null = null;
 
   constructor(
     private readonly host: LifeHost,
@@ -60,7 +62,7 @@ export class Life {
     this.driver = Driver.start(base, { port: this.port, paths, ports }, options);
     this.core.onTrace = (words, at, state) => {
       if (words[at + Word.Direction] === Direction.Out) this.states.push(state);
-      else this.stateAfter = state;
+      else if (this.arriving !== null) host.received(this.arriving, state);
     };
   }
 
@@ -68,10 +70,10 @@ export class Life {
     return this.driver.core;
   }
 
-  /** Hands a packet to the stack; the state after that, or null when it can't be read. */
-  receive(packet: Packet): State | null {
-    this.stateAfter = State.CLOSED;
-    return this.port.deliver(packet) ? this.stateAfter : null;
+  /** Hands a packet to the stack; false when it can't be read. */
+  receive(packet: Packet): boolean {
+    this.arriving = packet;
+    return this.port.deliver(packet);
   }
 
   /** Nothing more is heard of it, neither by its peers nor by its program. */
