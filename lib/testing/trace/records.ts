@@ -83,11 +83,12 @@ export class Records {
 
   /**
    * @param limit bytes that are kept, about
-   * @param onDrop is given the records that are about to be forgotten
+   * @param onDrop is told of what is about to be forgotten; `base` is where the descriptor of a
+   *   packet is in `words`
    */
   constructor(
     private readonly limit: number,
-    private readonly onDrop: (record: PacketRecord | NoteRecord) => void,
+    private readonly onDrop: (kind: Kind, words: Int32Array, base: number) => void,
   ) {}
 
   note(time: number, text: string): void {
@@ -172,7 +173,10 @@ export class Records {
     const size = CHUNK * RECORD_BYTES;
     while (this.chunks.length > 0 && this.bytes + size > this.limit) {
       spare = this.chunks.shift() as Chunk;
-      for (let at = 0; at < spare.count; at++) this.onDrop(this.read(spare, at));
+      for (let at = 0; at < spare.count; at++) {
+        const kind: Kind = spare.heads[at * Head.Stride] & 3;
+        this.onDrop(kind, spare.words, at * Word.Stride);
+      }
       this.bytes -= size + spare.bytes;
       spare.clear();
     }

@@ -46,11 +46,9 @@ export class Trace implements Witness, HostWitness {
   ) {
     if (typeof limit !== 'number') throw invalidArgType('options.limit', 'of type number', limit);
     if (!(limit >= LEAST)) throw outOfRange('options.limit', `>= ${LEAST}`, limit);
-    this.records = new Records(limit, (record) => {
+    this.records = new Records(limit, (kind, words, base) => {
       this.dropped++;
-      if (record.kind !== Kind.Sent) return;
-      this.before.reference(record.packet);
-      this.before.isRepeated(record.packet);
+      if (kind === Kind.Sent) this.before.take(words, base);
     });
   }
 
