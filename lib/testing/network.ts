@@ -70,8 +70,8 @@ class Witnesses implements Witness, HostWitness {
 }
 
 /**
- * A network in this process, in virtual time: hosts, each with a TCP of its own, routers, and cables
- * that do to packets what real ones do. The same seed and the same program give the same run.
+ * A network in this process, in virtual time: hosts, each with a TCP of its own, routers, and
+ * cables that do to packets what real ones do. The same seed and program give the same run.
  */
 export class Network {
   readonly seed: number;
@@ -186,10 +186,10 @@ export class Network {
    * Runs a program in virtual time, which moves on whenever the program has nothing left to do at
    * the present instant. The program's timers and `Date` are on that time meanwhile.
    *
-   * Resolves with what `program` gives, as soon as that is settled and the network has come to rest:
-   * no packet is on its way, no connection has a handshake, data or a FIN unacknowledged, no timeout
-   * of the program is pending. Servers, idle connections, intervals and TIME-WAIT are not waited
-   * for.
+   * Resolves with what `program` gives, as soon as that is settled and the network has come to
+   * rest: no packet is on its way, no connection has a handshake, data or a FIN unacknowledged, no
+   * timeout of the program is pending. Servers, idle connections, intervals and TIME-WAIT are not
+   * waited for.
    *
    * @throws what `program` throws; Error ERR_NETLAND_DEADLOCK when it waits and nothing will ever
    *   happen, ERR_NETLAND_TIME_LIMIT, both of which say who waits for what; a broken invariant

@@ -25,7 +25,7 @@ export class EventQueue {
     return this.heap.length === 0 ? Infinity : this.heap[0].at;
   }
 
-  /** Sets the event to a time, µs, behind those set to the same time before; Infinity: unsets it. */
+  /** Sets the event to a time, µs, behind those that have the same; Infinity: unsets it. */
   set(event: SimEvent, at: number): void {
     if (at === Infinity) {
       this.remove(event);

@@ -39,19 +39,19 @@ function allocatePayload(length: number): Uint8Array {
 const NO_KEY = new Int32Array(2);
 
 /**
- * An IP packet on its way: its descriptor and its payload. There are bytes only where somebody wants
- * to see or to spoil them, since building and parsing costs more than all the rest.
+ * An IP packet on its way: its descriptor and its payload. There are bytes only where somebody
+ * wants to see or to spoil them, since building and parsing costs more than all the rest.
  */
 export class Packet {
   /** The descriptor as a receiver sees it, but for hash and place. */
   readonly words = allocateWords();
   /** Shared by all copies, never written to. */
   payload: Uint8Array = NOTHING;
-  /** In the order in which the network's hosts have sent; copies have the number of the original. */
+  /** In the order in which hosts have sent; copies have the number of the original. */
   id = 0;
   /** Length of the IP packet, bytes. */
   length = 0;
-  /** The bytes of a packet that was spoilt on its way: what a receiver gets instead of the words. */
+  /** Of a packet that was spoilt on its way: the bytes that a receiver gets instead. */
   spoilt: Uint8Array | null = null;
 
   /** Takes descriptor `base` of a batch to be sent, with a copy of its payload. */

@@ -50,7 +50,7 @@ export class Simulation {
     this.now = Math.max(this.now, at);
   }
 
-  /** A source of randomness of its own for whatever has this name, so that none disturbs another. */
+  /** A source of randomness for whatever has this name, so that none disturbs another. */
   random(name: string): Random {
     return new Xoshiro(this.seed + seedOf(name) * 2 ** 20);
   }

@@ -2,7 +2,7 @@ import type { Clock, ClockTimer } from '../../driver/clock';
 import { SimEvent } from '../engine/event-queue';
 import type { Simulation } from '../engine/simulation';
 
-/** A host's own clock: it may run faster or slower than the network's, and its alarms may be late. */
+/** A host's own clock: it may run faster or slower than the network's, and alarms may be late. */
 export class HostClock implements Clock {
   private readonly alarms = new Set<HostAlarm>();
   /** Alarms that went off while the host stood still. */

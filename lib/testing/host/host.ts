@@ -160,8 +160,8 @@ export class Host implements NetworkNode {
   // --- faults --------------------------------------------------------------------------------
 
   /**
-   * Loses its power: from now on it is silent, and what was in its memory is lost. Its program hears
-   * nothing of that any more.
+   * Loses its power: from now on it is silent, and what was in its memory is lost. Its program
+   * hears nothing of that any more.
    */
   crash(): void {
     if (this.condition === 'crashed' || this.condition === 'off') return;
