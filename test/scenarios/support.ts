@@ -1,0 +1,158 @@
+import type { Server, Socket } from '../../lib';
+import {
+  type Cable,
+  type Host,
+  type HostOptions,
+  type LinkOptions,
+  Network,
+  type NetworkOptions,
+} from '../../lib/testing';
+
+/** Two hosts and the cable between them. */
+export interface Scene {
+  network: Network;
+  client: Host;
+  server: Host;
+  cable: Cable;
+}
+
+export interface SceneOptions extends NetworkOptions {
+  /** Default: 10 ms in each direction, and no trouble. */
+  link?: LinkOptions;
+  client?: HostOptions;
+  server?: HostOptions;
+}
+
+/** The scene of a story: `client` (10.0.0.1, fd00::1) and `server` (10.0.0.2, fd00::2). */
+export function setScene({ link, client, server, ...options }: SceneOptions = {}): Scene {
+  const network = new Network(options);
+  const [one, other] = [network.host('client', client), network.host('server', server)];
+  return {
+    network,
+    client: one,
+    server: other,
+    cable: network.link(one, other, { delay: 10, ...link }),
+  };
+}
+
+/** Sets the scene, tells the story in virtual time, and clears the scene. */
+export async function tell(
+  options: SceneOptions,
+  story: (scene: Scene) => Promise<void>,
+): Promise<void> {
+  const scene = setScene(options);
+  try {
+    await scene.network.run(() => story(scene));
+  } finally {
+    await scene.network.close();
+  }
+}
+
+/** One end of a connection, as the program sees it. */
+export class End {
+  /** 'connect', 'end', 'finish', the code of an error, 'close'. */
+  readonly events: string[] = [];
+  private readonly times = new Map<string, number>();
+  private readonly pieces: Buffer[] = [];
+  private waiting: (() => void)[] = [];
+
+  constructor(
+    private readonly network: Network,
+    readonly socket: Socket,
+  ) {
+    for (const event of ['connect', 'end', 'finish', 'close']) {
+      socket.on(event, () => this.note(event));
+    }
+    socket.on('error', (error: NodeJS.ErrnoException) => this.note(error.code ?? error.message));
+    socket.on('data', (piece: Buffer) => {
+      this.pieces.push(piece);
+      this.wake();
+    });
+  }
+
+  /** What has been read so far. */
+  get received(): Buffer {
+    return Buffer.concat(this.pieces);
+  }
+
+  /** When an event was seen first, ms; undefined: never. */
+  at(event: string): number | undefined {
+    return this.times.get(event);
+  }
+
+  /** Waits for an event, unless it has been. */
+  async sees(event: string): Promise<void> {
+    await this.until(() => this.times.has(event));
+  }
+
+  /** Waits until so many bytes have been read. */
+  async has(bytes: number): Promise<void> {
+    await this.until(() => this.pieces.reduce((sum, { length }) => sum + length, 0) >= bytes);
+  }
+
+  private async until(done: () => boolean): Promise<void> {
+    while (!done()) await new Promise<void>((resolve) => this.waiting.push(resolve));
+  }
+
+  private note(event: string): void {
+    this.events.push(event);
+    if (!this.times.has(event)) this.times.set(event, this.network.now);
+    this.wake();
+  }
+
+  private wake(): void {
+    const { waiting } = this;
+    this.waiting = [];
+    for (const resolve of waiting) resolve();
+  }
+}
+
+/** Both ends of a connection. */
+export interface Pair {
+  /** Who has connected: `client`. */
+  near: End;
+  /** Who has accepted: `server`. */
+  far: End;
+  listener: Server;
+}
+
+export interface PairOptions {
+  /** The server's. Default: 80. */
+  port?: number;
+  /** Default: 4. */
+  family?: 4 | 6;
+  /** As of node:net, for both ends: `end` is the program's to call. Default: true. */
+  allowHalfOpen?: boolean;
+}
+
+/**
+ * Opens a connection from `client` to `server`, inside `network.run`; both ends have seen it open.
+ * Both read all that comes, unless their sockets are paused.
+ */
+export async function connectPair(scene: Scene, options: PairOptions = {}): Promise<Pair> {
+  const { network, client, server } = scene;
+  const { port = 80, family = 4, allowHalfOpen = true } = options;
+  const host = family === 4 ? server.address : server.address6;
+  const accepted: End[] = [];
+  const listener = server.net.createServer({ allowHalfOpen }, (socket) => {
+    accepted.push(new End(network, socket));
+  });
+  await new Promise<void>((resolve) => listener.listen({ port, host }, resolve));
+  const near = new End(network, client.net.connect({ port, host, allowHalfOpen }));
+  await near.sees('connect');
+  while (accepted.length === 0) await sleep(1);
+  return { near, far: accepted[0], listener };
+}
+
+/** Virtual time passes, inside `network.run`. */
+export function sleep(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** The states of a host's connections, as `ss -tan` lists them, without listeners. */
+export function states(host: Host): string[] {
+  return host
+    .connections()
+    .map(({ state }) => state)
+    .filter((state) => state !== 'LISTEN');
+}
