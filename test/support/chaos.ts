@@ -1,11 +1,12 @@
 import { Errno } from '../../lib/core/errno';
 import { Xoshiro } from '../../lib/core/random/xoshiro';
+import { Checksum, Direction, Word } from '../../lib/core/segment/layout';
 import { SocketOption } from '../../lib/core/socket/options';
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import type { Connection } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
+import { Checks } from '../../lib/testing/check/checks';
 import { Attacker, type Target } from './hostile';
-import { Inspector } from './invariants';
 import { address, expectOk, Lab, LabHost, leftovers, type LabOptions } from './lab';
 
 const SECOND = 1_000_000;
@@ -67,7 +68,7 @@ export class Chaos {
   readonly pairs: Pair[] = [];
   private readonly random: Xoshiro;
   private readonly attacker: Attacker;
-  private readonly inspector: Inspector;
+  private readonly checks: Checks;
   private readonly listeners: StreamSocket[] = [];
   /** Packets on the wire, of which some come back much later. */
   private readonly old: Uint8Array[] = [];
@@ -99,11 +100,32 @@ export class Chaos {
     this.late = this.pick([0, 0, 2, 10, 30]);
     this.twice = this.pick([0, 0, 1, 10]);
     this.damage = this.pick([0, 0, 0, 2]);
-    this.inspector = new Inspector([this.lab.a, this.lab.b]);
+    const { lab } = this;
+    this.checks = new Checks(this);
+    for (const host of [lab.a, lab.b]) this.watch(host);
     this.lab.filter = (packet, from) => this.wire(packet, from);
     for (const host of [this.lab.a, this.lab.b]) {
       this.listeners.push(this.lab.listen(host, PORT, this.below(4)));
     }
+  }
+
+  /** µs */
+  get now(): number {
+    return this.lab.now;
+  }
+
+  /** Shows the checks what a host sends and receives. */
+  private watch(host: LabHost): void {
+    // Where an attacker is believed, what the two say need not fit.
+    if (this.attack === 'any') return;
+    const log = host.core.tcp.trace;
+    host.core.onTrace = (words, base, state) => {
+      log?.(words, base, state);
+      const packet = { words: words.subarray(base, base + Word.Stride), spoilt: null };
+      if (packet.words[Word.Direction] === Direction.Out) this.checks.sent(host, packet);
+      else if (packet.words[Word.Checksum] === Checksum.Verified)
+        this.checks.received(host, packet);
+    };
   }
 
   /** A whole number from 0 to n - 1. */
@@ -153,8 +175,6 @@ export class Chaos {
   /** Loses, delays, doubles and damages what is sent; keeps some for much later. */
   private wire(packet: Uint8Array, from: LabHost): undefined | false | number {
     if (this.replaying) return undefined;
-    // Where an attacker is believed, what the two say need not fit.
-    if (this.attack !== 'any') this.inspector.sent(packet);
     if (this.calm) return undefined;
     if (this.chance(2) && this.old.length < 50) this.old.push(packet.slice());
     if (this.chance(this.loss)) return false;
@@ -177,13 +197,18 @@ export class Chaos {
   private pass(us: number): void {
     const { lab } = this;
     const until = lab.now + us;
-    do this.inspector.settled();
+    do this.settled();
     while (lab.step(until));
     lab.now = until;
     lab.a.core.onTimer(until);
     lab.b.core.onTimer(until);
     lab.flush();
-    this.inspector.settled();
+    this.settled();
+  }
+
+  private settled(): void {
+    this.checks.settled(this.lab.a);
+    this.checks.settled(this.lab.b);
   }
 
   /** Runs the whole life: storm, then calm, then everybody closes. */

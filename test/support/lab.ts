@@ -20,6 +20,7 @@ import { StackCore } from '../../lib/core/stack/stack-core';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { stateName, type State } from '../../lib/core/tcp/state';
 import { formatSegment } from '../../lib/observe/tcpdump';
+import { leftovers as leftoversOf, type Leftovers } from '../../lib/testing/check/leftovers';
 
 /** What a wire does: undefined passes a packet on, false loses it, a number delays it by µs. */
 export type Filter = (
@@ -167,21 +168,8 @@ export class LabHost {
 }
 
 /** What a stack still holds; all zero when everything is over. */
-export function leftovers(host: LabHost): Record<string, number> {
-  const { tcp } = host.core;
-  let connections = 0;
-  tcp.forEachConnection(() => connections++);
-  return {
-    connections,
-    handshakes: tcp.synReceived.count,
-    timeWaits: tcp.timeWait.count,
-    fourTuples: tcp.tuples.count,
-    unfinished: tcp.unfinished,
-    established: tcp.counters.TcpCurrEstab,
-    sendMemory: tcp.pool.used,
-    ports: host.ports.held.size,
-    replies: tcp.replies.count,
-  };
+export function leftovers(host: LabHost): Leftovers & { ports: number } {
+  return { ...leftoversOf(host.core), ports: host.ports.held.size };
 }
 
 /** `leftovers` when nothing is left. */

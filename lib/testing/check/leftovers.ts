@@ -1,0 +1,36 @@
+import type { StackCore } from '../../core/stack/stack-core';
+
+/** What a stack holds for connections, each a number of things or of bytes. */
+export interface Leftovers {
+  /** Control blocks, SYN-SENT to LAST-ACK. */
+  connections: number;
+  /** SYN-RECEIVED of passive opens. */
+  handshakes: number;
+  timeWaits: number;
+  fourTuples: number;
+  /** Connections with something that the peer has not acknowledged. */
+  unfinished: number;
+  /** `TcpCurrEstab`. */
+  established: number;
+  /** Send buffers, bytes. */
+  sendMemory: number;
+  /** Answers that have not left. */
+  replies: number;
+}
+
+/** What `core` holds now: all zero when everything is over. */
+export function leftovers(core: StackCore): Leftovers {
+  const { tcp } = core;
+  let connections = 0;
+  tcp.forEachConnection(() => connections++);
+  return {
+    connections,
+    handshakes: tcp.synReceived.count,
+    timeWaits: tcp.timeWait.count,
+    fourTuples: tcp.tuples.count,
+    unfinished: tcp.unfinished,
+    established: tcp.counters.TcpCurrEstab,
+    sendMemory: tcp.pool.used,
+    replies: tcp.replies.count,
+  };
+}
