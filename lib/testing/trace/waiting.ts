@@ -83,7 +83,7 @@ class HostReport {
 
   private connection(c: Connection): void {
     const outstanding = [...this.toSend(c), ...unread(c)];
-    const waits = waitsFor(c);
+    const waits = waitsFor(c, outstanding.length === 0);
     const keepAlive = this.tcp.timers.due(c.row, Timer.KeepAlive);
     const probe = c.options.keepAlive === 1 && c.socket !== null && keepAlive !== Infinity;
     const parts = [...outstanding, ...waits, ...(probe ? [`probe ${this.until(keepAlive)}`] : [])];
@@ -158,23 +158,20 @@ function unread(c: Connection): string[] {
   const { receiveBuffer } = c;
   if (c.has(Has.Embryo)) parts.push('waits to be accepted');
   const readable = receiveBuffer?.readable ?? 0;
-  if (readable > 0) {
-    const full = c.receiveWindow === 0 ? ', which closes the window' : '';
-    parts.push(`${bytes(readable)} not read by the program${full}`);
-  }
+  if (readable > 0) parts.push(`${bytes(readable)} not read by the program`);
   const behind = receiveBuffer?.outOfOrder ?? 0;
   if (behind > 0) parts.push(`${bytes(behind)} wait behind a gap`);
   return parts;
 }
 
-/** What the connection's state lets it wait for, where nothing else is said. */
-function waitsFor(c: Connection): string[] {
+/** What it waits for by its state; `idle`: nothing else is said of it. */
+function waitsFor(c: Connection, idle: boolean): string[] {
   switch (c.state) {
     case State.ESTABLISHED:
-      return ['waits for data'];
+      return idle ? ['waits for data'] : [];
     case State.FIN_WAIT_1:
     case State.FIN_WAIT_2:
-      return [`has ended, waits for the peer's end`];
+      return ["has ended, waits for the peer's end"];
     case State.CLOSE_WAIT:
       return ['the peer has ended, the program has not'];
     default:
