@@ -7,6 +7,8 @@ import {
   Network,
   type NetworkOptions,
 } from '../../lib/testing';
+import type { Packet } from '../../lib/testing/engine/packet';
+import type { TracedSegment } from '../../lib/testing/trace/segments';
 
 /** Two hosts and the cable between them. */
 export interface Scene {
@@ -133,15 +135,14 @@ export async function connectPair(scene: Scene, options: PairOptions = {}): Prom
   const { network, client, server } = scene;
   const { port = 80, family = 4, allowHalfOpen = true } = options;
   const host = family === 4 ? server.address : server.address6;
-  const accepted: End[] = [];
-  const listener = server.net.createServer({ allowHalfOpen }, (socket) => {
-    accepted.push(new End(network, socket));
+  const listener = server.net.createServer({ allowHalfOpen });
+  const accepted = new Promise<End>((resolve) => {
+    listener.on('connection', (socket: Socket) => resolve(new End(network, socket)));
   });
   await new Promise<void>((resolve) => listener.listen({ port, host }, resolve));
   const near = new End(network, client.net.connect({ port, host, allowHalfOpen }));
   await near.sees('connect');
-  while (accepted.length === 0) await sleep(1);
-  return { near, far: accepted[0], listener };
+  return { near, far: await accepted, listener };
 }
 
 /** Virtual time passes, inside `network.run`. */
@@ -155,4 +156,21 @@ export function states(host: Host): string[] {
     .connections()
     .map(({ state }) => state)
     .filter((state) => state !== 'LISTEN');
+}
+
+/** `30 client P. 1:101 ack 1`: when and by whom it was sent, ms; its numbers from the SYNs on. */
+export function brief({ time, from, flags, seq, length, ack }: TracedSegment): string {
+  const numbers = `${seq}:${seq + length}`;
+  return `${time} ${from} ${flags} ${numbers}${ack === undefined ? '' : ` ack ${ack}`}`;
+}
+
+/**
+ * Stands before a host from now on: what `change` makes of a packet arrives instead of it. For what
+ * a cable doesn't do.
+ */
+export function intercept(host: Host, change: (packet: Packet) => Packet[]): void {
+  const arrive = host.arrive.bind(host);
+  host.arrive = (packet) => {
+    for (const one of change(packet)) arrive(one);
+  };
 }
