@@ -81,6 +81,8 @@ export interface SegmentFilter extends PacketFilter {
   data?: boolean;
   retransmission?: boolean;
   lost?: boolean;
+  /** Sequence numbers as they stand in the header, instead of counted from the SYNs. */
+  absolute?: boolean;
 }
 
 const LETTERS = /^(?:[FSRP.UEWe]+|none)$/;
@@ -106,11 +108,14 @@ export function packetMatcher(
     (having === undefined || [...having].every((letter) => packet.flags.includes(letter)));
 }
 
+const ABSOLUTE: SegmentReference = { sequence: 0, acknowledgment: 0, sack: 0 };
+
 /** The segments that were sent, in the order of sending. */
 export function readSegments(
   records: Iterable<PacketRecord | NoteRecord>,
   history: History,
   names: Names,
+  absolute: boolean,
 ): TracedSegment[] {
   const segments: TracedSegment[] = [];
   const byId = new Map<number, TracedSegment>();
@@ -118,7 +123,8 @@ export function readSegments(
     if (record.kind === Kind.Note) continue;
     const known = byId.get(record.packet.id);
     if (record.kind === Kind.Sent && known === undefined) {
-      const reference = history.reference(record.packet);
+      const counted = history.reference(record.packet);
+      const reference = absolute ? ABSOLUTE : counted;
       const view = new SegmentView(record.packet, names, reference);
       const segment = toSegment(record, view, reference, history.isRepeated(record.packet));
       segments.push(segment);

@@ -78,9 +78,9 @@ export class Trace implements Witness, HostWitness {
    * @throws TypeError ERR_INVALID_ARG_VALUE for flags that there aren't
    */
   segments(filter: SegmentFilter = {}): TracedSegment[] {
-    const { data, retransmission, lost } = filter;
+    const { data, retransmission, lost, absolute = false } = filter;
     const matches = packetMatcher(filter);
-    return readSegments(this.records.all(), new History(this.before), this.names).filter(
+    return readSegments(this.records.all(), new History(this.before), this.names, absolute).filter(
       (segment) =>
         matches(segment, segment.time) &&
         (data === undefined || data === segment.length > 0) &&

@@ -225,6 +225,12 @@ describe('sequence numbers', () => {
     expect(trace.segments({ flags: 'R' })).toMatchObject([{ seq: 1000 }]);
   });
 
+  test('can be had as they stand in the header', () => {
+    expect(story().segments({ absolute: true, lost: false }).at(-1)).toMatchObject({
+      ...{ flags: 'P.', seq: 2 ** 32 + ISN + 1, ack: PEER_ISN + 1 },
+    });
+  });
+
   test('of both SYNs that cross count from their own', () => {
     const { trace } = tracing();
     trace.sent(client, toServer({ sequence: 10, flags: SYN }), State.SYN_SENT);
