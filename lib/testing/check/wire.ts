@@ -57,8 +57,9 @@ export class Wire {
     if (before !== null && before.iss === words[Word.Sequence]) return;
     const other = this.flows.findBack(words);
     if ((words[Word.Flags] & Flag.ACK) === 0) {
-      // A new connection: what the other end may still say of an old one is not looked at.
-      if (other !== before) this.flows.delete(other);
+      // A new connection: what the other end may still say of an old one is not looked at. One
+      // that has sent nothing but a SYN itself may be the other side of a simultaneous open.
+      if (other !== null && other.acknowledged !== null) this.flows.delete(other);
       this.flows.set(words);
       return;
     }
