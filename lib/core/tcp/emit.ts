@@ -96,10 +96,12 @@ export function emitSegment(
   words[base + Word.Sequence] = seq;
   words[base + Word.Acknowledgment] = c.rcvNxt;
   words[base + Word.Flags] = flags;
-  const before = c.rcvWnd;
-  words[base + Word.Window] = announceWindow(c);
-  if (c.rcvWnd === 0 && before > 0) tcp.counters.TcpExtTCPToZeroWindowAdv++;
-  if (c.rcvWnd > 0 && before === 0) tcp.counters.TcpExtTCPFromZeroWindowAdv++;
+  // As the peer sees it: a window of less than its unit is closed.
+  const before = c.rcvWnd >> c.rcvScale;
+  const window = announceWindow(c);
+  words[base + Word.Window] = window;
+  if (window === 0 && before > 0) tcp.counters.TcpExtTCPToZeroWindowAdv++;
+  if (window > 0 && before === 0) tcp.counters.TcpExtTCPFromZeroWindowAdv++;
   if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
   finishSegment(tcp, c, batch, base);
   return covered;
