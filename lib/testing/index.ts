@@ -1,6 +1,19 @@
 export { Network } from './network';
 export type { NetworkOptions, RunOptions } from './network';
+export type { BlockAction } from './host/firewall';
 export type { Host, HostOptions, HostState } from './host/host';
-export type { Cable } from './link/cable';
-export type { LinkOptions } from './link/options';
-export type { Router } from './router';
+export type { Cable, DirectionOptions } from './link/cable';
+export type { WireCounters } from './link/counters';
+export type {
+  EcnOptions,
+  GilbertElliott,
+  LinkOptions,
+  SegmentFilter,
+  WireOptions,
+} from './link/options';
+export type { Router, RouterCounters } from './router';
+export type { EcnCodepoint, SegmentView } from './segment-view';
+export type { CaptureOptions } from './trace/capture';
+export type { LineOptions } from './trace/lines';
+export type { SegmentFilter as TraceFilter, TracedSegment } from './trace/segments';
+export type { Trace, TraceOptions } from './trace/trace';

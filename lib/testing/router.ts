@@ -1,7 +1,7 @@
 import { parsePacket } from '../codec/parse';
 import { ParseResult } from '../codec/result';
 import { Word } from '../core/segment/layout';
-import type { LossReason, NetworkNode, Wire, Witness } from './engine/node';
+import type { LossReason, Wire, Witness } from './engine/node';
 import type { Packet } from './engine/packet';
 import { decrementHopLimit } from './ip-header';
 import type { Routes } from './routes';
@@ -26,7 +26,7 @@ const READABLE: ReadonlySet<ParseResult> = new Set([
  * Forwards packets between its cables, the shortest way (RFC 1812 §5). Takes no time for that; what
  * waits for a cable waits in that cable's queue.
  */
-export class Router implements NetworkNode {
+export class Router {
   private isDown = false;
   private readonly counts: RouterCounters = { forwarded: 0, lost: {} };
   private readonly scratch = new Int32Array(Word.Stride);

@@ -11,7 +11,7 @@ import { outOfRange } from '../../errors';
 import type { Net } from '../../net/net';
 import { makeNet } from '../../net/net';
 import { SimEvent } from '../engine/event-queue';
-import type { HostWitness, NetworkNode, Wire, Witness } from '../engine/node';
+import type { HostWitness, Wire, Witness } from '../engine/node';
 import type { Packet } from '../engine/packet';
 import type { Simulation } from '../engine/simulation';
 import { Firewall, resetFor, type BlockAction } from './firewall';
@@ -80,7 +80,7 @@ class PowerOff extends SimEvent {
  * A simulated host: a stack of its own, and what can happen to a host. `net` has what node:net has;
  * it stays the same over reboots.
  */
-export class Host implements NetworkNode {
+export class Host {
   /** The API of node:net on this host. Its functions are bound: they may be passed on alone. */
   readonly net: Net;
   /** The IPv4 address. */

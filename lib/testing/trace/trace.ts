@@ -1,7 +1,7 @@
 import type { State } from '../../core/tcp/state';
 import { State as States } from '../../core/tcp/state';
 import { invalidArgType, outOfRange } from '../../errors';
-import type { HostWitness, LossReason, NetworkNode, Witness } from '../engine/node';
+import type { LossReason, NetworkNode } from '../engine/node';
 import type { Packet } from '../engine/packet';
 import type { Names } from '../segment-view';
 import { writeCapture, type CaptureOptions } from './capture';
@@ -25,7 +25,7 @@ const LEAST = 64 * 1024;
  * What has happened in a network: the segments that hosts have sent, what became of them, and what
  * was done to the network.
  */
-export class Trace implements Witness, HostWitness {
+export class Trace {
   /** Events that have been forgotten, since there were too many. */
   dropped = 0;
   private readonly records: Records;
