@@ -26,6 +26,8 @@ export class Filter implements KeepingStage {
   }
 
   push(packet: Packet): void {
+    // The program is called: it may have something to do about what it sees.
+    this.context.simulation.activity++;
     const verdict: unknown = this.filter?.(this.views.of(packet), this.from);
     if (verdict === false) this.context.lose(packet, 'filter');
     else if (typeof verdict === 'number') this.delay(packet, verdict);

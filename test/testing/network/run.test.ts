@@ -166,6 +166,29 @@ describe('run', () => {
     await network.close();
   });
 
+  test('a filter that wakes the program does so at that time', async () => {
+    const network = new Network();
+    const [a, b] = [network.host('a'), network.host('b')];
+    let seen: () => void = () => undefined;
+    const third = new Promise<void>((resolve) => (seen = resolve));
+    let count = 0;
+    const filter = () => {
+      if (++count === 3) seen();
+    };
+    network.link(a, b, { delay: 20, from: { a: { filter } } });
+    b.net.createServer((socket) => socket.resume()).listen(7);
+    const time = await network.run(async () => {
+      const socket = a.net.connect(7, b.address);
+      socket.on('error', () => undefined);
+      socket.end(Buffer.alloc(100_000));
+      await third;
+      return network.now;
+    });
+    // After the SYN the third segment, as well as the second, leaves with the SYN+ACK.
+    expect(time).toBe(40);
+    await network.close();
+  });
+
   test('one after the other only, and not inside of each other', async () => {
     const { network } = echoNetwork();
     const inner = network.run(async () => network.advance(10));
