@@ -223,8 +223,11 @@ describe('S4: why three', () => {
       expect(answer.ack).not.toBe(1);
       const [reset] = network.trace.segments({ from: 'client', flags: 'R' });
       expect(reset).toMatchObject({ time: 5010, state: 'SYN-SENT', seq: answer.ack });
-      // The server is free again, and takes the new SYN when it comes again, after a second.
-      expect(near.at('connect')).toBe(4995 + 1000 + 20);
+      // The server is free again, and the client, which has learnt that it was not, asks once more.
+      expect(near.at('connect')).toBe(5032);
+      expect(network.trace.segments({ retransmission: true, until: 5032 }).map(brief)).toEqual([
+        '5012 client S 0:0',
+      ]);
       expect(accepted.map(({ received }) => received.toString())).toEqual(['new']);
       expect([states(client), states(server)]).toEqual([['ESTABLISHED'], ['ESTABLISHED']]);
       expect(server.counters).toMatchObject({ TcpPassiveOpens: 1, TcpExtEmbryonicRsts: 1 });
