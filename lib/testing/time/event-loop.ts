@@ -1,20 +1,22 @@
 import timers from 'node:timers';
 import { loadNative } from '../../link/native';
+import { ThreadPool } from './thread-pool';
 
 // Taken at import, so that fake timers that are installed later don't stop the turns.
 const { setImmediate, setTimeout } = timers;
 
 /** The event loop of this thread, as far as the turns look at it. */
 export interface EventLoop {
+  /** A run begins: the loop is looked at from now on. */
+  begin(): void;
+  end(): void;
   /** Calls back after everything that is ready now. */
   soon(callback: () => void): void;
   /** The same, after a rest of at least 1 ms. */
   later(callback: () => void): void;
-  /** Immediates that wait; the one that is running doesn't count. */
-  immediates(): number;
   /** Requests that are under way. */
   requests(): number;
-  /** What holds the loop open, by Node's names. */
+  /** What holds the loop open, by Node's names; an immediate or timer that is running doesn't. */
   resources(): string[];
 }
 
@@ -28,9 +30,18 @@ export function isRequest(resource: string): boolean {
   return REQUEST.test(resource);
 }
 
-/** What Node tells, and the addon where there is one: thread pool work is seen by that alone. */
+/** What the addon tells; where there is none, what can be seen from JavaScript. */
 export class NodeEventLoop implements EventLoop {
   readonly #native = loadNative().addon?.activeRequests;
+  readonly #threadPool = this.#native === undefined ? new ThreadPool() : null;
+
+  begin(): void {
+    this.#threadPool?.enable();
+  }
+
+  end(): void {
+    this.#threadPool?.disable();
+  }
 
   soon(callback: () => void): void {
     setImmediate(callback);
@@ -40,15 +51,9 @@ export class NodeEventLoop implements EventLoop {
     setTimeout(setImmediate, 1, callback);
   }
 
-  immediates(): number {
-    let count = 0;
-    for (const name of this.resources()) if (name === 'Immediate') count++;
-    return count;
-  }
-
   requests(): number {
     if (this.#native !== undefined) return this.#native();
-    return this.resources().filter(isRequest).length;
+    return this.resources().filter(isRequest).length + (this.#threadPool?.size ?? 0);
   }
 
   resources(): string[] {

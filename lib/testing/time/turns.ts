@@ -91,8 +91,8 @@ export class Turns {
     if (requests > 0) {
       lines.push(`${requests} requests of the event loop are under way (files, DNS, zlib, crypto)`);
     }
-    const immediates = this.loop.immediates();
-    if (immediates > 0) lines.push(`${immediates} immediates of the program are pending`);
+    const waiting = immediates(this.loop.resources());
+    if (waiting > 0) lines.push(`${waiting} immediates of the program are pending`);
     const unseen = this.#unseen();
     if (unseen.length > 0) {
       lines.push(`not waited for unless held: ${unseen.join(', ')} (docs/virtual-time.md)`);
@@ -119,6 +119,7 @@ export class Turns {
       return Promise.reject(codeError(Error, 'ERR_NETLAND_CLOCK_IN_USE', message));
     }
     this.#running = true;
+    this.loop.begin();
     this.#baseline = this.loop.resources();
     this.#stirs++;
     return new Promise<Outcome>((resolve, reject) => {
@@ -132,7 +133,10 @@ export class Turns {
         }
       };
       this.#next(turn);
-    }).finally(() => (this.#running = false));
+    }).finally(() => {
+      this.#running = false;
+      this.loop.end();
+    });
   }
 
   #next(turn: () => void): void {
@@ -148,7 +152,8 @@ export class Turns {
       this.#waits = 0;
       return true;
     }
-    const busy = this.#holds.size > 0 || this.loop.requests() > 0 || this.loop.immediates() > 0;
+    const busy =
+      this.#holds.size > 0 || this.loop.requests() > 0 || immediates(this.loop.resources()) > 0;
     this.#waits = busy ? this.#waits + 1 : 0;
     return busy;
   }
@@ -185,4 +190,10 @@ export class Turns {
     const fire = () => this.program.fire();
     for (let due = this.program.due(); due > 0; due--) this.loop.soon(fire);
   }
+}
+
+function immediates(resources: readonly string[]): number {
+  let count = 0;
+  for (const name of resources) if (name === 'Immediate') count++;
+  return count;
 }
