@@ -45,10 +45,9 @@ export class Firewall {
 /**
  * The RST that a rejected segment is answered with (RFC 9293 §3.10.7.1), as that of nftables'
  * `reject with tcp reset`.
- * @param id of the new packet
  * @returns null where there is none: for a RST, and for a packet whose checksum is wrong
  */
-export function resetFor(packet: Packet, id: number): Packet | null {
+export function resetFor(packet: Packet): Packet | null {
   const { words } = packet;
   const flags = words[Word.Flags];
   if ((flags & Flag.RST) !== 0 || packet.spoilt !== null) return null;
@@ -74,7 +73,6 @@ export function resetFor(packet: Packet, id: number): Packet | null {
     to[Word.Acknowledgment] = end;
     to[Word.Flags] = Flag.RST | Flag.ACK;
   }
-  reset.id = id;
   reset.length = packetLength(to, 0);
   to[Word.PacketLength] = reset.length;
   return reset;

@@ -303,8 +303,10 @@ export class Host {
     const verdict = this.firewall.judge(packet);
     if (verdict === 'accept') return false;
     this.context.witness.lost(packet, this.name, 'firewall');
-    const reset = verdict === 'reject' ? resetFor(packet, this.context.nextPacket()) : null;
-    if (reset !== null) this.leave(reset, State.CLOSED);
+    const reset = verdict === 'reject' ? resetFor(packet) : null;
+    if (reset === null) return true;
+    reset.id = this.context.nextPacket();
+    this.leave(reset, State.CLOSED);
     return true;
   }
 

@@ -62,7 +62,9 @@ export class Cable {
    * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   cut(direction: DirectionOptions = {}): void {
-    this.change('cut', direction, (line) => !line.isCut && (line.cut(), true));
+    const whole = this.select(direction).filter((line) => !line.isCut);
+    this.note('cut', whole);
+    for (const line of whole) line.cut();
   }
 
   /**
@@ -70,7 +72,9 @@ export class Cable {
    * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   heal(direction: DirectionOptions = {}): void {
-    this.change('heal', direction, (line) => line.isCut && (line.heal(), true));
+    const cut = this.select(direction).filter((line) => line.isCut);
+    this.note('heal', cut);
+    for (const line of cut) line.heal();
   }
 
   /**
@@ -82,19 +86,15 @@ export class Cable {
   set(changes: WireOptions, direction: DirectionOptions = {}): void {
     checkOptions(changes, 'changes');
     const text = inspect(changes, { breakLength: Infinity, depth: 3 });
-    this.change('set', direction, (line) => (line.set(changes), true), ` ${text}`);
+    const lines = this.select(direction);
+    this.note('set', lines, ` ${text}`);
+    for (const line of lines) line.set(changes);
   }
 
-  private change(
-    what: string,
-    direction: DirectionOptions,
-    apply: (line: Line) => boolean,
-    details = '',
-  ): void {
-    const lines = this.select(direction);
-    const changed = lines.filter(apply);
-    if (changed.length === 0) return;
-    const where = changed.length === 1 ? changed[0].where : this.name;
+  /** Tells what is about to be done to these directions. */
+  private note(what: string, lines: readonly Line[], details = ''): void {
+    if (lines.length === 0) return;
+    const where = lines.length === 1 ? lines[0].where : this.name;
     this.context.witness.noted(`${what} ${where}${details}`);
   }
 

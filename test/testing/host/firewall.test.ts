@@ -9,11 +9,11 @@ function segment(shape: Shape = {}) {
 
 /** What the RST says: its flags, numbers and length. */
 function answer(shape: Shape) {
-  const reset = resetFor(segment(shape), 42);
+  const reset = resetFor(segment(shape));
   if (reset === null) return null;
-  const { words, id, length } = reset;
+  const { words, length } = reset;
   const [flags, seq, ack] = [words[Word.Flags], words[Word.Sequence], words[Word.Acknowledgment]];
-  expect([id, reset.bytes().length]).toEqual([42, length]);
+  expect(reset.bytes()).toHaveLength(length);
   return { flags, seq, ack, length };
 }
 
@@ -75,7 +75,7 @@ describe('the RST of a rejected segment (RFC 9293 §3.10.7.1)', () => {
 
   test('goes back where the segment came from', () => {
     const packet = segment({ family: 6, sourcePort: 1234, destinationPort: 80 });
-    const { words } = resetFor(packet, 0) ?? { words: new Int32Array(Word.Stride) };
+    const { words } = resetFor(packet) ?? { words: new Int32Array(Word.Stride) };
     const ends = (of: Int32Array) => [
       [...of.subarray(Word.Source, Word.Source + 4), of[Word.SourcePort]],
       [...of.subarray(Word.Destination, Word.Destination + 4), of[Word.DestinationPort]],
@@ -93,6 +93,6 @@ describe('the RST of a rejected segment (RFC 9293 §3.10.7.1)', () => {
     const bytes = packet.bytes();
     bytes[50] ^= 1;
     packet.spoil(bytes);
-    expect(resetFor(packet, 0)).toBeNull();
+    expect(resetFor(packet)).toBeNull();
   });
 });

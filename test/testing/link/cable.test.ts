@@ -19,9 +19,9 @@ describe('a cut', () => {
     expect(server.sequences).toEqual([1, 5]);
     expect(client.sequences).toEqual([]);
     expect(lab.log).toEqual([
+      '20 cut client-server',
       '20 lost 2 client-server from client: cut',
       '20 lost 3 client-server from server: cut',
-      '20 cut client-server',
       '20 lost 4 client-server from client: cut',
       '20 heal client-server',
     ]);

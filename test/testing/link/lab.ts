@@ -67,7 +67,7 @@ export class Station implements NetworkNode {
       const packet = this.lab.another(model);
       packet.words[Word.Sequence] = i;
       this.wire?.send(packet);
-      simulation.advance(at);
+      while (simulation.next() <= at) simulation.step();
       simulation.moveTo(at);
     }
   }
@@ -137,7 +137,7 @@ export class Lab implements Witness {
 
   /** Lets everything happen that will. */
   finish(): void {
-    this.simulation.advance(Number.MAX_VALUE);
+    while (this.simulation.next() < Infinity) this.simulation.step();
   }
 
   lost(packet: Packet, where: string, reason: string): void {
