@@ -110,7 +110,7 @@ describe('SendBuffer', () => {
       shift: fc.nat(9),
     });
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 40 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 40, size: 'max' }), (operations) => {
         const buffer = new SendBuffer(pool);
         const other = new SendBuffer(pool);
         let front = 0;
@@ -146,7 +146,7 @@ describe('SendBuffer', () => {
         other.clear();
         expect(pool.used).toBe(0);
       }),
-      { numRuns: 200 },
+      { numRuns: 50 },
     );
   });
 });

@@ -191,9 +191,10 @@ describe('TimerTable against a sorted list', () => {
 
   test('fires the same timers in the same order', () => {
     fc.assert(
-      fc.property(fc.array(operation, { maxLength: 120 }), (operations) => {
+      fc.property(fc.array(operation, { maxLength: 120, size: 'max' }), (operations) => {
         const table = new TimerTable(3);
         const model = new Model();
+        const rows = new Set(operations.map((step) => step.row));
         let now = 0;
         for (const step of operations) {
           if (step.do === 'set') {
@@ -219,18 +220,21 @@ describe('TimerTable against a sorted list', () => {
               expect([table.row, table.kind]).toEqual([expected.row, expected.kind]);
             }
           }
-          for (const timer of model.timers.values()) {
-            expect(table.due(timer.row, timer.kind)).toBe(timer.due);
+          for (const row of rows) {
+            for (let kind = 0; kind < 3; kind++) {
+              const due = model.timers.get(`${row}/${kind}`)?.due ?? Infinity;
+              if (table.due(row, kind) !== due) expect(table.due(row, kind)).toBe(due);
+            }
           }
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 50 },
     );
   });
 
   test('waiting by next() alone comes to every timer in few steps', () => {
     fc.assert(
-      fc.property(fc.array(delay, { minLength: 1, maxLength: 50 }), (delays) => {
+      fc.property(fc.array(delay, { minLength: 1, maxLength: 50, size: 'max' }), (delays) => {
         const table = new TimerTable(1);
         delays.forEach((due, i) => table.set(i, 0, due * 2));
         // Some move later: each costs at most one needless wake for each level that it crosses.
