@@ -1,4 +1,6 @@
 import type { Server, Socket } from '../../lib';
+import { SlabTable } from '../../lib/core/memory/slabs';
+import { SegmentBatch } from '../../lib/core/segment/batch';
 import {
   type Cable,
   type Host,
@@ -7,8 +9,9 @@ import {
   Network,
   type NetworkOptions,
 } from '../../lib/testing';
-import type { Packet } from '../../lib/testing/engine/packet';
+import { Packet } from '../../lib/testing/engine/packet';
 import type { TracedSegment } from '../../lib/testing/trace/segments';
+import { type Fields, pushSegment } from '../support/segments';
 
 /** Two hosts and the cable between them. */
 export interface Scene {
@@ -173,4 +176,15 @@ export function intercept(host: Host, change: (packet: Packet) => Packet[]): voi
   host.arrive = (packet) => {
     for (const one of change(packet)) arrive(one);
   };
+}
+
+/** Numbers forged packets, behind those of the hosts. */
+let forged = 1e9;
+
+/** A packet that none of the hosts has sent; `host.arrive` takes it. */
+export function forge(fields: Fields): Packet {
+  const slabs = new SlabTable();
+  const batch = new SegmentBatch(1);
+  const base = pushSegment(batch, slabs, fields);
+  return Packet.take(batch, base, slabs.slabs, forged++);
 }
