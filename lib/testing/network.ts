@@ -214,8 +214,9 @@ export class Network {
     };
     const end = micros(this.now + limit);
     const outcome = await this.#move('run', () => {
+      const running = this.#turns.run(isDone, end);
       begin();
-      return this.#turns.run(isDone, end);
+      return running;
     });
     this.simulation.onEvent = null;
     if (!settled && !failed) throw this.#stuck(outcome, limit);
