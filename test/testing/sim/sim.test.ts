@@ -1,0 +1,106 @@
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { FAULT_KINDS } from '../../sim/faults';
+import { readOptions, replayCommand } from '../../sim/options';
+import { runSeed } from '../../sim/run-seed';
+
+const ROOT = resolve(__dirname, '../../..');
+const TIMEOUT = 120_000;
+
+/** Runs `npm run sim` with these arguments; what it printed and its exit code. */
+async function sim(...args: string[]): Promise<{ code: number; out: string }> {
+  const command = ['-r', './test/support/register.js', 'test/sim/main.ts', ...args];
+  try {
+    const { stdout } = await promisify(execFile)(process.execPath, command, { cwd: ROOT });
+    return { code: 0, out: stdout };
+  } catch (error) {
+    const { code, stdout, stderr } = error as { code: number; stdout: string; stderr: string };
+    return { code, out: stdout + stderr };
+  }
+}
+
+/** The event log of a seed, and what else is to be the same. */
+async function logOf(seed: number): Promise<{ lines: number; hash: string; report: unknown }> {
+  const hash = createHash('sha256');
+  let lines = 0;
+  const { report, error } = await runSeed(seed, FAULT_KINDS, (line) => {
+    lines++;
+    hash.update(`${line}\n`);
+  });
+  expect(error).toBeNull();
+  return { lines, hash: hash.digest('hex'), report };
+}
+
+// Seeds 10 and 20 go through streams.
+const SEEDS = Array.from({ length: 20 }, (_, i) => i + 1);
+
+test.each(SEEDS)(
+  'seed %d gives the same event log twice, byte for byte',
+  async (seed) => {
+    const first = await logOf(seed);
+    expect(first.lines).toBeGreaterThan(10);
+    expect(await logOf(seed)).toEqual(first);
+  },
+  TIMEOUT,
+);
+
+test(
+  'many seeds in two processes: a summary, and the counts on the last line',
+  async () => {
+    const { code, out } = await sim('--seeds', '24', '--from', '100', '--workers', '2');
+    expect(out).toMatch(/^24 networks in /m);
+    expect(out).toMatch(/^\d+ connections: \d+ accepted/m);
+    expect(out).toMatch(/^\d+ segments, \d+ of them again; \d+ events; \d+ segments\/s/m);
+    expect(out).toMatch(/^faults: \d+ /m);
+    expect(out).toMatch(/^slowest: seed 1\d\d, /m);
+    expect(out).toMatch(/\n24 passed, 0 failed, 0 skipped\n$/);
+    expect(code).toBe(0);
+  },
+  TIMEOUT,
+);
+
+test(
+  'a replay prints every segment with the states of its ends, and every fault',
+  async () => {
+    const { code, out } = await sim('--replay', '12', '--faults', 'cut');
+    expect(out).toMatch(/^\d+\.\d{6} -- cut h\d-[hr]\d/m);
+    expect(out).toMatch(/^\d+\.\d{6} h\d\.\d+ > h\d\.80: Flags \[S\].* \[SYN-SENT\]$/m);
+    expect(out).toMatch(/\[received, ESTABLISHED\]$/m);
+    expect(code).toBe(0);
+  },
+  TIMEOUT,
+);
+
+describe('the command line', () => {
+  it('has defaults', () => {
+    expect(readOptions([])).toMatchObject({ seeds: 2000, from: 1, faults: FAULT_KINDS });
+  });
+
+  it('takes some faults, or none', () => {
+    expect(readOptions(['--faults', 'crash,cut']).faults).toEqual(['crash', 'cut']);
+    expect(readOptions(['--faults', 'none']).faults).toEqual([]);
+  });
+
+  it.each([
+    [['--faults', 'flood'], "there is no 'flood'"],
+    [['--seeds', 'many'], "--seeds must be a whole number from 1 on; received 'many'"],
+    [['--workers', '0'], '--workers must be'],
+    [['--nonsense'], 'nonsense'],
+  ])('%j is refused', (args, message) => {
+    expect(() => readOptions(args)).toThrow(message);
+  });
+
+  it('a failing seed is named with the command that replays it', () => {
+    expect(replayCommand(7, FAULT_KINDS)).toBe('npm run sim -- --replay 7');
+    expect(replayCommand(7, ['cut'])).toBe('npm run sim -- --replay 7 --faults cut');
+    expect(replayCommand(7, [])).toBe('npm run sim -- --replay 7 --faults none');
+  });
+
+  it('bad usage ends with code 2', async () => {
+    const { code, out } = await sim('--faults', 'flood');
+    expect(out).toContain("there is no 'flood'");
+    expect(code).toBe(2);
+  });
+});
