@@ -1,11 +1,9 @@
 import type { SegmentView } from '../../lib/testing/segment-view';
 import { pattern } from '../support/segments';
-import { brief, connectPair, End, sleep, states, tell } from './support';
+import { brief, connectPair, End, RTO, sleep, states, tell } from './support';
 
 /** Payload of a full segment: 1500 less headers (20, 20) and timestamps (12). */
 const FULL = 1448;
-/** RFC 6298 §2: the round trip of 20 ms and, as on Linux, 200 ms at least for its variation. */
-const RTO = 220;
 
 /** A filter that loses the first `count` segments that it is asked about. */
 function losing(count: number, which: (segment: SegmentView) => boolean) {

@@ -188,3 +188,29 @@ export function forge(fields: Fields): Packet {
   const base = pushSegment(batch, slabs, fields);
   return Packet.take(batch, base, slabs.slabs, forged++);
 }
+
+/** The retransmission timeout for a round trip of 20 ms: 200 ms more (RFC 6298 §2), ms. */
+export const RTO = 220;
+
+/** When a segment that nobody acknowledges is sent again, ms after the first time. */
+export const RETRANSMISSIONS = Array.from({ length: 15 }, (_, i) =>
+  i < 10 ? RTO * (2 ** (i + 1) - 1) : RTO * (2 ** 10 - 1) + (i - 9) * 120_000,
+);
+
+/** When its sender gives up, ms after the first time. */
+export const LIMIT = RETRANSMISSIONS[14] + 120_000;
+
+/** Listens on the server; the connections that are accepted. */
+export async function listen({ network, server }: Scene, port = 80): Promise<readonly End[]> {
+  const accepted: End[] = [];
+  const listener = server.net.createServer({ allowHalfOpen: true }, (socket) => {
+    accepted.push(new End(network, socket));
+  });
+  await new Promise<void>((resolve) => listener.listen(port, resolve));
+  return accepted;
+}
+
+/** The client connects; does not wait. */
+export function connect({ network, client, server }: Scene, port = 80): End {
+  return new End(network, client.net.connect({ port, host: server.address, allowHalfOpen: true }));
+}
