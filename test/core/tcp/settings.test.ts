@@ -1,0 +1,65 @@
+import { makeSettings, SETTINGS, type SettingName } from '../../../lib/core/tcp/settings';
+
+/** Linux's defaults (ip-sysctl.rst), in the table's units; of orphans what its 0 stands for. */
+const LINUX: Readonly<Record<string, number>> = {
+  'net.ipv4.tcp_syn_retries': 6,
+  'net.ipv4.tcp_syn_linear_timeouts': 4,
+  'net.ipv4.tcp_synack_retries': 5,
+  'net.ipv4.tcp_retries2': 15,
+  'net.ipv4.tcp_orphan_retries': 8,
+  'net.ipv4.tcp_rto_min_us': 200,
+  'net.ipv4.tcp_rto_max_ms': 120_000,
+  'net.ipv4.tcp_fin_timeout': 60_000,
+  'net.ipv4.tcp_max_tw_buckets': 262_144,
+  'net.ipv4.tcp_max_syn_backlog': 4096,
+  'net.core.somaxconn': 4096,
+  'net.ipv4.tcp_timestamps': 1,
+  'net.ipv4.tcp_window_scaling': 1,
+  'net.ipv4.tcp_sack': 1,
+  'net.ipv4.tcp_keepalive_time': 2 * 3600 * 1000,
+  'net.ipv4.tcp_keepalive_intvl': 75_000,
+  'net.ipv4.tcp_challenge_ack_limit': 1000,
+  'net.ipv4.tcp_invalid_ratelimit': 500,
+  'net.ipv4.tcp_slow_start_after_idle': 1,
+  'net.ipv4.ip_default_ttl': 64,
+};
+
+/** Ours differ on purpose: missions S6 and S8, and buffers without the kernel's bookkeeping. */
+const OURS: Readonly<Record<string, readonly number[]>> = {
+  'net.ipv4.tcp_rfc1337': [1],
+  'net.ipv4.tcp_keepalive_probes': [10],
+  'net.ipv4.tcp_rmem': [2 ** 20, 6 * 2 ** 20],
+  'net.ipv4.tcp_wmem': [2 ** 20],
+};
+
+const names = Object.keys(SETTINGS) as SettingName[];
+
+describe('the settings', () => {
+  const withSysctl = names.filter((name) => SETTINGS[name].sysctl !== null);
+
+  test.each(withSysctl)('%s: its sysctl’s default, or what the mission wants', (name) => {
+    const sysctl = String(SETTINGS[name].sysctl);
+    expect(OURS[sysctl] ?? [LINUX[sysctl]]).toContain(SETTINGS[name].default);
+  });
+
+  test.each(names)('%s says what it is, and takes its whole range and nothing else', (name) => {
+    const { min, max, default: value, about } = SETTINGS[name];
+    expect(about).toMatch(/^[A-Z].*\.$/);
+    expect(makeSettings()[name]).toBe(value);
+    expect(makeSettings({ [name]: min })[name]).toBe(min);
+    expect(makeSettings({ [name]: max })[name]).toBe(max);
+    for (const wrong of [min - 1, max + 1, min + 0.5, NaN, Infinity, '1', null]) {
+      const changes = { [name]: wrong } as object;
+      expect(() => makeSettings(changes)).toThrow(RangeError);
+      expect(() => makeSettings(changes)).toThrow(
+        new RegExp(`"${name}" must be an integer from ${min} to ${max} \\(.+\\); received`),
+      );
+    }
+  });
+
+  test('what is left undefined keeps its default; a name that there isn’t is refused', () => {
+    expect(makeSettings({ msl: undefined, ttl: 9 })).toEqual({ ...makeSettings(), ttl: 9 });
+    expect(() => makeSettings({ mls: 5 } as object)).toThrow('There is no TCP setting "mls"');
+    expect(() => makeSettings({ mls: undefined } as object)).toThrow(RangeError);
+  });
+});
