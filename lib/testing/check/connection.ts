@@ -72,7 +72,7 @@ export class Remembered {
     const held = receiveBuffer.readable + receiveBuffer.outOfOrder;
     check(receiveBuffer.readable >= 0 && receiveBuffer.outOfOrder >= 0, 'less than no bytes');
     // A window is announced in whole units.
-    const most = this.receiveLimit + 2 ** rcvScale - 1;
+    const most = this.receiveLimit + (1 << rcvScale) - 1;
     check(held <= most, 'more in the receive buffer than it may hold');
     check(held > 0, 'an empty receive buffer that is kept');
   }

@@ -1,5 +1,5 @@
 import { LARGE_BLOCK } from '../../core/memory/block-pool';
-import type { Counters } from '../../core/stack/counters';
+import { Counters } from '../../core/stack/counters';
 import { Shape } from '../../core/stack/four-tuples';
 import type { StackCore } from '../../core/stack/stack-core';
 import { Has, type Connection } from '../../core/tcp/connection';
@@ -9,7 +9,7 @@ import type { Tcp } from '../../core/tcp/tcp';
 import { TimeWaitField } from '../../core/tcp/time-wait-table';
 import { check } from './violation';
 
-type CounterName = keyof Counters;
+const COUNTERS = Object.keys(new Counters()) as (keyof Counters)[];
 
 /** Sums over all connections of a stack, against what the stack counts. */
 export class Sums {
@@ -106,8 +106,9 @@ export function checkTuple(tcp: Tcp, c: Connection): void {
 
 /** Counters go up, and those that are part of another are not more than it. */
 export function checkCounters(now: Counters, before: Counters): void {
-  for (const name of Object.keys(now) as CounterName[]) {
+  for (const name of COUNTERS) {
     if (name !== 'TcpCurrEstab' && now[name] < before[name]) check(false, `${name} goes back`);
+    before[name] = now[name];
   }
   const repeated = now.TcpExtTCPFastRetrans + now.TcpExtTCPSlowStartRetrans;
   check(repeated <= now.TcpRetransSegs, 'TcpRetransSegs');
@@ -116,5 +117,4 @@ export function checkCounters(now: Counters, before: Counters): void {
   check(now.TcpInCsumErrors <= now.TcpInErrs, 'TcpInErrs');
   check(now.TcpInErrs <= now.TcpInSegs, 'more bad segments than segments');
   check(now.TcpExtTWRecycled <= now.TcpExtTW, 'TcpExtTW');
-  Object.assign(before, now);
 }

@@ -146,7 +146,7 @@ function checkOptions(flow: Flow, back: Flow, words: Int32Array): void {
 function edgeOf(flow: Flow, words: Int32Array): number {
   // The window of a segment with SYN is never scaled (RFC 7323 §2.2).
   const scaled = (words[Word.Flags] & Flag.SYN) === 0 && flow.agreed(Option.WindowScale);
-  return (words[Word.Acknowledgment] + words[Word.Window] * 2 ** (scaled ? flow.scale : 0)) | 0;
+  return (words[Word.Acknowledgment] + (words[Word.Window] << (scaled ? flow.scale : 0))) | 0;
 }
 
 function checkAcknowledgment(flow: Flow, back: Flow, words: Int32Array): void {
@@ -157,7 +157,7 @@ function checkAcknowledgment(flow: Flow, back: Flow, words: Int32Array): void {
   flow.acknowledged = ack;
   const edge = edgeOf(flow, words);
   // RFC 9293 §3.8.6. Less than a unit may be lost in rounding: the receiver takes it all the same.
-  const unit = flow.agreed(Option.WindowScale) ? 2 ** flow.scale : 1;
+  const unit = flow.agreed(Option.WindowScale) ? 1 << flow.scale : 1;
   check(flow.edge === null || seqGt(edge, (flow.edge - unit) | 0), 'the right edge moves left');
   if (flow.edge === null || seqGt(edge, flow.edge)) flow.edge = edge;
 }
