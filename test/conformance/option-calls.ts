@@ -1,5 +1,7 @@
 import { isIpv4 } from '../../lib/core/ip/address';
 import { SocketOption } from '../../lib/core/socket/options';
+import { Has } from '../../lib/core/tcp/connection';
+import { TIMESTAMP_BYTES } from '../../lib/core/tcp/receive-window';
 import { State } from '../../lib/core/tcp/state';
 import type { SocketFile } from './files';
 import { Level } from './linux';
@@ -109,7 +111,10 @@ const maxSegment: SocketOptionCall = {
     const asked = socket.getOption(SocketOption.MaxSegment);
     const idle = socket.state === State.CLOSED || socket.state === State.LISTEN;
     if (idle) return asked === 0 ? DEFAULT_MSS : asked;
-    return socket.status?.sndMss || DEFAULT_MSS;
+    if (socket.state !== State.SYN_SENT) return socket.status?.sndMss || DEFAULT_MSS;
+    // What holds until the peer names its own, less the timestamps that are offered.
+    const before = asked === 0 ? DEFAULT_MSS : Math.min(asked, DEFAULT_MSS);
+    return before - (socket.status?.has(Has.Timestamps) === true ? TIMESTAMP_BYTES : 0);
   },
   set: ({ socket }, value) => {
     const wanted = int(value);
@@ -247,7 +252,11 @@ function tableOf({ socket }: SocketFile, level: number): OptionTable {
 function getsockopt(session: Session, request: Request): Reply {
   const file = session.files.socket(request.int('fd'));
   const optlen = request.int('optlen', 2 ** 31 - 1);
-  const option = find(file, request.int('level'), request.int('opt'));
+  const level = request.int('level');
+  if (![Level.SOCKET, Level.TCP, Level.IP, Level.IPV6].includes(level)) {
+    throw new CallError('EOPNOTSUPP');
+  }
+  const option = find(file, level, request.int('opt'));
   if ((optlen | 0) < 0) throw new CallError('EINVAL');
   const value = option.get(file, session);
   if (typeof value === 'number') {

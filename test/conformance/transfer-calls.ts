@@ -1,4 +1,5 @@
 import { Errno } from '../../lib/core/errno';
+import { Has } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
 import type { SocketFile } from './files';
 import { IOCTL, Msg } from './linux';
@@ -173,7 +174,15 @@ function ioctl(session: Session, request: Request): Reply {
   if (!Object.values(IOCTL).includes(number)) throw new CallError('ENOTTY');
   if (socket.state === State.LISTEN) throw new CallError('EINVAL');
   if (number === IOCTL.SIOCINQ) return { ret: 0, val: socket.inQueue };
-  return { ret: 0, val: number === IOCTL.SIOCOUTQ ? socket.outQueue : socket.outQueueUnsent };
+  const c = socket.status;
+  if (c === null || socket.state === State.SYN_SENT || socket.state === State.SYN_RECEIVED) {
+    return { ret: 0, val: 0 };
+  }
+  // A FIN has a number, too.
+  const fin = c.has(Has.Fin) && c.row >= 0;
+  if (number === IOCTL.SIOCOUTQ) return { ret: 0, val: socket.outQueue + Number(fin) };
+  const unsent = fin && c.sndNxt !== ((c.sndEnd + 1) | 0);
+  return { ret: 0, val: socket.outQueueUnsent + Number(unsent) };
 }
 
 export const TRANSFER_CALLS: Readonly<Record<string, Operation>> = {

@@ -44,6 +44,8 @@ export class SocketOptions {
   keepCount: number;
   sendBuffer: number;
   receiveBuffer: number;
+  /** The program chose `receiveBuffer`: it will not grow (Linux: SOCK_RCVBUF_LOCK). */
+  receiveBufferFixed = 0;
   reuseAddress = 0;
   ipv6Only = 0;
   maxSegment = 0;
@@ -93,7 +95,16 @@ export function withOption(
   if (!Number.isInteger(value) || value < min || value > max) return null;
   const changed = Object.assign(Object.create(SocketOptions.prototype), options) as SocketOptions;
   changed[key] = value;
+  if (option === SocketOption.ReceiveBuffer) changed.receiveBufferFixed = 1;
   return changed;
+}
+
+/** What the receive buffer may become, bytes: the window's scale is chosen for it. */
+export function largestReceiveBuffer(options: SocketOptions, settings: Settings): number {
+  const { receiveBuffer, receiveBufferFixed } = options;
+  return receiveBufferFixed === 1
+    ? receiveBuffer
+    : Math.max(receiveBuffer, settings.receiveBufferMax);
 }
 
 export function optionValue(options: SocketOptions, option: SocketOption): number {

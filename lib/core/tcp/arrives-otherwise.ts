@@ -132,12 +132,11 @@ function fourthCheckSyn(tcp: Tcp, c: Connection, seg: Segment): boolean {
 function fifthCheckAck(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (!seg.isAck) return false;
   if (c.state === State.SYN_RECEIVED) {
-    const answered = !c.has(Has.SynPending);
     if (!handshakeAcknowledged(tcp, c, seg)) return false;
     if (seg.isSyn) {
       // The crossing SYN, now with ACK, which says no more: its window, too, is not scaled.
       seg.trimFront(1);
-      if (!answered) sendAckNow(tcp, c);
+      sendAckNow(tcp, c);
       return true;
     }
   }
@@ -187,6 +186,8 @@ function refusesText(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (c.state !== State.FIN_WAIT_1 && c.state !== State.FIN_WAIT_2) return false;
   if (!seqLt(c.rcvNxt, (seg.seq + seg.length) | 0)) return false;
   tcp.counters.TcpExtTCPAbortOnData++;
-  tcp.abort(c, Errno.ECONNRESET);
+  // As on Linux the RST is the answer to this segment, and has its acknowledgment as its number.
+  refuse(tcp, seg);
+  tcp.finish(c, Errno.ECONNRESET);
   return true;
 }

@@ -3,7 +3,7 @@ import type { Segment } from '../segment/segment';
 import { seqGt, seqLeq } from '../sequence';
 import { openSendWindow, takeRtt } from './acknowledgment';
 import { refuse } from './arrives-closed';
-import { Has, type Connection } from './connection';
+import { Has, Timer, type Connection } from './connection';
 import { sendAckNow } from './emit';
 import { agreeOnOptions, established } from './establish';
 import { processFin, processText } from './segment-text';
@@ -11,6 +11,9 @@ import { State } from './state';
 import { timestamp } from './timestamps';
 import { startQuickAcks } from './delayed-ack';
 import type { Tcp } from './tcp';
+
+/** As Linux (TCP_TIMEOUT_MIN) with a tick of 1 ms, µs. */
+const SHORTEST_TIMEOUT = 2000;
 
 /** SEGMENT ARRIVES, SYN-SENT (RFC 9293 §3.10.7.3), in the order of its steps. */
 export function arrivesSynSent(tcp: Tcp, c: Connection, seg: Segment): void {
@@ -30,6 +33,10 @@ function firstCheckAck(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (!seg.isAck) return true;
   if (seqLeq(seg.ack, c.iss) || seqGt(seg.ack, c.sndNxt)) {
     refuse(tcp, seg);
+    // What the peer had of an old connection is gone now, so that it can answer our SYN.
+    if (!seg.isRst && c.retransmits === 0) {
+      tcp.timers.set(c.row, Timer.Retransmit, tcp.now + SHORTEST_TIMEOUT);
+    }
     return false;
   }
   if (c.has(Has.Timestamps) && seg.hasTimestamps && seg.tsEcr !== 0) {

@@ -11,7 +11,8 @@ import type { Tcp } from './tcp';
 export function mayAnswer(tcp: Tcp, c: Connection): boolean {
   const last = c.answeredMs;
   if (last !== 0 && elapsedMs(tcp.nowMs, last) < tcp.settings.invalidRatelimit) return false;
-  c.answeredMs = tcp.nowMs;
+  // 0 stands for never.
+  c.answeredMs = tcp.nowMs === 0 ? -1 : tcp.nowMs;
   return true;
 }
 

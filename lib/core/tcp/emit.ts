@@ -124,12 +124,14 @@ export function emitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch, ack: boole
   words[base + Word.Window] = Math.min(c.rcvWnd, MAX_WINDOW);
   words[base + Word.Options] |= Option.Mss;
   words[base + Word.Mss] = c.advMss;
-  if (c.has(Has.WindowScale)) {
+  // What we offer, also where the peer's SYN has crossed ours without it, as Linux has it.
+  const { windowScaling, sack, timestamps } = tcp.settings;
+  if (windowScaling === 1) {
     words[base + Word.Options] |= Option.WindowScale;
     words[base + Word.WindowScale] = c.rcvScale;
   }
-  if (c.has(Has.Sack)) words[base + Word.Options] |= Option.SackPermitted;
-  if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
+  if (sack === 1) words[base + Word.Options] |= Option.SackPermitted;
+  if (timestamps === 1) addTimestamps(tcp, c, words, base);
   finishSegment(tcp, c, batch, base);
   return true;
 }

@@ -1,8 +1,15 @@
 import { Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
+import { largestReceiveBuffer } from '../socket/options';
 import { Has, Timer, type Connection } from './connection';
 import { armKeepAlive } from './keepalive';
-import { initialWindow, windowScaleFor, MAX_SCALE } from './receive-window';
+import {
+  initialWindow,
+  MAX_SCALE,
+  TIMESTAMP_BYTES,
+  windowClamp,
+  windowScaleFor,
+} from './receive-window';
 import { setRto } from './rtt';
 import { State } from './state';
 import type { Tcp } from './tcp';
@@ -12,7 +19,6 @@ const DEFAULT_MSS_V4 = 536;
 const DEFAULT_MSS_V6 = 1220;
 /** The least MSS that is believed (Linux: tcp_min_snd_mss). */
 const MIN_SND_MSS = 48;
-const TIMESTAMP_BYTES = 12;
 /** The timeout where the handshake gave no round trip, since its SYN was lost, µs. */
 const RTO_FALLBACK = 3_000_000;
 
@@ -48,7 +54,7 @@ export function prepareHandshake(tcp: Tcp, c: Connection, mtu: number, family: n
   c.pathMtu = mtu;
   c.advMss = announcedMss(mtu, family, c.options.maxSegment);
   c.rcvMss = Math.min(c.advMss, DEFAULT_MSS_V4);
-  c.rcvScale = windowScaleFor(Math.max(c.options.receiveBuffer, tcp.settings.receiveBufferMax));
+  c.rcvScale = windowScaleFor(largestReceiveBuffer(c.options, tcp.settings));
   c.rcvWnd = initialWindow(c.options.receiveBuffer, c.advMss);
   c.rcvSsthresh = c.rcvWnd;
   setRto(c, tcp.settings);
@@ -85,6 +91,7 @@ export function established(tcp: Tcp, c: Connection): void {
   // RFC 6298 §5.7.
   if (c.srtt === 0) c.rto = Math.min(RTO_FALLBACK, tcp.settings.rtoMax * 1000);
   c.unset(Has.Timing | Has.SynPending);
+  c.rcvSsthresh = Math.min(c.rcvSsthresh, windowClamp(c));
   c.recover = c.iss;
   c.sndSmall = c.sndUna;
   c.congestion.init(c);

@@ -1,5 +1,7 @@
 import type { SegmentBatch } from '../segment/batch';
+import { Flag, Word } from '../segment/layout';
 import { seqGeq, seqLt, seqMax } from '../sequence';
+import { burstBytes } from './bursts';
 import { CaState, Has, type Connection } from './connection';
 import { dataSent } from './delayed-ack';
 import { emitAck, emitSegment, emitSyn } from './emit';
@@ -86,6 +88,8 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   if (c.inFlight === 0) restartAfterIdle(tcp, c);
   let quota = c.cwnd + limitedTransmit(c) - segments(c, c.inFlight);
   let sent = false;
+  let burst = 0;
+  let burstEnd = c.sndNxt;
   for (;;) {
     const unsent = (c.sndEnd - c.sndNxt) | 0;
     if (!hasUnsent(c)) break;
@@ -98,10 +102,15 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     const length = Math.min(unsent, currentMss(c), forced ? window : unsent);
     const fin = c.has(Has.Fin) && length === unsent;
     if (length > 0 && !forced && !mayLeave(c, length, window, fin)) break;
+    if (seqGeq(c.sndNxt, burstEnd)) {
+      burst = burstBytes(c, currentMss(c), unsent, window, quota);
+      burstEnd = (c.sndNxt + burst) | 0;
+    }
     if (!sendNew(tcp, c, batch, length, fin)) {
       if (sent) armRetransmit(tcp, c);
       return false;
     }
+    if (burst > length && seqGeq(c.sndNxt, burstEnd)) pushLast(batch);
     c.unset(Has.ForcePartial);
     quota--;
     sent = true;
@@ -110,6 +119,11 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   if (sent) armRetransmit(tcp, c);
   else if (c.inFlight === 0 && (c.sndEnd - c.sndNxt) | 0) armPersist(tcp, c);
   return true;
+}
+
+/** The last segment of a burst has PSH, as on Linux: a receiver that gathers passes it on. */
+function pushLast(batch: SegmentBatch): void {
+  batch.words[batch.base(batch.count - 1) + Word.Flags] |= Flag.PSH;
 }
 
 function hasUnsent(c: Connection): boolean {

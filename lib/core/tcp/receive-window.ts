@@ -1,9 +1,11 @@
-import type { Connection } from './connection';
+import { Has, type Connection } from './connection';
 
 /** The largest window that a header without scaling can announce, bytes. */
 export const MAX_WINDOW = 65_535;
 /** RFC 7323 §2.3. */
 export const MAX_SCALE = 14;
+/** What timestamps take of every segment, with their padding. */
+export const TIMESTAMP_BYTES = 12;
 
 /** The smallest shift with which a window of `bytes` fits the header (RFC 7323 §2.2). */
 export function windowScaleFor(bytes: number): number {
@@ -16,6 +18,16 @@ export function windowScaleFor(bytes: number): number {
 export function initialWindow(receiveBuffer: number, mss: number): number {
   const window = Math.min(receiveBuffer, MAX_WINDOW);
   return window > mss ? window - (window % mss) : window;
+}
+
+/**
+ * The widest window that is offered once the connection is established: a segment's room of the
+ * buffer stays in reserve (Linux: tcp_init_buffer_space).
+ */
+export function windowClamp(c: Connection): number {
+  const full = c.options.receiveBuffer;
+  const segment = c.advMss - (c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0);
+  return full > 2 * segment ? Math.max(full - segment, 2 * segment) : full;
 }
 
 /** Space for payload that has not arrived yet, bytes. */
@@ -67,6 +79,6 @@ export function announceWindow(c: Connection): number {
 /** In-order data arrived: where there is room, the window grows by two segments for each. */
 export function growWindow(c: Connection, length: number): void {
   if (length < 128) return;
-  const room = Math.min(c.options.receiveBuffer, receiveSpace(c)) - c.rcvSsthresh;
+  const room = Math.min(windowClamp(c), receiveSpace(c)) - c.rcvSsthresh;
   if (room > 0) c.rcvSsthresh += Math.min(room, 2 * Math.max(c.advMss, length));
 }

@@ -1,7 +1,7 @@
 import { isIpv4 } from '../ip/address';
 import { Direction, Flag, Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
-import type { SocketOptions } from '../socket/options';
+import { largestReceiveBuffer, type SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Shape } from '../stack/four-tuples';
 import { isAcceptable } from './acceptability';
@@ -70,8 +70,7 @@ export class SynReceived {
     w[at + SynField.TsOffset] = tcp.isn.timestampOffset(local, localPort, remote, remotePort);
     w[at + SynField.SentAt] = tcp.now | 0;
     if ((w[at + SynField.Options] & Option.WindowScale) !== 0) {
-      const largest = Math.max(options.receiveBuffer, tcp.settings.receiveBufferMax);
-      w[at + SynField.OurScale] = windowScaleFor(largest);
+      w[at + SynField.OurScale] = windowScaleFor(largestReceiveBuffer(options, tcp.settings));
     }
     const tsBytes = (w[at + SynField.Options] & Option.Timestamps) !== 0 ? 12 : 0;
     w[at + SynField.ReceiveWindow] = initialWindow(options.receiveBuffer, mss - tsBytes);

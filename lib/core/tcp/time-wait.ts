@@ -20,11 +20,9 @@ const ISS_GAP = 65_537;
  * answers its late segments and keeps its endpoints from being used again for 2 MSL.
  */
 export class TimeWait {
-  readonly table: TimeWaitTable;
+  readonly table = new TimeWaitTable(SETTINGS.maxTimeWait.max);
 
-  constructor(private readonly tcp: Tcp) {
-    this.table = new TimeWaitTable(tcp.settings.maxTimeWait);
-  }
+  constructor(private readonly tcp: Tcp) {}
 
   get count(): number {
     return this.table.count;

@@ -28,12 +28,12 @@ describe('the peer’s window', () => {
     peer.say('.', { window: 5000 });
     send(peer, socket, 20_000);
     expect(peer.lines()).toEqual(
-      [1, 1001, 2001, 3001, 4001].map((n) => `. ${n}:${n + 1000} ack 1`),
+      [1, 1001, 2001, 3001, 4001].map((n) => `${n === 4001 ? 'P.' : '.'} ${n}:${n + 1000} ack 1`),
     );
     peer.say('.', { ack: 1001, window: 4000 });
     expect(peer.lines()).toEqual([]);
     peer.say('.', { ack: 2001, window: 5000 });
-    expect(peer.lines()).toEqual(['. 5001:6001 ack 1', '. 6001:7001 ack 1']);
+    expect(peer.lines()).toEqual(['. 5001:6001 ack 1', 'P. 6001:7001 ack 1']);
   });
 
   test('may shrink: what is in flight stays, nothing new leaves (RFC 9293 §3.8.6)', () => {

@@ -323,7 +323,7 @@ describe('crossing SYNs (RFC 9293 §3.5, figure 8)', () => {
     return ends as [StreamSocket, StreamSocket];
   }
 
-  test('make one connection, by four segments', () => {
+  test('make one connection, by four segments and an ACK each', () => {
     const lab = new Lab();
     const [a, b] = cross(lab);
     lab.run(() => a.state === State.ESTABLISHED && b.state === State.ESTABLISHED, 1_000_000);
@@ -333,6 +333,7 @@ describe('crossing SYNs (RFC 9293 §3.5, figure 8)', () => {
       '< S SYN-RECEIVED',
       '> S. SYN-RECEIVED',
       '< S. ESTABLISHED',
+      '> . ESTABLISHED',
     ]);
     const data = pattern(200_000);
     expect(Buffer.compare(transfer(lab, a, b, data), data)).toBe(0);
@@ -358,7 +359,15 @@ describe('crossing SYNs (RFC 9293 §3.5, figure 8)', () => {
     const c = peer.host.core.tcp.connection(0);
     expect(c.state).toBe(State.ESTABLISHED);
     expect(c.sndWnd).toBe(5000);
-    expect(peer.lines()).toEqual(['S 0', 'S. 0 ack 1']);
+    expect(peer.lines()).toEqual(['S 0', 'S. 0 ack 1', '. 1 ack 1']);
+  });
+
+  test('the SYN+ACK offers what the SYN did (Linux)', () => {
+    const peer = new Peer({ syn: { mss: 1460 } });
+    peer.dial();
+    peer.say('S', peer.synFields());
+    const [syn, synAck] = peer.heard();
+    expect(synAck.options).toBe(syn.options);
   });
 
   test('both at once before anything could leave: the last word is an ACK, not a SYN', () => {

@@ -145,7 +145,7 @@ describe('SYN-RECEIVED after crossing SYNs (§3.10.7.4)', () => {
       ['no ACK', '', { seq: 1 }, '-', 'fifth'],
       ['ACK of the ISS', '.', { seq: 1, ack: 0 }, 'R 0', 'fifth'],
       ['ACK of what was not sent', '.', { seq: 1, ack: 2 }, 'R 2', 'fifth'],
-      ['SYN+ACK', 'S.', { seq: 0, ack: 1 }, '- → ESTABLISHED', '§3.5 figure 8'],
+      ['SYN+ACK', 'S.', { seq: 0, ack: 1 }, '. 1 ack 1 → ESTABLISHED', '§3.5 figure 8'],
       ['ACK', '.', { seq: 1, ack: 1 }, '- → ESTABLISHED', 'fifth'],
       ['ACK, data', '.', { seq: 1, ack: 1, data: 5 }, '. 1 ack 6 → ESTABLISHED', 'fifth, seventh'],
       ['ACK, FIN', 'F.', { seq: 1, ack: 1 }, '. 1 ack 2 → CLOSE-WAIT', 'fifth, eighth'],

@@ -1,0 +1,21 @@
+import type { Exchange } from '../support/exchange';
+import { CALLS } from './calls';
+import { CLOSINGS } from './closing';
+import { FLOWS } from './flow';
+import { HANDSHAKES } from './handshake';
+import { IPV6 } from './ipv6';
+import { POLLS } from './polling';
+import { RESETS } from './resets';
+import { RETRANSMISSIONS } from './retransmission';
+
+/** Every exchange that is held against the kernel. */
+export const EXCHANGES: readonly Exchange[] = [
+  ...HANDSHAKES,
+  ...CLOSINGS,
+  ...RESETS,
+  ...RETRANSMISSIONS,
+  ...FLOWS,
+  ...CALLS,
+  ...POLLS,
+  ...IPV6,
+];

@@ -1,0 +1,425 @@
+import type { Fields } from '../../support/segments';
+import { Flag } from '../../../lib/core/segment/layout';
+import type { Backend, Message } from './backend';
+import { flagBits, formatFlags, makePacket, readPacket, type Sent } from './wire';
+
+/** Numbers of a segment of the peer: what is left out is what an orderly peer would send. */
+export interface Say {
+  /** Relative to the peer's ISS; by default what follows all that was said before. */
+  seq?: number;
+  /** Relative to the stack's ISS; by default all that was heard in order. */
+  ack?: number;
+  win?: number;
+  data?: number | string;
+  mss?: number;
+  wscale?: number;
+  sackOK?: boolean;
+  /** TSval and TSecr; TSecr by default the last heard. */
+  ts?: number | readonly [number, number];
+  /** Blocks relative to the stack's ISS. */
+  sack?: readonly (readonly [number, number])[];
+  /** The stack's port, where it isn't that of the last segment heard. */
+  to?: number;
+  /** The peer's port. */
+  from?: number;
+}
+
+/** What happened, in one of the two streams of a transcript. */
+export interface Entry {
+  step: number;
+  text: string;
+  /** µs after the step began at which it happened; null: of no interest. */
+  after: number | null;
+  /** The window field, where another may be right as well. */
+  window?: number;
+}
+
+/** All that a run of an exchange has shown. */
+export interface Transcript {
+  calls: Entry[];
+  packets: Entry[];
+}
+
+/** A conversation of two, told once and run against any backend. */
+export interface Exchange {
+  name: string;
+  family?: 4 | 6;
+  /** Linux's names; set in the kernel's namespace and by the driver's sysctl. */
+  sysctls?: Readonly<Record<string, string>>;
+  run(talk: Talk): Promise<void>;
+}
+
+const PEER_PORT = 9000;
+const PEER_ISS = 1_000_000;
+/** Ports of the peer that an exchange may use. */
+export const PORTS = 8;
+
+/** Sequence numbers of a connection as its peer has them, and the stack's clock. */
+interface Numbers {
+  /** What the peer's next segment begins with, relative to its ISS. */
+  seq: number;
+  /** The stack's ISS; what was heard in order, relative to it. */
+  iss: number;
+  rcvNxt: number;
+  tsVal: number;
+}
+
+/** One run of an exchange: the program's calls and the peer's packets, and what came of them. */
+export class Talk {
+  readonly transcript: Transcript = { calls: [], packets: [] };
+  /** Packets that had left when each step was over. */
+  readonly counts: number[] = [];
+  /** The peer's port; and the stack's, of the last segment heard. */
+  peerPort: number;
+  port = 0;
+  window = 65_535;
+  private step = 0;
+  private began = 0;
+  private taken = 0;
+  private readonly connections = new Map<number, Numbers>();
+  private readonly handles = new Map<number, string>();
+
+  /** @param expected the packets that had left after each step of another run, to wait for */
+  constructor(
+    readonly backend: Backend,
+    readonly family: 4 | 6,
+    /** The first of the peer's ports: no other exchange has them. */
+    private readonly firstPort = PEER_PORT,
+    private readonly expected: readonly number[] | null = null,
+  ) {
+    this.peerPort = firstPort;
+  }
+
+  /** What the peer knows of the connection to one of its ports. */
+  private numbers(peerPort = this.peerPort): Numbers {
+    const known = this.connections.get(peerPort) ?? { seq: 0, iss: 0, rcvNxt: 0, tsVal: 0 };
+    this.connections.set(peerPort, known);
+    return known;
+  }
+
+  /** The peer's address. */
+  get remote(): string {
+    return this.family === 4 ? '192.0.2.1' : '2001:db8::1';
+  }
+
+  get local(): string {
+    return this.family === 4 ? '192.168.0.1' : 'fd3d:fa7b:d17d::1';
+  }
+
+  private start(): void {
+    this.step++;
+    this.began = this.backend.now();
+  }
+
+  private async finish(): Promise<void> {
+    await this.backend.settle(this.expected?.[this.counts.length] ?? 0);
+    this.hear();
+    this.counts.push(this.backend.packets.length);
+  }
+
+  /** A call that is answered at once; recorded. */
+  async call(op: string, members: Message = {}, title?: string): Promise<Message> {
+    this.start();
+    const reply = await this.backend.request(op, members);
+    this.record(title ?? this.describe(op, members), reply, null);
+    await this.finish();
+    return reply;
+  }
+
+  /** A call that may block: `end` awaits and records it, with the time that it took. */
+  async begin(op: string, members: Message = {}): Promise<{ end(): Promise<Message> }> {
+    this.start();
+    const { step, began } = this;
+    const title = this.describe(op, members);
+    const pending = this.backend.request(op, members);
+    await this.finish();
+    const end = async (): Promise<Message> => {
+      const reply = await Promise.race([pending, this.deadline()]);
+      const after = (reply.us as number) - began;
+      this.record(title, reply, after, step);
+      return reply;
+    };
+    return { end };
+  }
+
+  private async deadline(): Promise<Message> {
+    await new Promise((resolve) => setTimeout(resolve, 4000).unref());
+    return { ret: -1, errno: 'STILL BLOCKED', us: 0 };
+  }
+
+  private describe(op: string, members: Message): string {
+    const words = Object.entries(members)
+      .filter(([name]) => name !== 'data' && name !== 'name')
+      .map(([name, value]) => {
+        if (name === 'fd' || name === 'epfd') {
+          return this.handles.get(value as number) ?? String(value);
+        }
+        if (name === 'fds') return '';
+        if (name === 'port' && (value as number) >= this.firstPort) return 'port of the peer';
+        return `${name} ${JSON.stringify(value)}`;
+      });
+    return `${op} ${words.join(' ')}`;
+  }
+
+  private record(title: string, reply: Message, after: number | null, step = this.step): void {
+    const { ret, errno, data, addr, port, revents, events, val, raw, msg_flags } = reply;
+    const rest = {
+      data: data === '' ? undefined : data,
+      addr,
+      port: typeof port === 'number' ? port - this.firstPort : undefined,
+      revents,
+      events,
+      val: typeof raw === 'string' ? asNumber(raw) : val,
+      msg_flags,
+    };
+    const outcome = ret === -1 ? errnoName(errno) : JSON.stringify({ ret, ...rest });
+    const entry = { step, text: `${title}: ${outcome}`, after };
+    this.transcript.calls.push(entry);
+    this.transcript.calls.sort((a, b) => a.step - b.step);
+  }
+
+  /** socket(2); its name stands for the handle in the transcript. */
+  async socket(name = 'S', nonblock = true): Promise<number> {
+    this.start();
+    const reply = await this.backend.request('socket', {
+      domain: this.family,
+      type: 1,
+      nonblock: Number(nonblock),
+      protocol: 0,
+    });
+    await this.finish();
+    return this.named(name, reply);
+  }
+
+  /** A call that gives a handle. */
+  async handle(name: string, op: string, members: Message): Promise<number> {
+    this.start();
+    const reply = await this.backend.request(op, members);
+    await this.finish();
+    return this.named(name, reply);
+  }
+
+  private named(name: string, { ret }: Message): number {
+    if ((ret as number) >= 0) this.handles.set(ret as number, name);
+    return ret as number;
+  }
+
+  async accept(fd: number, name = 'A', nonblock = true): Promise<number> {
+    this.start();
+    const reply = await this.backend.request('accept', { fd });
+    const { errno, addr, port } = reply;
+    this.record('accept', { ret: errno === undefined ? 0 : -1, errno, addr, port }, null);
+    await this.finish();
+    const accepted = this.named(name, reply);
+    if (nonblock && accepted >= 0) await this.setFlags(accepted, 0o4002);
+    return accepted;
+  }
+
+  async setFlags(fd: number, arg: number): Promise<void> {
+    this.start();
+    await this.backend.request('fcntl', { fd, cmd: 'F_SETFL', arg, nonblock: (arg >> 11) & 1 });
+    await this.finish();
+  }
+
+  async bind(fd: number, port: number, addr = this.local): Promise<void> {
+    await this.call('bind', { fd, family: this.family, addr, port });
+  }
+
+  async connect(fd: number, port = this.peerPort, addr = this.remote): Promise<Message> {
+    return this.call('connect', { fd, family: this.family, addr, port });
+  }
+
+  async disconnect(fd: number): Promise<void> {
+    await this.call('connect', { fd, family: 0, addr: '0.0.0.0', port: 0 });
+  }
+
+  async write(fd: number, data: number | string): Promise<void> {
+    const bytes = payload(data);
+    await this.call('write', { fd, data: bytes.toString('base64'), len: bytes.length });
+  }
+
+  async send(fd: number, data: number | string, flags: number): Promise<void> {
+    const bytes = payload(data);
+    await this.call('send', { fd, data: bytes.toString('base64'), len: bytes.length, flags });
+  }
+
+  async read(fd: number, len = 65_536): Promise<void> {
+    await this.call('read', { fd, len });
+  }
+
+  async recv(fd: number, len: number, flags = 0): Promise<void> {
+    await this.call('recv', { fd, len, flags });
+  }
+
+  async shutdown(fd: number, how: number): Promise<void> {
+    await this.call('shutdown', { fd, how });
+  }
+
+  async close(fd: number): Promise<void> {
+    await this.call('close', { fd });
+  }
+
+  async setOption(fd: number, level: number, opt: number, value: number | Buffer): Promise<void> {
+    await this.call('setsockopt', {
+      fd,
+      level,
+      opt,
+      ...(typeof value === 'number' ? { val: value } : {}),
+      raw: (typeof value === 'number' ? int(value) : value).toString('base64'),
+      optlen: typeof value === 'number' ? 4 : value.length,
+    });
+  }
+
+  async getOption(fd: number, level: number, opt: number, optlen = 4): Promise<void> {
+    await this.call('getsockopt', { fd, level, opt, optlen });
+  }
+
+  /** SO_ERROR. */
+  async error(fd: number): Promise<void> {
+    await this.getOption(fd, 1, 4);
+  }
+
+  /** What poll(2) says of everything now. */
+  async poll(fd: number, mask = 0xffff & ~0x20): Promise<void> {
+    await this.call('poll', { timeout: 0, fds: [[fd, mask]] }, `poll ${this.handles.get(fd)}`);
+  }
+
+  /** A listener on `port`. */
+  async listener(port: number, backlog = 8): Promise<number> {
+    const fd = await this.socket('L');
+    await this.setOption(fd, 1, 2, 1);
+    await this.bind(fd, port);
+    await this.call('listen', { fd, backlog });
+    this.port = port;
+    return fd;
+  }
+
+  /**
+   * The peer connects to a listener, and the program accepts it.
+   * @param rtt ms: from 30 on it is no matter what the machine adds to it
+   */
+  async served(port: number, syn: Say = { mss: 1460 }, rtt = 0): Promise<[number, number]> {
+    const listener = await this.listener(port);
+    await this.peer('S', syn);
+    if (rtt > 0) await this.pass(rtt);
+    await this.peer('.', typeof syn.ts === 'number' ? { ts: syn.ts + 1 } : {});
+    return [await this.accept(listener), listener];
+  }
+
+  /** A socket that has connected to the peer. */
+  async connected(synAck: Say = { mss: 1460 }, rtt = 0): Promise<number> {
+    const fd = await this.socket();
+    await this.connect(fd);
+    if (rtt > 0) await this.pass(rtt);
+    await this.peer('S.', synAck);
+    return fd;
+  }
+
+  /** A segment of the peer. */
+  async peer(flags: string, say: Say = {}): Promise<void> {
+    this.start();
+    const packet = this.packet(flags, say);
+    await this.backend.request('pkt', { data: packet.toString('base64') });
+    await this.finish();
+  }
+
+  private packet(flags: string, say: Say): Buffer {
+    const bits = flagBits(flags);
+    const data = say.data === undefined ? Buffer.alloc(0) : payload(say.data);
+    const known = this.numbers(say.from);
+    const seq = say.seq ?? known.seq;
+    const length = data.length + Number((bits & 2) !== 0) + Number((bits & 1) !== 0);
+    if (say.seq === undefined) known.seq += length;
+    const fields: Fields = {
+      from: this.remote,
+      to: this.local,
+      sourcePort: say.from ?? this.peerPort,
+      destinationPort: say.to ?? this.port,
+      flags: bits,
+      sequence: (PEER_ISS + seq) | 0,
+      acknowledgment: (bits & 0x10) !== 0 ? (known.iss + (say.ack ?? known.rcvNxt)) | 0 : 0,
+      window: say.win ?? this.window,
+      mss: say.mss,
+      windowScale: say.wscale,
+      sackPermitted: say.sackOK,
+      sack: say.sack?.map(([left, right]) => [(known.iss + left) | 0, (known.iss + right) | 0]),
+      timestamps: typeof say.ts === 'number' ? [say.ts, known.tsVal] : say.ts,
+      payload: data.length === 0 ? [] : [data],
+    };
+    return makePacket(fields);
+  }
+
+  /** Lets time pass, ms. */
+  async pass(ms: number): Promise<void> {
+    // What happens now belongs to what was said or called last.
+    await this.backend.pass(ms * 1000);
+    await this.finish();
+  }
+
+  /** The next connection: the peer has another port, and knows nothing of the stack's numbers. */
+  next(peerPort = this.peerPort + 1): void {
+    this.peerPort = peerPort;
+  }
+
+  private hear(): void {
+    const { packets } = this.backend;
+    for (; this.taken < packets.length; this.taken++) {
+      const { us, bytes } = packets[this.taken];
+      const sent = readPacket(bytes);
+      const text = sent === null ? `no TCP: ${bytes.toString('hex')}` : this.show(sent);
+      const exact = sent === null || (sent.flags & (Flag.SYN | Flag.RST)) !== 0;
+      const window = exact ? undefined : sent.window;
+      this.transcript.packets.push({ step: this.step, text, after: us - this.began, window });
+    }
+  }
+
+  private show(sent: Sent): string {
+    const isSyn = (sent.flags & Flag.SYN) !== 0;
+    const isReset = (sent.flags & Flag.RST) !== 0;
+    const known = this.numbers(sent.destinationPort);
+    if (isSyn && sent.seq !== known.iss) {
+      known.iss = sent.seq;
+      known.rcvNxt = 0;
+    }
+    if (!isReset) this.port = sent.sourcePort;
+    const seq = (sent.seq - known.iss) | 0;
+    const end = seq + sent.data.length + (isSyn ? 1 : 0) + (sent.flags & Flag.FIN);
+    if (seq <= known.rcvNxt && end > known.rcvNxt && !isReset) known.rcvNxt = end;
+    if (sent.options.includes('TS')) known.tsVal = sent.tsVal;
+    const hasAck = (sent.flags & Flag.ACK) !== 0;
+    const words = [
+      `${sent.destinationPort - this.firstPort} ${formatFlags(sent.flags)}`,
+      // A reset of no connection has no number of ours.
+      sent.seq === 0 ? 'seq none' : `${seq}:${seq + sent.data.length}`,
+      hasAck ? `ack ${(sent.ack - PEER_ISS) | 0}` : '',
+      (sent.flags & (Flag.SYN | Flag.RST)) !== 0 ? `win ${sent.window}` : '',
+      `<${sent.options.join(',')}>`,
+      sent.options.includes('TS') ? `ecr ${sent.tsEcr === 0 ? 0 : sent.tsEcr}` : '',
+      ...sent.sack.map((edge) => `sack ${(edge - PEER_ISS) | 0}`),
+      `ttl ${sent.ttl} tos ${sent.trafficClass}`,
+    ];
+    return words.filter((word) => word !== '').join(' ');
+  }
+}
+
+/** Two names have one number; Python prefers the other. */
+function errnoName(errno: unknown): string {
+  return errno === 'ENOTSUP' ? 'EOPNOTSUPP' : String(errno);
+}
+
+function asNumber(raw: string): number | string {
+  const bytes = Buffer.from(raw, 'base64');
+  return bytes.length === 4 ? bytes.readInt32LE(0) : bytes.toString('hex');
+}
+
+function int(value: number): Buffer {
+  const raw = Buffer.alloc(4);
+  raw.writeInt32LE(value | 0);
+  return raw;
+}
+
+/** Text, or so many bytes that differ from place to place. */
+export function payload(data: number | string): Buffer {
+  if (typeof data === 'string') return Buffer.from(data);
+  return Buffer.from(Uint8Array.from({ length: data }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
+}

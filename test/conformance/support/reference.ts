@@ -1,0 +1,172 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { Namespace } from '../../support/netns';
+import { Kernel, Ours } from './backend';
+import { PORTS, Talk, type Exchange, type Transcript } from './exchange';
+import { hostOptions } from '../options';
+import { readPacket } from './wire';
+
+/** The kernel's side of the protocol, which comes beside a clone of the project. */
+const REFERENCE = resolve(__dirname, '../../../../shared/conformance/kernel_reference.py');
+
+export function hasReference(): boolean {
+  return existsSync(REFERENCE);
+}
+
+/** Linux's defaults, whatever this machine has made of them. */
+const DEFAULTS: Readonly<Record<string, string>> = {
+  'net.ipv4.tcp_rmem': '4096 131072 6291456',
+  'net.ipv4.tcp_wmem': '4096 16384 4194304',
+  // Connections to one peer would learn from each other.
+  'net.ipv4.tcp_no_metrics_save': '1',
+  'net.ipv4.tcp_syncookies': '0',
+};
+
+/** kernel_reference.py, listening. */
+interface Server {
+  child: ChildProcess;
+  socket: string;
+}
+
+/** A namespace in which kernel_reference.py serves one connection after another. */
+export class Reference {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'netland-'));
+  private served = 0;
+  /** The process that serves the next exchange. */
+  private waiting: Promise<Server>;
+
+  private constructor(
+    private readonly namespace: Namespace,
+    private readonly family: 4 | 6,
+  ) {
+    this.waiting = this.serve();
+  }
+
+  static async start(family: 4 | 6): Promise<Reference> {
+    const namespace = await Namespace.create();
+    for (const [key, value] of Object.entries(DEFAULTS)) await setSysctl(namespace, key, value);
+    return new Reference(namespace, family);
+  }
+
+  /** Runs an exchange against the kernel, step by step as `model` went. */
+  async run(exchange: Exchange, model: Talk, firstPort: number): Promise<Talk> {
+    const { namespace } = this;
+    const before = new Map<string, string>();
+    for (const [key, value] of Object.entries(exchange.sysctls ?? {})) {
+      before.set(key, (await namespace.run('sysctl', '-n', key)).stdout.trim());
+      await setSysctl(namespace, key, value);
+    }
+    const { child, socket } = await this.waiting;
+    const isOurs = (packet: Buffer): boolean => {
+      const port = readPacket(packet)?.destinationPort ?? 0;
+      return port >= firstPort && port < firstPort + PORTS;
+    };
+    const backend = await Kernel.connect(socket, isOurs);
+    // The next one takes its time to start.
+    this.waiting = this.serve();
+    const talk = new Talk(backend, this.family, firstPort, model.counts);
+    try {
+      await backend.request('hello', { proto: 1, vtime: 0 });
+      await exchange.run(talk);
+    } finally {
+      await backend.end();
+      await kill(child);
+      for (const [key, value] of before) await setSysctl(namespace, key, value);
+    }
+    return talk;
+  }
+
+  /** A process for each exchange: one that has served holds its device until it ends. */
+  private async serve(): Promise<Server> {
+    const socket = join(this.folder, String(++this.served));
+    const place =
+      this.family === 4
+        ? ['192.168.0.1/16', '-', '192.0.2.0/24']
+        : ['fd3d:fa7b:d17d::1/48', '-', '2001:db8::/32'];
+    const [command, ...words] = [...this.namespace.via, 'python3', REFERENCE, socket, ...place];
+    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    await once(child.stdout, 'data');
+    return { child, socket };
+  }
+
+  async close(): Promise<void> {
+    await kill((await this.waiting).child);
+    await this.namespace.close();
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+async function kill(child: ChildProcess): Promise<void> {
+  child.kill('SIGKILL');
+  await once(child, 'close');
+}
+
+async function setSysctl(namespace: Namespace, key: string, value: string): Promise<void> {
+  await namespace.run('sysctl', '-qw', `${key}=${value}`);
+}
+
+/** Runs an exchange against our stack. */
+export async function runOurs(exchange: Exchange, firstPort: number): Promise<Talk> {
+  const backend = new Ours(hostOptions({ remote: '192.0.2.0/24', remote6: '2001:db8::/32' }));
+  const talk = new Talk(backend, exchange.family ?? 4, firstPort);
+  await backend.request('hello', { proto: 1, io: 'json', pid: process.pid, flags: '' });
+  for (const [key, value] of Object.entries(exchange.sysctls ?? {})) {
+    const { ret } = await backend.request('sysctl', { key, value });
+    if (ret !== 0) throw new Error(`sysctl ${key} is not known`);
+  }
+  await exchange.run(talk);
+  await backend.end();
+  return talk;
+}
+
+/** A timer of the kernel's may come early by its tick, and late by what the machine is busy with. */
+const EARLY = 15_000;
+const LATE = 120_000;
+
+/** Linux counts what its memory takes, and so a window of its isn't told from the outside. */
+const WINDOW_SHARE = 0.15;
+
+/** Both transcripts as lines, which are the same where nothing differs. */
+export interface Comparison {
+  ours: string[];
+  kernel: string[];
+  isSame: boolean;
+}
+
+export function compare(ours: Transcript, kernel: Transcript): Comparison {
+  const calls = side(ours.calls, kernel.calls);
+  const packets = side(ours.packets, kernel.packets);
+  const lines = {
+    ours: [...calls.ours, '--- packets', ...packets.ours],
+    kernel: [...calls.kernel, '--- packets', ...packets.kernel],
+  };
+  return { ...lines, isSame: lines.ours.join('\n') === lines.kernel.join('\n') };
+}
+
+type Entries = Transcript['calls'];
+
+/** Lines with their step; times only where they are too far apart. */
+function side(ours: Entries, kernel: Entries): { ours: string[]; kernel: string[] } {
+  const far = (index: number): boolean => {
+    const a = ours[index]?.after ?? null;
+    const b = kernel[index]?.after ?? null;
+    if (a === null || b === null) return false;
+    return b < a - EARLY - a / 50 || b > a + LATE + a / 10;
+  };
+  const differ = (index: number): boolean => {
+    const a = ours[index]?.window ?? null;
+    const b = kernel[index]?.window ?? null;
+    if (a === null || b === null) return a !== b;
+    if (a === 0 || b === 0) return a !== b;
+    return Math.abs(a - b) > Math.max(2, WINDOW_SHARE * b);
+  };
+  const lines = (entries: Entries): string[] =>
+    entries.map(({ step, text, after, window }, index) => {
+      const time = after !== null && far(index) ? ` after ${Math.round(after / 1000)} ms` : '';
+      return `${step} ${text}${differ(index) ? ` win ${window}` : ''}${time}`;
+    });
+  return { ours: lines(ours), kernel: lines(kernel) };
+}

@@ -1,0 +1,114 @@
+import { Errno } from '../../../lib/core/errno';
+import { Poll } from '../../../lib/core/socket/stream-socket';
+import { State } from '../../../lib/core/tcp/state';
+import { pattern } from '../../support/lab';
+import { Peer, PEER_PORT } from '../../support/peer';
+
+const WR = 1;
+const RD = 0;
+
+describe('connect(2) to AF_UNSPEC', () => {
+  test('in ESTABLISHED: RST, ECONNRESET, and the socket is as new', () => {
+    const peer = new Peer();
+    const socket = peer.open();
+    peer.say('.', { data: pattern(5) });
+    peer.lines();
+    expect(socket.disconnect()).toBe(0);
+    peer.listen();
+    expect(peer.lines()).toEqual(['R. 1 ack 6']);
+    expect(socket.poll()).toBe(Poll.OUT | Poll.ERR | Poll.HUP);
+    expect(socket.takeError()).toBe(Errno.ECONNRESET);
+    expect(socket.receive(new Uint8Array(9), 0, 9)).toBe(-Errno.ENOTCONN);
+    expect(peer.state).toBe(State.CLOSED);
+  });
+
+  test('after the end of the stream, too', () => {
+    const peer = new Peer();
+    const socket = peer.open();
+    peer.say('F.');
+    expect(socket.disconnect()).toBe(0);
+    expect(socket.takeError()).toBe(Errno.ECONNRESET);
+    expect(socket.poll()).toBe(Poll.OUT | Poll.HUP);
+    expect(socket.receive(new Uint8Array(9), 0, 9)).toBe(-Errno.ENOTCONN);
+  });
+
+  test('in SYN-SENT: nothing is sent, and it can connect again', () => {
+    const peer = new Peer();
+    const socket = peer.dial();
+    peer.lines();
+    expect(socket.disconnect()).toBe(0);
+    expect(socket.takeError()).toBe(Errno.ECONNRESET);
+    peer.listen();
+    expect(peer.lines()).toEqual([]);
+    expect(socket.connect(socket.remoteAddress, PEER_PORT)).toBe(-Errno.EINPROGRESS);
+  });
+
+  test('in LISTEN: it listens no more, is still bound, and may listen again', () => {
+    const peer = new Peer();
+    const listener = peer.server();
+    expect(listener.disconnect()).toBe(0);
+    expect(listener.poll()).toBe(Poll.OUT | Poll.HUP);
+    expect(listener.accept()).toBe(-Errno.EINVAL);
+    expect(listener.bind(peer.host.address, 81)).toBe(-Errno.EINVAL);
+    expect(listener.listen(1)).toBe(0);
+  });
+
+  test('of a closed socket', () => {
+    const peer = new Peer();
+    const socket = peer.host.core.socket(4);
+    socket.close();
+    expect(socket.disconnect()).toBe(-Errno.EBADF);
+  });
+});
+
+describe('shutdown(2) without a connection', () => {
+  test('fails, and poll(2) shows it all the same', () => {
+    const socket = new Peer().host.core.socket(4);
+    expect(socket.shutdown(WR)).toBe(-Errno.ENOTCONN);
+    expect(socket.poll()).toBe(Poll.OUT | Poll.HUP);
+    expect(socket.shutdown(RD)).toBe(-Errno.ENOTCONN);
+    expect(socket.poll()).toBe(Poll.IN | Poll.OUT | Poll.HUP | Poll.RDHUP);
+  });
+
+  test('after ECONNREFUSED: no call to connect goes on', () => {
+    const peer = new Peer();
+    const socket = peer.dial();
+    peer.say('R.', { seq: 0, ack: 1 });
+    expect(socket.shutdown(WR)).toBe(-Errno.ENOTCONN);
+    expect(socket.connect(socket.remoteAddress, PEER_PORT)).toBe(-Errno.EINVAL);
+  });
+});
+
+test('MSG_PEEK leaves what it copies', () => {
+  const peer = new Peer();
+  const socket = peer.open();
+  const into = new Uint8Array(8);
+  expect(socket.peek(into, 0, 8)).toBe(-Errno.EAGAIN);
+  peer.say('.', { data: pattern(5) });
+  peer.say('.', { data: pattern(3) });
+  expect(socket.peek(into, 1, 4)).toBe(4);
+  expect(into.subarray(1, 5)).toEqual(pattern(4));
+  expect(socket.peek(into, 0, 8)).toBe(8);
+  expect(into).toEqual(Uint8Array.from([...pattern(5), ...pattern(3)]));
+  expect(socket.inQueue).toBe(8);
+  expect(socket.receive(into, 0, 8)).toBe(8);
+  peer.say('F.');
+  expect(socket.peek(into, 0, 8)).toBe(0);
+});
+
+describe('the receive buffer that a program chooses', () => {
+  test('is what the window’s scale is for', () => {
+    const peer = new Peer();
+    peer.dial((socket) => socket.setOption(7, 20_000));
+    peer.dial();
+    expect(peer.heard().map(({ scale }) => scale)).toEqual([0, 7]);
+  });
+
+  test('also of a listener', () => {
+    const peer = new Peer({ syn: { mss: 1460, scale: 7 } });
+    const listener = peer.server();
+    listener.setOption(7, 100_000);
+    peer.say('S', peer.synFields());
+    expect(peer.heard()[0].scale).toBe(1);
+  });
+});
