@@ -122,7 +122,7 @@ export async function runOurs(exchange: Exchange, firstPort: number): Promise<Ta
   return talk;
 }
 
-/** A timer of the kernel's may come early by its tick, and late by what the machine is busy with. */
+/** A timer of the kernel may come early by its tick, and late by what the machine has to do. */
 const EARLY = 15_000;
 const LATE = 120_000;
 

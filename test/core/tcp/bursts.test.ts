@@ -1,7 +1,7 @@
 import { pattern } from '../../support/lab';
 import { Peer } from '../../support/peer';
 
-/** The flags of the segments that leave at once, when so much is written after such a round trip. */
+/** The flags of the segments that leave at once, of so much after such a round trip. */
 function flags(bytes: number, rtt: number, window = 65_535): string[] {
   const peer = new Peer({ syn: { mss: 1000 } });
   const socket = peer.dial();
