@@ -15,6 +15,7 @@ step 'Development addon, built by cmake-js' 600 npm run test:dev
 step 'Package: prebuilt, built, and with neither' 600 npm run test:package
 step 'Simulator: 20,000 seeds of mixed faults' 5400 npm run sim -- --seeds 20000 --from 1000000
 step 'npm run bench:sim' 600 npm run bench:sim
+step 'npm run mutants' 3600 npm run mutants
 step 'npm run bench' 1800 npm run bench
 step 'npm run bench:memory' 600 npm run bench:memory
 sum_up

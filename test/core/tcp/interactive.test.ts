@@ -20,7 +20,7 @@ function settled(rtt = 10 * MS): [Peer, StreamSocket] {
   return [peer, socket];
 }
 
-/** What the stack sends at once and in the second that follows: how many ms later, and the flags. */
+/** What the stack sends in the second that follows: how many ms later, and the flags. */
 function answers(peer: Peer): [number, string][] {
   const start = peer.now;
   peer.pass(1000 * MS);

@@ -1,0 +1,105 @@
+/**
+ * npm run mutants [-- --seed N] [--count N] [--only PART-OF-PATH] [--verbose]
+ *
+ * Changes lib/core in a number of places, one at a time, and sees whether a test fails. The places
+ * are drawn with the seed from all that Stryker's instrumenter finds. Exit code 1 when fewer than
+ * 85 % are noticed, or when a test fails without a mutant.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { EQUIVALENT } from './equivalent';
+import { drawSample, type Mutant, originalOf, ROOT } from './sample';
+import { measure, type Outcome, tryAll, type Verdict } from './trial';
+import { makeWorkspace } from './workspace';
+
+const LEAST_SCORE = 85;
+
+function readOptions() {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string', default: '1' },
+      count: { type: 'string', default: '200' },
+      only: { type: 'string', default: '' },
+      verbose: { type: 'boolean', default: false },
+    },
+  });
+  const [seed, count] = [Number(values.seed), Number(values.count)];
+  if (!Number.isSafeInteger(seed)) throw new RangeError(`--seed: not an integer: ${values.seed}`);
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new RangeError(`--count: not a positive integer: ${values.count}`);
+  }
+  return { ...values, seed, count };
+}
+
+function isEquivalent(mutant: Mutant): boolean {
+  const source = readFileSync(join(ROOT, mutant.fileName), 'utf8').split('\n');
+  const line = source[mutant.location.start.line].trim();
+  return EQUIVALENT.some(
+    (known) =>
+      known.file === mutant.fileName &&
+      known.line === line &&
+      known.original === originalOf(mutant) &&
+      known.replacement === mutant.replacement,
+  );
+}
+
+/** Where it is and what it does, on one line. */
+function described(mutant: Mutant): string {
+  const { line, column } = mutant.location.start;
+  const [before, after] = [originalOf(mutant), mutant.replacement].map((text) => {
+    const short = text.replace(/\s+/g, ' ');
+    return short.length > 70 ? `${short.slice(0, 70)}…` : short;
+  });
+  const place = `${mutant.fileName}:${line + 1}:${column + 1}`;
+  return `${place} ${mutant.mutatorName}\n      ${before}\n   => ${after}`;
+}
+
+/** Prints what came of it, and returns the score in per cent. */
+function report(verdicts: readonly Verdict[]): number {
+  const equivalent = verdicts.filter(({ mutant }) => isEquivalent(mutant));
+  const counted = verdicts.filter((verdict) => !equivalent.includes(verdict));
+  const of = (outcome: Outcome) => counted.filter((verdict) => verdict.outcome === outcome);
+  for (const { mutant } of equivalent.filter(({ outcome }) => outcome === 'killed')) {
+    console.log(`\nNamed equivalent, but killed: ${described(mutant)}`);
+  }
+  for (const outcome of ['survived', 'no coverage'] as const) {
+    for (const { mutant } of of(outcome)) console.log(`\n${outcome}: ${described(mutant)}`);
+  }
+  const noticed = of('killed').length + of('timeout').length;
+  const score = (100 * noticed) / Math.max(1, counted.length);
+  console.log('');
+  for (const outcome of ['killed', 'timeout', 'survived', 'no coverage'] as const) {
+    console.log(`${outcome.padEnd(12)}${String(of(outcome).length).padStart(5)}`);
+  }
+  console.log(`equivalent  ${String(equivalent.length).padStart(5)}`);
+  console.log(`score       ${score.toFixed(1).padStart(5)} % (at least ${LEAST_SCORE})`);
+  return score;
+}
+
+async function main(): Promise<void> {
+  const { seed, count, only, verbose } = readOptions();
+  const started = Date.now();
+  const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
+  const sample = await drawSample(seed, count, only);
+  const { population, mutants } = sample;
+  console.log(`${mutants.length} of ${population} mutants of lib/core, seed ${seed}`);
+  const workspace = makeWorkspace(sample);
+  const measured = await measure(workspace);
+  console.log(`${measured.size} test files pass without a mutant (${seconds()})`);
+  let done = 0;
+  const verdicts = await tryAll(workspace, mutants, measured, ({ mutant, outcome, by }) => {
+    done++;
+    if (verbose) console.log(`${outcome}: ${described(mutant)}\n   by ${by ?? 'none'}`);
+    if (done % 20 === 0) console.log(`${done} of ${mutants.length} (${seconds()})`);
+  });
+  if (report(verdicts) < LEAST_SCORE) process.exitCode = 1;
+}
+
+// Workers and workspace go when the process exits.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+
+void main().catch((error: unknown) => {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+});

@@ -1,0 +1,102 @@
+/** Runs each test file without a mutant, and then for each mutant the tests that reach it. */
+import type { Answer } from './protocol';
+import type { Mutant } from './sample';
+import { WorkerProcess } from './worker-process';
+import type { Workspace } from './workspace';
+
+const WORKERS = 2;
+
+export type Outcome = 'killed' | 'timeout' | 'survived' | 'no coverage';
+
+export interface Verdict {
+  readonly mutant: Mutant;
+  readonly outcome: Outcome;
+  /** The test that failed or hung. */
+  readonly by: string | null;
+}
+
+/** The part of a test file that reaches a mutant. */
+interface Part {
+  readonly file: string;
+  /** Null where the file's own code reaches it: all. */
+  readonly tests: readonly string[] | null;
+  readonly hits: number;
+  readonly milliseconds: number;
+}
+
+type Measured = ReadonlyMap<string, Answer>;
+
+/** Calls `work` for each item, in as many workers. */
+async function share<T>(
+  folder: string,
+  items: readonly T[],
+  work: (worker: WorkerProcess, item: T) => Promise<void>,
+): Promise<void> {
+  const queue = items.values();
+  const workers = Array.from({ length: WORKERS }, () => new WorkerProcess(folder));
+  const serve = async (worker: WorkerProcess) => {
+    for (const item of queue) await work(worker, item);
+  };
+  try {
+    await Promise.all(workers.map(serve));
+  } finally {
+    for (const worker of workers) worker.end();
+  }
+}
+
+/** Runs every test file without a mutant: how long it takes, and what it reaches. */
+export async function measure({ folder, tests }: Workspace): Promise<Measured> {
+  const measured = new Map<string, Answer>();
+  await share(folder, tests, async (worker, file) => {
+    const request = { file, mutant: null, tests: null, hitLimit: Infinity };
+    const answer = await worker.ask(request, 300_000);
+    if (answer?.failed !== null) {
+      throw new Error(`${file} fails without a mutant: ${answer?.failed ?? 'no answer'}`);
+    }
+    measured.set(file, answer);
+  });
+  return measured;
+}
+
+function partsFor(id: string, measured: Measured): Part[] {
+  const parts: Part[] = [];
+  for (const [file, { milliseconds, outside, perTest }] of measured) {
+    const reached = Object.entries(perTest).filter(([, hits]) => id in hits);
+    const inside = reached.reduce((sum, [, hits]) => sum + hits[id], 0);
+    const hits = inside + (outside[id] ?? 0);
+    const tests = id in outside ? null : reached.map(([name]) => name);
+    if (hits > 0) parts.push({ file, tests, hits, milliseconds });
+  }
+  // Those that are made for lib/core notice most; of these the quick ones first.
+  const rank = ({ file }: Part) => (file.startsWith('test/core/') ? 0 : 1);
+  return parts.sort((a, b) => rank(a) - rank(b) || a.milliseconds - b.milliseconds);
+}
+
+async function judge(worker: WorkerProcess, mutant: Mutant, measured: Measured): Promise<Verdict> {
+  const parts = partsFor(mutant.id, measured);
+  if (parts.length === 0) return { mutant, outcome: 'no coverage', by: null };
+  for (const { file, tests, hits, milliseconds } of parts) {
+    const request = { file, mutant: mutant.id, tests, hitLimit: 1000 + 100 * hits };
+    const answer = await worker.ask(request, 10_000 + 10 * milliseconds);
+    if (answer === null) return { mutant, outcome: 'timeout', by: file };
+    if (answer.failed !== null)
+      return { mutant, outcome: 'killed', by: `${file}: ${answer.failed}` };
+  }
+  return { mutant, outcome: 'survived', by: null };
+}
+
+/** What becomes of each mutant, in their order. */
+export async function tryAll(
+  { folder }: Workspace,
+  mutants: readonly Mutant[],
+  measured: Measured,
+  onVerdict: (verdict: Verdict) => void,
+): Promise<Verdict[]> {
+  const verdicts = new Map<Mutant, Verdict>();
+  await share(folder, mutants, async (worker, mutant) => {
+    const verdict = await judge(worker, mutant, measured);
+    verdicts.set(mutant, verdict);
+    onVerdict(verdict);
+  });
+  return mutants.map((mutant) => verdicts.get(mutant) as Verdict);
+}
