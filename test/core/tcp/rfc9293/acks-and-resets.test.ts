@@ -41,6 +41,24 @@ describe('segments that arrive together are processed before any acknowledgment 
   });
 });
 
+test('whatever the peer’s rhythm, an acknowledgment waits less than 500 ms (MUST-40)', () => {
+  const peer = new Peer();
+  const socket = peer.open();
+  let longest = 0;
+  for (const gap of [1, 5, 20, 39, 41, 100, 150, 199, 201, 400, 900, 5000, 60_000]) {
+    for (let i = 0; i < 30; i++) {
+      const said = peer.now;
+      peer.say('.', { data: 10 });
+      while (peer.log.at(-1)?.ack !== peer.seq) peer.pass(1000);
+      longest = Math.max(longest, peer.now - said);
+      readAll(socket);
+      peer.pass(gap * 1000);
+    }
+  }
+  expect(longest).toBeGreaterThan(30_000);
+  expect(longest).toBeLessThan(500_000);
+});
+
 describe('a RST may have data, which says why (SHLD-2)', () => {
   const reason = pattern(20);
 
