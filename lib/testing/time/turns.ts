@@ -64,7 +64,7 @@ export class Turns {
   /**
    * Moves time until the program is done.
    * @param isDone asked when everything has settled at the present instant
-   * @param limit µs; Infinity: none
+   * @param limit µs, finite
    * @returns `deadlock` also when all that is left are timers that don't keep a process alive
    * @throws Error ERR_NETLAND_CLOCK_IN_USE; what the network throws
    */
@@ -77,7 +77,7 @@ export class Turns {
   }
 
   /**
-   * Moves time to `limit`, µs, whatever happens or doesn't.
+   * Moves time to `limit`, µs, finite, whatever happens or doesn't.
    * @throws Error ERR_NETLAND_CLOCK_IN_USE; what the network throws
    */
   async advance(limit: number): Promise<void> {
@@ -161,23 +161,18 @@ export class Turns {
   /** On to the next thing that concerns the program. At equal times the network comes first. */
   #advance(limit: number): Outcome | null {
     const { timeline, program } = this;
-    const before = timeline.activity;
-    for (;;) {
-      const timer = program.next();
-      const end = Math.min(timer, limit);
-      if (timeline.next() <= end && timeline.next() < Infinity) {
-        timeline.advance(end);
-        if (timeline.activity !== before) return null;
-      } else if (timer <= limit && timer < Infinity) {
-        this.#fire(timer);
-        return null;
-      } else if (limit === Infinity) {
-        return 'deadlock';
-      } else {
-        timeline.moveTo(limit);
-        return 'limit';
-      }
+    const timer = program.next();
+    const end = Math.min(timer, limit);
+    if (timeline.next() <= end) {
+      timeline.advance(end);
+      return null;
     }
+    if (timer <= limit) {
+      this.#fire(timer);
+      return null;
+    }
+    timeline.moveTo(limit);
+    return 'limit';
   }
 
   /**
