@@ -41,6 +41,8 @@ export class WorkerProcess {
   private start(): ChildProcess {
     return fork(join(__dirname, 'worker.ts'), [this.folder], {
       cwd: this.folder,
+      // Not the long ones of `npm run nightly`.
+      env: { ...process.env, NETLAND_NIGHTLY: '' },
       execArgv: ['-r', join(ROOT, 'test/support/register.js'), `--max-old-space-size=${HEAP}`],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
