@@ -115,11 +115,17 @@ function recvmsg(session: Session, request: Request): Reply | Blocked {
 }
 
 /** Queues what fits; the call's result, or null where it would block. */
-function sendOn(file: SocketFile, data: Buffer, sent: { bytes: number }, fault: boolean) {
+function sendOn(
+  file: SocketFile,
+  data: Buffer,
+  sent: { bytes: number },
+  fault: boolean,
+  more: boolean,
+): Reply | null {
   const { socket } = file;
   if (fault && socket.sendSpace > 0) throw new CallError('EFAULT');
   for (;;) {
-    const result = socket.send(data, sent.bytes, data.length - sent.bytes);
+    const result = socket.send(data, sent.bytes, data.length - sent.bytes, more);
     if (result === -Errno.EAGAIN) return null;
     if (result < 0) return { ret: sent.bytes > 0 ? sent.bytes : check(result) };
     sent.bytes += result;
@@ -134,7 +140,8 @@ function transmit(session: Session, request: Request, flags: number): Reply | Bl
   const data = fault ? Buffer.alloc(Math.max(Math.min(length, 1), 0)) : request.bytes('data');
   if ((flags & (Msg.OOB | Msg.FASTOPEN | Msg.ZEROCOPY)) !== 0) throw new CallError('EOPNOTSUPP');
   const sent = { bytes: 0 };
-  const attempt = (): Reply | null => sendOn(file, data, sent, fault);
+  const more = (flags & Msg.MORE) !== 0;
+  const attempt = (): Reply | null => sendOn(file, data, sent, fault, more);
   const first = attempt();
   if (first !== null) return first;
   const partial = (): Reply => {

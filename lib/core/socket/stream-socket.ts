@@ -301,8 +301,11 @@ export class StreamSocket {
     return this.connection !== null && this.connection.row >= 0;
   }
 
-  /** send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes taken, which are copied. */
-  send(bytes: Uint8Array, offset: number, length: number): number {
+  /**
+   * send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes taken, which are copied.
+   * @param more MSG_MORE: another call follows at once
+   */
+  send(bytes: Uint8Array, offset: number, length: number, more = false): number {
     if (this.closed) return -Errno.EBADF;
     const c = this.connection;
     if (this.error !== 0) return -this.takeError();
@@ -310,7 +313,7 @@ export class StreamSocket {
     if (c === null) return -Errno.EPIPE;
     if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return -Errno.EAGAIN;
     if (!canSend(c.state)) return -Errno.EPIPE;
-    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length);
+    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length, more);
   }
 
   /** recv(2): copies what is there into `into`; 0 at the end of the stream. */

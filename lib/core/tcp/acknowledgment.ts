@@ -39,6 +39,8 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
     }
     return AckResult.Continue;
   }
+  // Nothing waits longer than the peer's next word (Linux: only the call itself holds back).
+  c.unset(Has.More);
   noteTimestamp(c, seg, tcp.nowMs);
   const flight = c.inFlight;
   const advanced = (ack - c.sndUna) | 0;

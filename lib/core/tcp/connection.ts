@@ -72,6 +72,8 @@ export const enum Has {
   ForcePartial = 0x200000,
   /** The peer's FIN was taken: the program has been, or will be, told of the end. */
   EndOfStream = 0x400000,
+  /** The program says that more follows at once (MSG_MORE): what is no full segment waits. */
+  More = 0x800000,
 }
 
 /**

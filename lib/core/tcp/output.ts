@@ -165,7 +165,7 @@ function mayLeave(c: Connection, length: number, window: number, fin: boolean): 
   if (length > window) return false;
   if (fin || length >= currentMss(c)) return true;
   // RFC 9293 §3.7.4, as amended by Minshall: only one small segment is in flight.
-  if (c.options.cork === 1) return false;
+  if (c.options.cork === 1 || c.has(Has.More)) return false;
   if (c.options.noDelay === 1 || c.inFlight === 0) return true;
   return ((c.sndSmall - c.sndUna) | 0) <= 0;
 }

@@ -277,9 +277,13 @@ export class Tcp {
     return c.socket === null && !c.has(Has.Embryo);
   }
 
-  /** Linux's tcp_fin_timeout: an orphan doesn't wait for ever for the peer's FIN. */
+  /**
+   * Linux's tcp_fin_timeout: an orphan doesn't wait for ever for the peer's FIN, but as long as it
+   * takes to be sent again twice.
+   */
   startFinTimeout(c: Connection): void {
-    this.timers.set(c.row, Timer.KeepAlive, this.now + this.settings.finTimeout * 1000);
+    const wait = Math.max(this.settings.finTimeout * 1000, 3.5 * c.rto);
+    this.timers.set(c.row, Timer.KeepAlive, this.now + wait);
   }
 
   /** ABORT (RFC 9293 §3.10.5): the peer gets a RST where it knows of us, the user `error`. */

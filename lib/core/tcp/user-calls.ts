@@ -50,12 +50,15 @@ export function send(
   bytes: Uint8Array,
   offset: number,
   length: number,
+  more: boolean,
 ): number {
   const room = c.options.sendBuffer - c.queued;
   if (room <= 0) return -Errno.EAGAIN;
   const taken = Math.min(room, length);
   c.sendBuffer ??= tcp.sendBuffers.take();
   c.sendBuffer.append(bytes, offset, taken);
+  if (more) c.set(Has.More);
+  else c.unset(Has.More);
   tcp.settle(c);
   tcp.markReady(c);
   return taken;

@@ -7,6 +7,7 @@ import { IPV6 } from './ipv6';
 import { POLLS } from './polling';
 import { RESETS } from './resets';
 import { RETRANSMISSIONS } from './retransmission';
+import { SEGMENTS } from './segments';
 
 /** Every exchange that is held against the kernel. */
 export const EXCHANGES: readonly Exchange[] = [
@@ -14,6 +15,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...CLOSINGS,
   ...RESETS,
   ...RETRANSMISSIONS,
+  ...SEGMENTS,
   ...FLOWS,
   ...CALLS,
   ...POLLS,

@@ -112,3 +112,32 @@ describe('the receive buffer that a program chooses', () => {
     expect(peer.heard()[0].scale).toBe(1);
   });
 });
+
+describe('MSG_MORE', () => {
+  test('holds back what is no full segment, until a call without it', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const socket = peer.answer();
+    expect(socket.send(pattern(1200), 0, 1200, true)).toBe(1200);
+    peer.listen();
+    expect(peer.lines()).toEqual(['. 1:1001 ack 1']);
+    socket.send(pattern(10), 0, 10);
+    peer.listen();
+    expect(peer.lines()).toEqual(['P. 1001:1211 ack 1']);
+  });
+
+  test('until the peer’s next word, or the persist timer, at the longest', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const socket = peer.answer();
+    socket.send(pattern(10), 0, 10, true);
+    peer.pass(199_999);
+    expect(peer.lines()).toEqual([]);
+    peer.pass(1_000_000);
+    expect(peer.lines()[0]).toBe('P. 1:11 ack 1');
+    peer.say('.');
+    socket.send(pattern(1010), 0, 1010, true);
+    peer.listen();
+    peer.lines();
+    peer.say('.');
+    expect(peer.lines()).toEqual(['P. 1011:1021 ack 1']);
+  });
+});
