@@ -80,12 +80,8 @@ describe('S13: no boundary is kept', () => {
       const began = network.now;
       for (let i = 0; i < 40; i++) near.socket.write(pattern(100));
       await far.has(4000);
-      const segments = network.trace.segments({ from: 'client', data: true, since: began });
-      expect(segments.map(brief)).toEqual([
-        `${began} client . 1:1449 ack 1`,
-        `${began} client . 1449:2897 ack 1`,
-        `${began} client P. 2897:4001 ack 1`,
-      ]);
+      expect(sentSince(scene, began)).toEqual([`0 ms: ${FULL}`, `0 ms: ${FULL}`, '0 ms: 1104']);
+      expect(network.trace.segments({ data: true }).at(-1)?.flags).toBe('P.');
     }));
 
   test('one large write becomes many segments', () =>
@@ -99,7 +95,7 @@ describe('S13: no boundary is kept', () => {
       await far.has(100_000);
       const segments = network.trace.segments({ from: 'client', data: true });
       expect(segments.map(({ length }) => length)).toEqual([...Array(69).fill(FULL), 88]);
-      expect(segments.map(({ flags }) => flags)).toEqual([...Array(69).fill('.'), 'P.']);
+      expect(segments.at(-1)?.flags).toBe('P.');
       expect(far.received.equals(bytes)).toBe(true);
       // The reader sees neither the write nor the segments.
       expect(pieces).toBeGreaterThan(1);

