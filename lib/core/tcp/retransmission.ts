@@ -74,7 +74,8 @@ function userTimeoutReached(tcp: Tcp, c: Connection): boolean {
 
 /**
  * RFC 9293 §3.8.3 R2: given up by time, which is what `retries` retransmissions would take from the
- * smallest timeout on, so that a short round trip doesn't shorten it (Linux: tcp_retries2).
+ * smallest timeout on, so that a short round trip doesn't shorten it (Linux: tcp_retries2, counted
+ * from the first retransmission).
  */
 function isTimedOut(tcp: Tcp, c: Connection): boolean {
   if (c.retransmits === 0) return false;
@@ -84,9 +85,10 @@ function isTimedOut(tcp: Tcp, c: Connection): boolean {
   // that no program holds doesn't wait for it.
   const alive = c.sndWnd === 0 && !tcp.isOrphan(c) && ((c.heardMs - c.retransmitStartMs) | 0) > 0;
   const since = alive ? c.heardMs : c.retransmitStartMs;
-  // The first timeout had passed when the first retransmission was sent.
-  const limit = retriesToMs(retries, tcp.settings) - tcp.settings.rtoMin;
-  return elapsedMs(tcp.nowMs, since) >= limit;
+  // Linux rounds each timeout up to its tick, 1 ms at least: what it has waited is more by that.
+  const { rtoMin } = tcp.settings;
+  const waited = elapsedMs(tcp.nowMs, since) * (1 + 1 / rtoMin);
+  return waited >= retriesToMs(retries, tcp.settings);
 }
 
 /** How long `retries` retransmissions take when the timeout starts at its minimum, ms. */

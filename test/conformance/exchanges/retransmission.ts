@@ -33,7 +33,7 @@ export const RETRANSMISSIONS: readonly Exchange[] = [
     async run(talk) {
       const [fd] = await talk.served(8042, { mss: 1000 });
       await talk.write(fd, 100);
-      await talk.pass(2500);
+      await talk.pass(3600);
       await talk.poll(fd);
       await talk.error(fd);
     },
