@@ -8,6 +8,10 @@ import { type ByteSink, PcapngWriter } from '../observe/pcapng';
 import { PortDecorator } from './decorator';
 import type { Link, LinkContext, LinkCounters, LinkHost, LinkPort } from './link';
 
+// Taken at import, so that fake timers that are installed later don't reach the links.
+const milliseconds = performance.now.bind(performance);
+const ORIGIN = performance.timeOrigin;
+
 /** What a stream may hold unwritten before packets are left out of the capture, bytes. */
 const STREAM_LIMIT = 64 * 1024 * 1024;
 
@@ -192,7 +196,7 @@ class Tap implements LinkHost {
     const before = this.captured;
     if (this.recording.isOpen) {
       this.recording.attempt((writer) => {
-        const time = Math.floor((performance.timeOrigin + performance.now()) * 1000);
+        const time = Math.floor((ORIGIN + milliseconds()) * 1000);
         if (this.interfaceNumber < 0) this.interfaceNumber = writer.addInterface(this.name);
         let written = 0;
         for (let i = 0; i < batch.count; i++) {

@@ -1,8 +1,12 @@
+import * as timers from 'node:timers';
 import type { SlabTable } from '../core/memory/slabs';
 import { SegmentBatch } from '../core/segment/batch';
 import type { LinkContext, LinkCounters, LinkHost } from './link';
 import { DeviceEvent, type NativeAddon, type NativeDevice } from './native';
 import { failedCall } from '../errors';
+
+// Taken at import, so that fake timers that are installed later don't reach the links.
+const { setImmediate } = timers;
 
 /** Packets received in one batch. */
 const SLOTS = 64;

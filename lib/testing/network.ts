@@ -208,17 +208,16 @@ export class Network {
       );
     };
     const isDone = () => failed || (settled && this.#isQuiet());
-    // What remains in the end may pass without the program being called.
-    this.simulation.onEvent = () => {
-      if (isDone()) this.simulation.activity++;
-    };
     const end = micros(this.now + limit);
     const outcome = await this.#move('run', () => {
+      // What remains in the end may pass without the program being called.
+      this.simulation.onEvent = () => {
+        if (isDone()) this.simulation.activity++;
+      };
       const running = this.#turns.run(isDone, end);
       begin();
       return running;
     });
-    this.simulation.onEvent = null;
     if (!settled && !failed) throw this.#stuck(outcome, limit);
     if (settled && outcome === 'limit') throw this.#stuck(outcome, limit);
     return result as unknown as Promise<T>;
@@ -237,10 +236,12 @@ export class Network {
   /**
    * Keeps time still until the promise has settled: for work that the network can't see, as that of
    * another process (docs/virtual-time.md).
+   * @param name of what it is, for the message of a run that does not end
    * @returns the promise
+   * @throws TypeError ERR_INVALID_ARG_TYPE
    */
-  hold<T>(promise: Promise<T>): Promise<T> {
-    return this.#turns.hold(promise);
+  hold<T>(promise: Promise<T>, name?: string): Promise<T> {
+    return this.#turns.hold(promise, name);
   }
 
   async #move<T>(by: 'run' | 'advance', action: () => Promise<T>): Promise<T> {
@@ -257,6 +258,7 @@ export class Network {
       return await action();
     } finally {
       this.#program.leave();
+      this.simulation.onEvent = null;
       this.#busy = null;
     }
   }
