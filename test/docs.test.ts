@@ -21,7 +21,7 @@ describe('the documentation', () => {
 
   it('gives a reason for each dependency at run time', () => {
     const { dependencies } = JSON.parse(read('package.json')) as { dependencies: object };
-    const rows = read('README.md').matchAll(/^\| `([@\/\w-]+)` +\|/gm);
+    const rows = read('README.md').matchAll(/^\| `([@/\w-]+)` +\|/gm);
     const reasons = [...rows].map(([, name]) => name);
     expect(Object.keys(dependencies).filter((name) => !reasons.includes(name))).toEqual([]);
   });
