@@ -48,7 +48,7 @@ describe('S2: every byte has a number', () => {
         '30 client P. 1:6 ack 1',
         '40 server . 1:1 ack 6',
         '1040 client F. 6:6 ack 1',
-        '1050 server . 1:1 ack 7',
+        '1090 server . 1:1 ack 7',
         '2050 server F. 1:1 ack 7',
         '2060 client . 7:7 ack 2',
       ]);

@@ -28,6 +28,7 @@ describe('S5: four segments close a connection', () => {
       expect(far.events).toEqual(['end']);
       expect(both(scene)).toBe('FIN-WAIT-1 CLOSE-WAIT');
       await sleep(10);
+      // The acknowledgment waited for 1 ms in vain that it could ride on something.
       expect(both(scene)).toBe('FIN-WAIT-2 CLOSE-WAIT');
       await sleep(75);
       far.socket.end();
@@ -44,7 +45,7 @@ describe('S5: four segments close a connection', () => {
       expect(both(scene)).toBe('CLOSED CLOSED');
       expect(segmentsSince(scene, 1000)).toEqual([
         '1000 client F. 1:1 ack 1: FIN-WAIT-1, then CLOSE-WAIT',
-        '1010 server . 1:1 ack 2: CLOSE-WAIT, then FIN-WAIT-2',
+        '1011 server . 1:1 ack 2: CLOSE-WAIT, then FIN-WAIT-2',
         '1100 server F. 1:1 ack 2: LAST-ACK, then TIME-WAIT',
         '1110 client . 2:2 ack 2: TIME-WAIT, then LISTEN',
       ]);
@@ -145,6 +146,64 @@ describe('S5: half-close', () => {
       expect(far.events).toEqual(['end', 'EPIPE', 'close']);
       expect(scene.network.trace.segments({ from: 'client', having: 'R' })).toHaveLength(1);
     }));
+});
+
+describe('S5: why three segments close when one side has nothing left', () => {
+  test('its acknowledgment and its FIN are one segment', () =>
+    tell({}, async (scene) => {
+      const { near, far } = await connectPair(scene);
+      await sleep(1000 - scene.network.now);
+      far.socket.on('end', () => far.socket.end());
+      near.socket.end();
+      await near.sees('close');
+      await sleep(10);
+      expect(both(scene)).toBe('TIME-WAIT CLOSED');
+      expect(segmentsSince(scene, 1000)).toEqual([
+        '1000 client F. 1:1 ack 1: FIN-WAIT-1, then CLOSE-WAIT',
+        '1010 server F. 1:1 ack 2: LAST-ACK, then TIME-WAIT',
+        '1020 client . 2:2 ack 2: TIME-WAIT, then LISTEN',
+      ]);
+    }));
+
+  test('a last word rides on it, too', () =>
+    tell({}, async (scene) => {
+      const { near, far } = await connectPair(scene);
+      await sleep(1000 - scene.network.now);
+      far.socket.on('end', () => far.socket.end('bye'));
+      near.socket.end('good-bye');
+      await near.sees('close');
+      await sleep(10);
+      expect(near.received.toString()).toBe('bye');
+      expect(segmentsSince(scene, 1000)).toEqual([
+        '1000 client FP. 1:9 ack 1: FIN-WAIT-1, then CLOSE-WAIT',
+        '1010 server FP. 1:4 ack 10: LAST-ACK, then TIME-WAIT',
+        '1020 client . 10:10 ack 5: TIME-WAIT, then LISTEN',
+      ]);
+    }));
+
+  test.each([
+    ['nothing was said before: 1 ms', false, 1],
+    ['in a dialogue: 40 ms', true, 40],
+  ])('it waits for that no longer than an acknowledgment for data, %s', (_, talks, wait) =>
+    tell({}, async (scene) => {
+      const { near, far } = await connectPair(scene);
+      if (talks) {
+        near.socket.write('question');
+        await far.has(8);
+        far.socket.write('answer');
+        await near.has(6);
+      }
+      await sleep(1000 - scene.network.now);
+      far.socket.on('end', () => setTimeout(() => far.socket.end(), wait + 1));
+      near.socket.end();
+      await near.sees('close');
+      const times = scene.network.trace.segments({ from: 'server', since: 1000 });
+      expect(times.map(({ time, flags }) => `${time} ${flags}`)).toEqual([
+        `${1010 + wait} .`,
+        `${1010 + wait + 1} F.`,
+      ]);
+    }),
+  );
 });
 
 describe('S5: lost segments of the close', () => {

@@ -34,7 +34,7 @@ export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
     sendAckNow(tcp, c);
   }
   processText(tcp, c, seg);
-  processFin(tcp, c);
+  processFin(tcp, c, seg);
 }
 
 function firstCheckSequence(tcp: Tcp, c: Connection, seg: Segment): boolean {

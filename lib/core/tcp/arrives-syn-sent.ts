@@ -72,7 +72,7 @@ function fourthTakeSyn(tcp: Tcp, c: Connection, seg: Segment): void {
   seg.trimFront(1);
   if (seg.length === 0) {
     processText(tcp, c, seg);
-    processFin(tcp, c);
+    processFin(tcp, c, seg);
   }
 }
 

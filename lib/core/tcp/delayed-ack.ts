@@ -12,6 +12,8 @@ import type { Tcp } from './tcp';
 const MAX_QUICK_ACKS = 16;
 /** A delay beyond the minimum is bounded by this where no exchange was seen, ms. */
 const LONGEST_UNPROVEN_MS = 500;
+/** Least delay: Linux's timers go off with a tick of its clock, ms. */
+const TICK_MS = 1;
 
 /** The next `limit` segments at most, within half of the window, are acknowledged at once. */
 export function startQuickAcks(c: Connection, limit: number = MAX_QUICK_ACKS): void {
@@ -82,7 +84,7 @@ function delay(tcp: Tcp, c: Connection): void {
     if (c.srtt !== 0) longest = Math.min(longest, Math.max((c.srtt >> 3) / 1000, delayedAckMin));
     ato = Math.min(ato, longest);
   }
-  ato = Math.min(ato, delayedAckMax);
+  ato = Math.max(Math.min(ato, delayedAckMax), TICK_MS);
   const due = tcp.now + ato * 1000;
   const set = tcp.timers.due(c.row, Timer.DelayedAck);
   if (set <= tcp.now + (ato * 1000) / 4) {

@@ -44,28 +44,44 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
     tcp.markReady(c);
     return;
   }
-  acknowledgeSoonOrLater(tcp, c);
+  // With the FIN behind it `processFin` decides.
+  if (!c.has(Has.RcvFin) || c.rcvFin !== c.rcvNxt) acknowledgeSoonOrLater(tcp, c);
 }
 
 /** RFC 9293 §3.10.7.4, eighth: the FIN bit, once everything before it has arrived. */
-export function processFin(tcp: Tcp, c: Connection): void {
+export function processFin(tcp: Tcp, c: Connection, seg: Segment): void {
   if (!c.has(Has.RcvFin) || !canReceive(c.state) || !seqGeq(c.rcvNxt, c.rcvFin)) return;
   c.rcvNxt = seqMax(c.rcvNxt, (c.rcvFin + 1) | 0);
   c.set(Has.EndOfStream);
-  sendAckNow(tcp, c);
   if (c.socket !== null) tcp.notify(c.socket);
   switch (c.state) {
     case State.ESTABLISHED:
       tcp.setState(c, State.CLOSE_WAIT);
+      acknowledgeFin(tcp, c, seg);
       return;
     case State.FIN_WAIT_1:
       // Our FIN is not acknowledged yet, or the ACK field would have led to FIN-WAIT-2.
+      sendAckNow(tcp, c);
       tcp.setState(c, State.CLOSING);
       return;
     case State.FIN_WAIT_2:
+      sendAckNow(tcp, c);
       tcp.enterTimeWait(c);
       return;
     default:
       return;
   }
+}
+
+/**
+ * The program may be about to end, too: our FIN then brings the acknowledgment with it, and three
+ * segments close, as on Linux. A FIN that was known waits no longer (RFC 5681 §4.2).
+ */
+function acknowledgeFin(tcp: Tcp, c: Connection, seg: Segment): void {
+  if (!seg.isFin) {
+    sendAckNow(tcp, c);
+    return;
+  }
+  c.set(Has.AckScheduled | Has.PingPong);
+  acknowledgeSoonOrLater(tcp, c);
 }

@@ -24,6 +24,7 @@ export const CLOSINGS: readonly Exchange[] = [
     async run(talk) {
       const [fd] = await talk.served(8011);
       await talk.peer('F.', { data: 10 });
+      await talk.pass(50);
       await talk.poll(fd);
       await talk.read(fd, 4);
       await talk.read(fd);
@@ -210,6 +211,7 @@ export const CLOSINGS: readonly Exchange[] = [
       await talk.peer('S.', { mss: 1000 });
       await talk.poll(dialled);
       await talk.peer('F.');
+      await talk.pass(50);
       await talk.disconnect(dialled);
       await talk.poll(dialled);
     },
@@ -220,6 +222,7 @@ export const CLOSINGS: readonly Exchange[] = [
       const [fd, listener] = await talk.served(8023, SYN);
       await talk.close(fd);
       await talk.peer('F.', { ts: 1001 });
+      await talk.pass(50);
       await talk.peer('S', { ...SYN, seq: 100, ts: 3000 });
       await talk.peer('.', { seq: 101, ack: 1, ts: 3001 });
       await talk.accept(listener);

@@ -26,6 +26,7 @@ export const POLLS: readonly Exchange[] = [
       await talk.peer('.');
       await talk.poll(fd);
       await talk.peer('F.');
+      await talk.pass(50);
       await talk.poll(fd);
       await talk.poll(fd, 0);
     },
@@ -43,6 +44,7 @@ export const POLLS: readonly Exchange[] = [
       await talk.peer('P.', { data: 3 });
       await talk.pass(50);
       await talk.peer('F.');
+      await talk.pass(50);
       await ending.end();
       await talk.call(
         'poll',
@@ -75,6 +77,7 @@ export const POLLS: readonly Exchange[] = [
       await control(talk, set, 3, fd, IN | OUT | RDHUP);
       await wait(talk, set);
       await talk.peer('F.');
+      await talk.pass(50);
       await wait(talk, set);
       await control(talk, set, 2, fd, 0);
       await wait(talk, set);

@@ -53,6 +53,7 @@ export const RESETS: readonly Exchange[] = [
     async run(talk) {
       const [fd] = await talk.served(8033);
       await talk.peer('F.');
+      await talk.pass(50);
       await talk.peer('R.');
       await talk.poll(fd);
       await talk.read(fd);
@@ -98,6 +99,7 @@ export const RESETS: readonly Exchange[] = [
       await talk.peer('.');
       const other = await talk.accept(listener, 'O');
       await talk.peer('F.');
+      await talk.pass(50);
       await talk.shutdown(other, WR);
       await talk.peer('R', { seq: 2 });
       await talk.poll(other);

@@ -12,6 +12,7 @@ export const SEGMENTS: readonly Exchange[] = [
       const listener = await talk.listener(8100);
       await talk.peer('S', SYN);
       await talk.peer('FP.', { data: 'all at once', ts: 1001 });
+      await talk.pass(50);
       const fd = await talk.accept(listener);
       await talk.poll(fd);
       await talk.read(fd);

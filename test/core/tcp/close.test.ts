@@ -52,16 +52,29 @@ describe('an orderly close (RFC 9293 §3.6)', () => {
     const [peer, socket] = established();
     const steps = states(peer, [
       () => peer.say('F.'),
+      () => peer.pass(1000),
       () => expect(socket.take(1)).toBe(0),
       () => socket.close(),
       () => peer.say('.'),
     ]);
     expect(steps).toEqual([
+      ' [CLOSE-WAIT]',
       '. 1 ack 2 [CLOSE-WAIT]',
       ' [CLOSE-WAIT]',
       'F. 1 ack 2 [LAST-ACK]',
       ' [CLOSED]',
     ]);
+  });
+
+  test('by the peer: three segments where we have nothing more to say', () => {
+    const [peer, socket] = established();
+    const steps = states(peer, [
+      () => peer.say('F.'),
+      () => socket.close(),
+      () => peer.pass(SECOND / 10),
+      () => peer.say('.'),
+    ]);
+    expect(steps).toEqual([' [CLOSE-WAIT]', 'F. 1 ack 2 [LAST-ACK]', ' [LAST-ACK]', ' [CLOSED]']);
   });
 
   test('by both at once: CLOSING', () => {
@@ -178,6 +191,8 @@ describe('the peer’s FIN', () => {
   test('with data', () => {
     const [peer, socket] = established();
     peer.say('F.', { data: pattern(9) });
+    expect(peer.lines()).toEqual([]);
+    peer.pass(SECOND / 25);
     expect(peer.lines()).toEqual(['. 1 ack 11']);
     expect(readAll(socket)).toEqual(pattern(9));
     expect(socket.take(1)).toBe(0);
@@ -257,6 +272,7 @@ describe('the peer’s FIN', () => {
     peer.seq = unread + 1;
     peer.lines();
     peer.say('F.');
+    peer.pass(SECOND);
     expect(peer.lines()).toEqual([`. 1 ack ${unread + 2}`]);
     expect(peer.state).toBe(State.CLOSE_WAIT);
     expect(readAll(socket).length).toBe(unread);

@@ -36,7 +36,12 @@ describe('counters, as nstat(8) has them', () => {
       TcpInSegs: 2,
       TcpOutSegs: 1,
     });
-    expect(counted(other, () => other.say('F.'))).toEqual({ TcpInSegs: 1, TcpOutSegs: 1 });
+    const fin = () => {
+      other.say('F.');
+      other.pass(50_000);
+    };
+    const delayed = { TcpInSegs: 1, TcpOutSegs: 1, TcpExtDelayedACKs: 1 };
+    expect(counted(other, fin)).toEqual(delayed);
   });
 
   test('the end of an established connection counts where it comes by RST', () => {

@@ -210,6 +210,7 @@ test('the third segment may carry data, and a FIN', () => {
   const listener = peer.server();
   peer.say('S', peer.synFields());
   peer.say('FP.', { data: pattern(100) });
+  peer.pass(40_000);
   expect(peer.lines()).toEqual(['S. 0 ack 1', '. 1 ack 102']);
   const socket = listener.accept() as StreamSocket;
   expect(socket.state).toBe(State.CLOSE_WAIT);

@@ -99,6 +99,7 @@ describe('clocks wrap', () => {
     readAll(client);
     client.close();
     lab.run(() => server.take(1) === 0, 10 * SECOND);
+    lab.pass(SECOND);
     server.close();
     listener.close();
     lab.run();
