@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { Errno } from '../core/errno';
 import { ANY4, ANY6, formatAddressAs, parseAddress } from '../core/ip/address';
 import type { StreamSocket } from '../core/socket/stream-socket';
+import { SocketOption } from '../core/socket/options';
 import { Poll } from '../core/socket/stream-socket';
 import type { ClockTimer } from '../driver/clock';
 import type { Driver, Endpoint } from '../driver/driver';
@@ -115,6 +116,8 @@ export class Dial {
     const any = socket.domain === 4 ? ANY4 : ANY6;
     const address = localAddress === undefined ? any : parseAddress(localAddress);
     const fits = address !== null && (socket.domain === 6) === (isIP(localAddress ?? '::') === 6);
+    // As libuv does: one port may be the near end of several connections.
+    socket.setOption(SocketOption.ReuseAddress, 1);
     const bound =
       address === null || (localAddress !== undefined && !fits)
         ? -Errno.EINVAL

@@ -50,6 +50,26 @@ describeBoth('a connection', (api) => {
     expect(peerLog).toContain('data');
   });
 
+  it('can share its near port with another one, to another far end', async () => {
+    const accept = (peer: Socket) => peer.on('error', () => undefined);
+    const servers = [api.net.createServer(accept), api.net.createServer(accept)];
+    const ports = [await listen(servers[0]), await listen(servers[1])];
+    const first = api.net.connect({ port: ports[0], host: '127.0.0.1' });
+    await once(first, 'connect');
+    const { localPort } = first;
+    first.resetAndDestroy();
+    const clients = ports.map((port) => api.net.connect({ port, host: '127.0.0.1', localPort }));
+    const ends = await Promise.all(
+      clients.map(async (client) => {
+        const outcome = await Promise.race([once(client, 'connect'), nextError(client)]);
+        return outcome instanceof Error ? outcome.message : client.localPort;
+      }),
+    );
+    expect(ends).toEqual([localPort, localPort]);
+    for (const client of clients) client.resetAndDestroy();
+    await Promise.all(servers.map((server) => once(server.close(), 'close')));
+  });
+
   it('tells of the lookup when the host is a name', async () => {
     const server = api.net.createServer((peer) => peer.end()).listen(0);
     await once(server, 'listening');
