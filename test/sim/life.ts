@@ -11,6 +11,8 @@ import { World } from './world';
 
 /** What a keepalive that finds nobody, or a rebooted host, may take at most, µs. */
 const KEEPALIVE = 20 * SECOND;
+/** Events at one instant that can't be. */
+const STANDSTILL = 100_000;
 /** What a peer with the smallest buffer lets leave at once, bytes. */
 const LEAST_WINDOW = 500;
 /** How late it may answer, µs. */
@@ -68,8 +70,13 @@ export class Life {
   private pass(end: number, isDone: () => boolean): void {
     const { programs } = this;
     const { simulation } = this.world.network;
+    let instant = -1;
+    let events = 0;
     for (let i = 1; simulation.next() <= end; i++) {
       simulation.step();
+      events = simulation.now === instant ? events + 1 : 0;
+      instant = simulation.now;
+      if (events > STANDSTILL) this.fail('happens again and again, and time stands still');
       if (programs.failure !== null) throw programs.failure;
       if ((i & 63) === 0 && isDone()) return;
     }

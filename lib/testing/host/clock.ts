@@ -35,7 +35,12 @@ export class HostClock implements Clock {
   }
 
   now(): number {
-    return Math.floor(this.base + (this.simulation.now - this.since) * this.speed);
+    return this.shows(this.simulation.now);
+  }
+
+  /** What it shows at a time of the network. */
+  private shows(at: number): number {
+    return Math.floor(this.base + (at - this.since) * this.speed);
   }
 
   timer(callback: () => void): ClockTimer {
@@ -69,7 +74,9 @@ export class HostClock implements Clock {
 
   /** @internal When the network's clock is where this one shows `at`. */
   toNetwork(at: number): number {
-    return this.since + Math.ceil((at - this.base) / this.speed);
+    const time = this.since + Math.ceil((at - this.base) / this.speed);
+    // Never early, be it by a fraction: whoever is woken early would ask for the same time again.
+    return this.shows(time) < at ? time + Math.ceil(1 / this.speed) : time;
   }
 
   /** @internal */
