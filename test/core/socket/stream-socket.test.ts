@@ -50,6 +50,21 @@ describe('bind(2)', () => {
     expect(local(socket)).toBe('10.0.0.1 50000');
   });
 
+  test.each([
+    [1, 0],
+    [0, Errno.EADDRINUSE],
+  ])('beside a connection whose listener had SO_REUSEADDR %d: errno %d', (reuse, errno) => {
+    const peer = new Peer();
+    const listener = peer.server(16, reuse);
+    const accepted = peer.open(listener);
+    listener.close();
+    const socket = peer.host.core.socket(4);
+    expect(socket.bind(peer.host.address, 80)).toBe(-Errno.EADDRINUSE);
+    socket.setOption(SocketOption.ReuseAddress, 1);
+    expect(socket.bind(peer.host.address, 80)).toBe(errno === 0 ? 0 : -errno);
+    accepted.abort();
+  });
+
   test('not while it is connected', () => {
     const { client } = new Lab().pair();
     expect(client.bind(client.localAddress, 5)).toBe(-Errno.EINVAL);
@@ -161,6 +176,12 @@ describe('listen(2) and accept(2)', () => {
     expect(lab.listen(lab.b, 80, asked).backlog).toBe(granted);
   });
 
+  test('EBADF once it is closed', () => {
+    const listener = new Lab().pair().listener;
+    listener.close();
+    expect([listener.accept(), listener.listen(1)]).toEqual([-Errno.EBADF, -Errno.EBADF]);
+  });
+
   test('again changes the backlog only; a connected socket can’t', () => {
     const lab = new Lab();
     const { client, listener } = lab.pair();
@@ -177,6 +198,12 @@ describe('listen(2) and accept(2)', () => {
 });
 
 describe('how much there is', () => {
+  test('before there is a connection: nothing', () => {
+    const socket = new Lab().a.core.socket(4);
+    const { inQueue, outQueue, outQueueUnsent, sendSpace, waiting } = socket;
+    expect([inQueue, outQueue, outQueueUnsent, sendSpace, waiting]).toEqual([0, 0, 0, 0, 0]);
+  });
+
   test('SIOCINQ, SIOCOUTQ, SIOCOUTQNSD and the room in the send buffer', () => {
     const peer = new Peer({ syn: { mss: 1000 }, tcp: { sendBuffer: 9000 } });
     const socket = peer.dial();

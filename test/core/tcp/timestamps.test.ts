@@ -63,6 +63,28 @@ describe('timestamps (RFC 7323)', () => {
     expect(readAll(socket)).toEqual(pattern(5));
   });
 
+  test('nor has the handshake’s third segment to have them; an older one is refused', () => {
+    const peer = new Peer({ timestamps: true });
+    const listener = peer.server();
+    peer.say('S', peer.synFields());
+    peer.say('.', { ts: [peer.tsVal - 1, 0] });
+    expect(peer.state).toBe(State.SYN_RECEIVED);
+    peer.say('.', { ts: null });
+    expect([peer.state, listener.waiting]).toEqual([State.ESTABLISHED, 1]);
+  });
+
+  test('an echo of 0 measures nothing (§4.1)', () => {
+    const [peer, socket] = connected();
+    socket.send(pattern(5), 0, 5);
+    peer.listen();
+    // Sent twice: only timestamps can tell how long it took (Karn's rule).
+    peer.pass(300 * MS);
+    const { srtt } = peer.host.core.tcp.connection(0);
+    peer.say('.', { ts: [peer.tsVal, 0] });
+    expect(peer.host.core.tcp.connection(0).inFlight).toBe(0);
+    expect(peer.host.core.tcp.connection(0).srtt).toBe(srtt);
+  });
+
   test('a RST needs none (§5.2)', () => {
     const [peer, socket] = connected();
     peer.say('R', { ts: null });
