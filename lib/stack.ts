@@ -8,6 +8,7 @@ import type { DriverOptions, Endpoint } from './driver/driver';
 import { Driver } from './driver/driver';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import type { Link, LinkCounters } from './link/link';
+import { checkPortRange } from './link/validate';
 import type { Net } from './net/net';
 import { makeNet } from './net/net';
 
@@ -74,18 +75,6 @@ function checkTime(name: string, value: unknown): void {
   if (!(value >= 0 && value < Infinity)) {
     throw outOfRange(name, 'a non-negative finite number', value);
   }
-}
-
-function checkPortRange(range: unknown): void {
-  if (range === undefined) return;
-  const name = 'options.localPortRange';
-  if (!Array.isArray(range)) throw invalidArgType(name, 'an instance of Array', range);
-  const [first, last] = range as unknown[];
-  const ports = [first, last].every((port) => Number.isInteger(port));
-  if (range.length !== 2 || !ports || !(1 <= Number(first) && Number(first) <= Number(last))) {
-    throw invalidArgValue(name, range, 'must be the first and the last port');
-  }
-  if (Number(last) > 65_535) throw outOfRange(name, '>= 1 and <= 65535', last);
 }
 
 function checkLink(link: unknown): void {

@@ -1,7 +1,8 @@
 export { Network } from './network';
 export type { NetworkOptions, RunOptions } from './network';
 export type { BlockAction } from './host/firewall';
-export type { Host, HostOptions, HostState } from './host/host';
+export type { Host, HostState } from './host/host';
+export type { HostOptions } from './host/options';
 export type { Cable, DirectionOptions } from './link/cable';
 export type { WireCounters } from './link/counters';
 export type {

@@ -1,17 +1,20 @@
+import { types } from 'node:util';
 import type { State } from '../core/tcp/state';
 import { codeError, invalidArgType, invalidArgValue, outOfRange } from '../errors';
+import { checkNames } from '../link/validate';
 import { Checks } from './check/checks';
 import type { HostWitness, LossReason, NetworkNode, Witness } from './engine/node';
 import type { Packet } from './engine/packet';
 import { Simulation } from './engine/simulation';
 import { hostPrefixes } from './host/addresses';
-import { Host, type HostOptions } from './host/host';
+import { Host } from './host/host';
+import { checkHostOptions, type HostOptions } from './host/options';
 import { Cable } from './link/cable';
 import type { LinkOptions } from './link/options';
 import { Router } from './router';
 import { Routes } from './routes';
 import { SegmentViews } from './segment-view';
-import { ProgramClock } from './time/program-clock';
+import { DEFAULT_EPOCH, ProgramClock } from './time/program-clock';
 import { Turns, type Outcome } from './time/turns';
 import { Trace, type TraceOptions } from './trace/trace';
 import { describeWaiting } from './trace/waiting';
@@ -36,28 +39,41 @@ export interface RunOptions {
 }
 
 const DAY = 24 * 3600_000;
-/** 2030-01-01T00:00:00Z, ms. */
-const EPOCH = Date.UTC(2030, 0, 1);
 const MAX_SEED = 2 ** 32 - 1;
 /** Time is counted in µs, exactly. ms. */
 const MAX_TIME = 2 ** 43;
+/** A `Date` can show this and all of the network's time after it. ms. */
+const MAX_EPOCH = 8.64e15 - MAX_TIME;
 const OPTIONS = ['seed', 'epoch', 'checks', 'trace'];
 
 /** Tells whoever wants to know: the trace, and the checks. */
 class Witnesses implements Witness, HostWitness {
   constructor(
+    private readonly simulation: Simulation,
     private readonly trace: Trace | null,
     private readonly checks: Checks | null,
   ) {}
 
   sent(host: Host, packet: Packet, state: State): void {
     this.trace?.sent(host, packet, state);
-    this.checks?.sent(host, packet);
+    try {
+      this.checks?.sent(host, packet);
+    } catch (error) {
+      this.simulation.fail(error);
+    }
   }
 
   received(host: Host, packet: Packet, state: State): void {
     this.trace?.received(host, packet, state);
     this.checks?.received(host, packet);
+  }
+
+  settled(host: Host): void {
+    try {
+      this.checks?.settled(host);
+    } catch (error) {
+      this.simulation.fail(error);
+    }
   }
 
   lost(packet: Packet, where: string, reason: LossReason): void {
@@ -84,7 +100,6 @@ export class Network {
   readonly #hosts: Host[] = [];
   readonly #cables: Cable[] = [];
   readonly #names = new Set<string>();
-  readonly #checks: Checks | null;
   readonly #witness: Witnesses;
   readonly #program: ProgramClock;
   readonly #turns: Turns;
@@ -96,7 +111,7 @@ export class Network {
   /** @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE */
   constructor(options: NetworkOptions = {}) {
     checkOptions(options);
-    const { seed = 1, epoch = EPOCH, checks = true, trace = true } = options;
+    const { seed = 1, epoch = DEFAULT_EPOCH, checks = true, trace = true } = options;
     this.seed = seed;
     this.simulation = new Simulation(seed);
     const start = Number(epoch);
@@ -106,8 +121,11 @@ export class Network {
       this.#routes,
       typeof trace === 'object' ? trace : {},
     );
-    this.#checks = checks ? new Checks(this.simulation) : null;
-    this.#witness = new Witnesses(trace === false ? null : this.trace, this.#checks);
+    this.#witness = new Witnesses(
+      this.simulation,
+      trace === false ? null : this.trace,
+      checks ? new Checks(this.simulation) : null,
+    );
     this.#program = new ProgramClock(start);
     this.#turns = new Turns(this.simulation, this.#program);
   }
@@ -127,18 +145,21 @@ export class Network {
   /**
    * Adds a host. It is alone until a cable links it to another host or a router.
    * @param name one word, of its own in the network; appears in traces
-   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE;
+   *   Error ERR_NETLAND_CLOSED
    */
   host(name: string, options: HostOptions = {}): Host {
-    this.#takeName(name);
+    this.#checkName(name);
+    checkHostOptions(options);
     const prefixes = hostPrefixes(this.#hosts, options);
     const context = {
       simulation: this.simulation,
       witness: this.#witness,
       nextPacket: () => this.#packets++,
-      settled: (settled: Host) => this.#checks?.settled(settled),
+      settled: (settled: Host) => this.#witness.settled(settled),
     };
     const host = new Host(name, prefixes, context, options);
+    this.#names.add(name);
     this.#hosts.push(host);
     this.#routes.add(host);
     return host;
@@ -146,7 +167,8 @@ export class Network {
 
   /** Adds a router: it forwards between any number of cables. @throws as `host` */
   router(name: string): Router {
-    this.#takeName(name);
+    this.#checkName(name);
+    this.#names.add(name);
     const router = new Router(name, this.#routes, this.#witness);
     this.#routes.add(router);
     return router;
@@ -158,6 +180,7 @@ export class Network {
    *   Error ERR_NETLAND_TOPOLOGY for a second cable of a host, or between the same two
    */
   link(a: Host | Router, b: Host | Router, options: LinkOptions = {}): Cable {
+    this.#checkOpen();
     this.#checkNode('a', a);
     this.#checkNode('b', b);
     const parts = { simulation: this.simulation, witness: this.#witness, views: this.#views };
@@ -167,11 +190,11 @@ export class Network {
     return cable;
   }
 
-  #takeName(name: unknown): void {
+  #checkName(name: unknown): void {
+    this.#checkOpen();
     if (typeof name !== 'string') throw invalidArgType('name', 'of type string', name);
     if (!/^[\w.-]+$/.test(name)) throw invalidArgValue('name', name, 'must be one word');
     if (this.#names.has(name)) throw invalidArgValue('name', name, 'is taken already');
-    this.#names.add(name);
   }
 
   #checkNode(name: string, node: NetworkNode): void {
@@ -192,22 +215,26 @@ export class Network {
    * waited for.
    *
    * @throws what `program` throws; Error ERR_NETLAND_DEADLOCK when it waits and nothing will ever
-   *   happen, ERR_NETLAND_TIME_LIMIT, both of which say who waits for what; a broken invariant
+   *   happen, ERR_NETLAND_TIME_LIMIT, both of which say who waits for what; ERR_NETLAND_CLOSED;
+   *   what a filter throws; a broken invariant
    */
-  async run<T>(program: () => T | Promise<T>, { limit = DAY }: RunOptions = {}): Promise<T> {
+  async run<T>(program: () => T | Promise<T>, options: RunOptions = {}): Promise<T> {
     if (typeof program !== 'function') throw invalidArgType('program', 'a function', program);
-    checkTime('limit', limit);
-    let settled = false;
-    let failed = false;
-    let result: Promise<T> | null = null;
+    checkNames('options', options, ['limit']);
+    const { limit = DAY } = options;
+    checkTime('options.limit', limit);
+    // Empty until the program has settled.
+    const result: T[] = [];
+    let over = false;
     const begin = () => {
-      result = new Promise<T>((resolve) => resolve(program()));
-      result.then(
-        () => (settled = true),
-        () => (failed = true),
+      new Promise<T>((resolve) => resolve(program())).then(
+        (value) => result.push(value),
+        (error: unknown) => {
+          if (!over) this.simulation.fail(error);
+        },
       );
     };
-    const isDone = () => failed || (settled && this.#isQuiet());
+    const isDone = () => result.length > 0 && this.#isQuiet();
     const end = micros(this.now + limit);
     const outcome = await this.#move('run', () => {
       // What remains in the end may pass without the program being called.
@@ -217,19 +244,20 @@ export class Network {
       const running = this.#turns.run(isDone, end);
       begin();
       return running;
-    });
-    if (!settled && !failed) throw this.#stuck(outcome, limit);
-    if (settled && outcome === 'limit') throw this.#stuck(outcome, limit);
-    return result as unknown as Promise<T>;
+    }).finally(() => (over = true));
+    if (result.length === 0 && this.#closed) throw closedError();
+    if (result.length === 0 || outcome === 'limit') throw this.#stuck(outcome, limit);
+    return result[0];
   }
 
   /**
    * Lets time pass, for the network and for timers that the program has left behind.
-   * @param duration ms, 0 or more
-   * @throws RangeError ERR_OUT_OF_RANGE; a broken invariant
+   * @param duration ms, 0 or more, finite
+   * @throws RangeError ERR_OUT_OF_RANGE; what a filter throws; a broken invariant
    */
   async advance(duration: number): Promise<void> {
     checkTime('duration', duration);
+    if (duration === Infinity) throw outOfRange('duration', 'finite', duration);
     await this.#move('advance', () => this.#turns.advance(micros(this.now + duration)));
   }
 
@@ -245,7 +273,7 @@ export class Network {
   }
 
   async #move<T>(by: 'run' | 'advance', action: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw codeError(Error, 'ERR_NETLAND_CLOSED', 'the network is closed');
+    this.#checkOpen();
     if (this.#busy !== null) {
       const message =
         `${by} inside ${this.#busy}, where time moves by itself: wait for it by a timer, ` +
@@ -261,6 +289,10 @@ export class Network {
       this.simulation.onEvent = null;
       this.#busy = null;
     }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw closedError();
   }
 
   #isQuiet(): boolean {
@@ -296,6 +328,10 @@ export class Network {
   }
 }
 
+function closedError(): Error {
+  return codeError(Error, 'ERR_NETLAND_CLOSED', 'the network is closed');
+}
+
 function micros(ms: number): number {
   return Math.round(Math.min(ms, MAX_TIME) * 1000);
 }
@@ -306,29 +342,26 @@ function checkTime(name: string, value: unknown): void {
 }
 
 function checkOptions(options: NetworkOptions): void {
-  if (typeof options !== 'object' || options === null) {
-    throw invalidArgType('options', 'of type object', options);
-  }
-  const unknown = Object.keys(options).find((name) => !OPTIONS.includes(name));
-  if (unknown !== undefined) {
-    throw invalidArgValue(
-      'options',
-      options,
-      `has no "${unknown}": there are ${OPTIONS.join(', ')}`,
-    );
-  }
+  checkNames('options', options, OPTIONS);
   const { seed, epoch, checks, trace } = options;
   if (seed !== undefined && !(Number.isInteger(seed) && seed >= 0 && seed <= MAX_SEED)) {
     if (typeof seed !== 'number') throw invalidArgType('options.seed', 'of type number', seed);
     throw outOfRange('options.seed', `an integer >= 0 and <= ${MAX_SEED}`, seed);
   }
-  if (epoch !== undefined && !Number.isFinite(Number(epoch))) {
-    throw invalidArgType('options.epoch', 'a date, or a number of ms', epoch);
+  if (epoch !== undefined) {
+    if (typeof epoch !== 'number' && !types.isDate(epoch)) {
+      throw invalidArgType('options.epoch', 'a date, or a number of ms', epoch);
+    }
+    if (!(Math.abs(Number(epoch)) <= MAX_EPOCH)) {
+      throw outOfRange('options.epoch', `>= -${MAX_EPOCH} and <= ${MAX_EPOCH}`, epoch);
+    }
   }
   if (checks !== undefined && typeof checks !== 'boolean') {
     throw invalidArgType('options.checks', 'of type boolean', checks);
   }
-  if (trace !== undefined && typeof trace !== 'boolean' && typeof trace !== 'object') {
+  if (trace === undefined || typeof trace === 'boolean') return;
+  if (typeof trace !== 'object' || trace === null) {
     throw invalidArgType('options.trace', 'of type boolean or object', trace);
   }
+  checkNames('options.trace', trace, ['limit']);
 }

@@ -35,6 +35,10 @@ export class ToyNetwork implements Timeline {
     }
   }
 
+  rethrow(): void {
+    // Nothing goes wrong.
+  }
+
   moveTo(at: number): void {
     if (at < this.now || this.next() < at) throw new Error(`${at} is not ahead of ${this.now}`);
     this.now = at;

@@ -12,6 +12,8 @@ export class Simulation {
   events = 0;
   /** Called after each event. */
   onEvent: (() => void) | null = null;
+  /** What was thrown first where nobody could catch it; null: nothing. */
+  private failure: { readonly error: unknown } | null = null;
   private readonly queue = new EventQueue();
 
   /** @param seed 0 to 2^53 - 1 */
@@ -33,6 +35,23 @@ export class Simulation {
     this.events++;
     this.queue.take().run();
     this.onEvent?.();
+    this.rethrow();
+  }
+
+  /**
+   * Takes what must not go through the stack that has led to it: `step`, and so the run, throws it.
+   * Of several the first counts.
+   */
+  fail(error: unknown): void {
+    this.failure ??= { error };
+  }
+
+  /** Throws what was taken by `fail`, once. */
+  rethrow(): void {
+    const { failure } = this;
+    if (failure === null) return;
+    this.failure = null;
+    throw failure.error;
   }
 
   /**

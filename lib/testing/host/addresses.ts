@@ -1,10 +1,21 @@
-import { formatAddress, isIpv4, sameAddress, type Prefix } from '../../core/ip/address';
+import {
+  formatAddress,
+  isIpv4,
+  isLoopback,
+  isMulticast,
+  isWildcard,
+  parsePrefix,
+  sameAddress,
+  type Prefix,
+} from '../../core/ip/address';
 import { parseAddresses } from '../../driver/paths';
 import { invalidArgType, invalidArgValue } from '../../errors';
-import type { HostOptions } from './host';
+import type { HostOptions } from './options';
 
 /** The host's number in its default addresses has this many bits. */
 const NUMBER_BITS = 24;
+/** 255.255.255.255 */
+const BROADCAST = -1;
 
 /**
  * The addresses of a new host: those asked for, or the first free ones of 10.0.0.0/8 and fd00::/8.
@@ -42,10 +53,14 @@ function parse(name: string, text: unknown, four: boolean): Prefix {
   if (typeof text !== 'string') {
     throw invalidArgType(`options.${name}`, 'of type string', text);
   }
-  const whole = text.includes('/') ? text : `${text}/${four ? 32 : 128}`;
-  const [prefix] = parseAddresses([whole]);
-  if (isIpv4(prefix.address) !== four) {
+  const prefix = parsePrefix(text.includes('/') ? text : `${text}/${four ? 32 : 128}`);
+  if (prefix === null || isIpv4(prefix.address) !== four) {
     throw invalidArgValue(`options.${name}`, text, `must be an IPv${four ? 4 : 6} address`);
+  }
+  const { address } = prefix;
+  const special = isWildcard(address) || isLoopback(address) || isMulticast(address);
+  if (special || (four && address.w3 === BROADCAST)) {
+    throw invalidArgValue(`options.${name}`, text, 'must be an address that a host can have');
   }
   return prefix;
 }

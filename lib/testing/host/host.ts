@@ -7,7 +7,6 @@ import type { ConnectionEntry } from '../../core/tcp/listing';
 import type { Settings } from '../../core/tcp/settings';
 import { State } from '../../core/tcp/state';
 import type { Driver, Endpoint } from '../../driver/driver';
-import { outOfRange } from '../../errors';
 import type { Net } from '../../net/net';
 import { makeNet } from '../../net/net';
 import { SimEvent } from '../engine/event-queue';
@@ -16,20 +15,8 @@ import type { Packet } from '../engine/packet';
 import type { Simulation } from '../engine/simulation';
 import { Firewall, resetFor, type BlockAction } from './firewall';
 import { Life } from './life';
+import { checkRate, type HostOptions } from './options';
 import { HostPaths } from './paths';
-
-export interface HostOptions {
-  /** IPv4 address. Default: 10.0.0.1 for the first host, 10.0.0.2 for the second, … */
-  address?: string;
-  /** IPv6 address. Default: fd00::1, fd00::2, … */
-  address6?: string;
-  /** Changes to TCP's settings, as of `Stack.open`. */
-  tcp?: Partial<Settings>;
-  /** First and last local port that is chosen when none is asked for. Default: 32768 to 60999. */
-  localPortRange?: readonly [number, number];
-  /** Seconds that its clock counts in a true one, above 0, at most 1000. Default: 1. */
-  clockRate?: number;
-}
 
 /** `off`: after `shutdown`. */
 export type HostState = 'up' | 'paused' | 'crashed' | 'off';
@@ -49,7 +36,6 @@ const BACKLOG = 1000;
 const LOOPBACK_DELAY = 1;
 /** How long a host that is shut down waits for its peers, ms. */
 const SHUTDOWN_TIMEOUT = 60_000;
-const MAX_RATE = 1000;
 
 /** A packet that a host sends to itself. */
 class Loop extends SimEvent {
@@ -106,7 +92,7 @@ export class Host {
   private leaving: Packet[] = [];
   private readonly powerOff = new PowerOff(() => this.turnOff());
 
-  /** @internal Made by `network.host`. */
+  /** @internal Made by `network.host`. @param options checked */
   constructor(
     readonly name: string,
     readonly prefixes: readonly Prefix[],
@@ -117,7 +103,7 @@ export class Host {
     this.paths = new HostPaths(prefixes);
     this.tcp = options.tcp;
     this.localPortRange = options.localPortRange;
-    this.rate = checkRate(options.clockRate ?? 1);
+    this.rate = options.clockRate ?? 1;
     const text = (four: boolean) => prefixes.find((prefix) => isIpv4(prefix.address) === four);
     this.address = formatPrefix(text(true));
     this.address6 = formatPrefix(text(false));
@@ -146,13 +132,17 @@ export class Host {
     return this.core.list();
   }
 
-  /** Seconds that its clock counts in a true one. @throws RangeError ERR_OUT_OF_RANGE */
+  /**
+   * Seconds that its clock counts in a true one.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
+   */
   get clockRate(): number {
     return this.rate;
   }
 
   set clockRate(rate: number) {
-    this.rate = checkRate(rate);
+    checkRate('clockRate', rate);
+    this.rate = rate;
     this.life.clock.rate = rate;
     this.context.witness.noted(`clock of ${this.name} at ${rate}`);
   }
@@ -352,11 +342,6 @@ export class Host {
     for (const endpoint of [...this.driver.endpoints]) endpoint.abandon(0);
     this.stop('off');
   }
-}
-
-function checkRate(rate: number): number {
-  if (typeof rate === 'number' && rate > 0 && rate <= MAX_RATE) return rate;
-  throw outOfRange('clockRate', `> 0 and <= ${MAX_RATE}`, rate);
 }
 
 function formatPrefix(prefix: Prefix | undefined): string {

@@ -26,23 +26,32 @@ export class Filter implements KeepingStage {
   }
 
   push(packet: Packet): void {
+    const { context } = this;
     // The program is called: it may have something to do about what it sees.
-    this.context.simulation.activity++;
-    const verdict: unknown = this.filter?.(this.views.of(packet), this.from);
-    if (verdict === false) this.context.lose(packet, 'filter');
-    else if (typeof verdict === 'number') this.delay(packet, verdict);
-    else this.next.push(packet);
+    context.simulation.activity++;
+    const verdict = this.judge(packet);
+    if (verdict === Infinity) context.lose(packet, 'filter');
+    else if (context.isCut) context.lose(packet, 'cut');
+    else if (verdict === 0) this.next.push(packet);
+    else this.hold.keep(packet, context.simulation.now + Math.round(1000 * verdict));
   }
 
   clear(lose: (packet: Packet) => void): void {
     this.hold.clear(lose);
   }
 
-  private delay(packet: Packet, milliseconds: number): void {
-    if (!(milliseconds >= 0 && milliseconds < Infinity)) {
-      throw outOfRange('options.filter()', 'a boolean, or ms >= 0', milliseconds);
+  /** By how many ms the program delays the packet; Infinity: it is lost. */
+  private judge(packet: Packet): number {
+    try {
+      const verdict: unknown = this.filter?.(this.views.of(packet), this.from);
+      if (verdict === false) return Infinity;
+      if (typeof verdict !== 'number') return 0;
+      if (verdict >= 0 && verdict < Infinity) return verdict;
+      throw outOfRange('options.filter()', 'a boolean, or ms >= 0', verdict);
+    } catch (error) {
+      // Not through the stack that sends.
+      this.context.simulation.fail(error);
+      return Infinity;
     }
-    if (milliseconds === 0) this.next.push(packet);
-    else this.hold.keep(packet, this.context.simulation.now + Math.round(1000 * milliseconds));
   }
 }

@@ -1,5 +1,5 @@
 import { invalidArgType, invalidArgValue, outOfRange } from '../../errors';
-import { checkInteger, checkNumber } from '../../link/validate';
+import { checkInteger, checkNames, checkNumber } from '../../link/validate';
 import type { SegmentView } from '../segment-view';
 
 /**
@@ -189,15 +189,6 @@ function checkEcn(ecn: EcnOptions | undefined): void {
   if (probability !== undefined) checkNumber('ecn.probability', probability, 0, 1);
 }
 
-function checkNames(name: string, value: unknown, allowed: readonly string[]): void {
-  if (typeof value !== 'object' || value === null) {
-    throw invalidArgType(name, 'of type object', value);
-  }
-  const unknown = Object.keys(value).find((key) => !allowed.includes(key));
-  if (unknown === undefined) return;
-  throw invalidArgValue(name, value, `has no "${unknown}": there are ${allowed.join(', ')}`);
-}
-
 /**
  * Checks the options of a link between the ends with these names.
  * @returns those of the directions from the one and from the other
@@ -211,7 +202,7 @@ export function splitOptions(
   const { from = {}, ...both } = options;
   checkNames('options.from', from, ends);
   const one = (name: string): WireOptions => {
-    const own = from[name] ?? {};
+    const own = Object.hasOwn(from, name) ? (from[name] ?? {}) : {};
     checkOptions(own, `options.from.${name}`);
     return { ...both, ...own };
   };

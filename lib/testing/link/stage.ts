@@ -29,6 +29,7 @@ export interface KeepingStage extends Stage {
 export interface StageContext {
   readonly simulation: Simulation;
   readonly counters: WireCounters;
+  readonly isCut: boolean;
   /** There is a packet more than before. */
   duplicated(): void;
   /** A packet that doesn't get any further. */

@@ -12,6 +12,8 @@ export interface Timeline {
    * event loop.
    */
   advance(limit: number): void;
+  /** Throws what has gone wrong since, if anything has: whoever moves the clock is to know. */
+  rethrow(): void;
   /** Sets the clock to `at`; no deadline lies before it. */
   moveTo(at: number): void;
 }

@@ -66,7 +66,7 @@ export class Turns {
    * @param isDone asked when everything has settled at the present instant
    * @param limit µs, finite
    * @returns `deadlock` also when all that is left are timers that don't keep a process alive
-   * @throws Error ERR_NETLAND_CLOCK_IN_USE; what the network throws
+   * @throws Error ERR_NETLAND_CLOCK_IN_USE; what the network throws, even while time is held
    */
   run(isDone: () => boolean, limit: number): Promise<Outcome> {
     return this.#run(() => {
@@ -125,6 +125,7 @@ export class Turns {
     return new Promise<Outcome>((resolve, reject) => {
       const turn = () => {
         try {
+          this.timeline.rethrow();
           const outcome = this.#isBusy() ? null : settled();
           if (outcome === null) this.#next(turn);
           else resolve(outcome);

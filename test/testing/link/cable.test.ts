@@ -214,9 +214,46 @@ describe('a filter', () => {
       { sequence: 2, at: 10_000 },
       { sequence: 1, at: 1_010_250 },
     ]);
-    expect(() => server.send(client)).toThrow(
+    server.send(client);
+    expect(() => lab.simulation.rethrow()).toThrow(
       expect.objectContaining({ code: 'ERR_OUT_OF_RANGE' }),
     );
+  });
+
+  test('that throws loses the packet, and whoever moves time gets the error', () => {
+    const { lab, client, server, cable } = wire({
+      filter: () => {
+        throw new Error('mine');
+      },
+    });
+    client.send(server, { sequence: 1 });
+    client.send(server, { sequence: 2 });
+    expect(cable.inFlight).toBe(0);
+    expect(cable.counters.client.lost).toEqual({ filter: 2 });
+    cable.set({ filter: undefined });
+    client.send(server, { sequence: 3 });
+    expect(() => lab.finish()).toThrow('mine');
+    lab.finish();
+    expect(server.sequences).toEqual([3]);
+  });
+
+  test('that cuts the cable loses the packet that it sees', () => {
+    let delay = 0;
+    const { lab, client, server, cable } = wire({
+      filter: () => {
+        cable.cut();
+        return delay;
+      },
+    });
+    client.send(server, { sequence: 1 });
+    cable.heal();
+    delay = 1000;
+    client.send(server, { sequence: 2 });
+    cable.heal();
+    lab.finish();
+    expect(server.sequences).toEqual([]);
+    expect(cable.counters.client.lost).toEqual({ cut: 2 });
+    expect(cable.inFlight).toBe(0);
   });
 
   test('finds the segment as it was, long after', () => {
