@@ -1,16 +1,102 @@
 /**
- * Mutants that can't change what anyone sees, each with the reason, which must be one that a reader
- * can check in the code. They don't count.
+ * Mutants that can't change what anyone sees, each with a reason that a reader can check in the
+ * code. They don't count.
  */
 
 interface Equivalent {
   readonly file: string;
-  /** The line of the source (where the mutant begins), without its indentation. */
-  readonly line: string;
+  /** The line in which the mutant begins, and as many before it as tell it from others. */
+  readonly code: string;
   /** The source that is replaced, and by what, as `npm run mutants` prints them. */
   readonly original: string;
   readonly replacement: string;
   readonly reason: string;
 }
 
-export const EQUIVALENT: readonly Equivalent[] = [];
+/** Whether some lines of `source` are the entry's; the last of them is `line`, if given. */
+export function hasCode(entry: Equivalent, source: string, line?: number): boolean {
+  const lines = source.split('\n').map((text) => text.trim());
+  const code = entry.code.trim().split('\n');
+  const ends = line === undefined ? lines.keys() : [line];
+  return [...ends].some((end) =>
+    code.every((text, i) => text.trim() === lines[end - code.length + 1 + i]),
+  );
+}
+
+export const EQUIVALENT: readonly Equivalent[] = [
+  {
+    file: 'lib/core/stack/four-tuples.ts',
+    code: `
+      fill(row: number, words: Int32Array, base: number): void {
+      const rows = this.words;
+      const at = row * Field.Stride;
+      for (let i = 0; i < 4; i++) {`,
+    original: 'i < 4',
+    replacement: 'i <= 4',
+    reason: 'writes the right word of the remote address again, and a port that is written below',
+  },
+  {
+    file: 'lib/core/stack/port-holds.ts',
+    code: 'if (wildcard !== NONE && this.words[this.base(wildcard) + Hold.Count] === 0) {',
+    original: 'wildcard !== NONE',
+    replacement: 'true',
+    reason: 'of row -1 the count is undefined, which is not 0',
+  },
+  {
+    file: 'lib/core/time/row-heap.ts',
+    code: `
+    if (position > 0 && this.before(row, this.rows[(position - 1) >> 1])) this.up(position, row);`,
+    original: 'position > 0',
+    replacement: 'true',
+    reason: 'rows[-1] is undefined, which nothing is before',
+  },
+  {
+    file: 'lib/core/tcp/acknowledgment.ts',
+    code: 'if (window > c.maxSndWnd) c.maxSndWnd = window;',
+    original: 'window > c.maxSndWnd',
+    replacement: 'window >= c.maxSndWnd',
+    reason: 'sets it to what it is',
+  },
+  {
+    file: 'lib/core/tcp/recovery.ts',
+    code: 'for (; idle > 0 && c.cwnd > initialCwnd; idle -= c.rto) c.cwnd >>= 1;',
+    original: 'c.cwnd > initialCwnd',
+    replacement: 'true',
+    reason: 'what is halved below the initial window is raised to it in the next line',
+  },
+  {
+    file: 'lib/core/tcp/delayed-ack.ts',
+    code: 'if (c.quick > 0) {',
+    original: 'c.quick > 0',
+    replacement: 'true',
+    reason: 'less than 0 is like 0: it is asked whether it is more, and raised by Math.max',
+  },
+  {
+    file: 'lib/core/tcp/establish.ts',
+    code: 'return seg.words[seg.base + Word.Family] === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;',
+    original: 'seg.base + Word.Family',
+    replacement: 'seg.base - Word.Family',
+    reason: 'Word.Family is 0',
+  },
+  {
+    file: 'lib/core/tcp/reassembly.ts',
+    code: 'if (high > 0 && seqLt(this.runs[high - 1].right, left)) return high;',
+    original: 'high > 0 && seqLt(this.runs[high - 1].right, left)',
+    replacement: 'false',
+    reason: 'a short cut: the search below comes to the same',
+  },
+  {
+    file: 'lib/core/socket/stream-socket.ts',
+    code: 'const index = this.queue?.indexOf(c) ?? -1;',
+    original: 'this.queue?.indexOf',
+    replacement: 'this.queue.indexOf',
+    reason: 'a connection has a listener only while it waits in its queue (enqueue, socketOf)',
+  },
+  {
+    file: 'lib/core/socket/stream-socket.ts',
+    code: 'if (this.queue !== null && index >= 0) this.queue[index] = this.socketOf(c);',
+    original: 'index >= 0',
+    replacement: 'true',
+    reason: 'a connection has a listener only while it waits in its queue (enqueue, socketOf)',
+  },
+];

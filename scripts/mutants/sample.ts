@@ -37,7 +37,7 @@ interface Instrumented {
   readonly mutants: readonly Mutant[];
 }
 
-function sources(): Source[] {
+function readSources(): Source[] {
   return readdirSync(MUTATED, { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith('.ts'))
     .map((entry) => join(entry.parentPath, entry.name))
@@ -62,10 +62,13 @@ class Injector {
 }
 
 /** Puts every mutant within `ranges` (of a file; all where it has none) behind a switch. */
-async function instrument(ranges?: ReadonlyMap<string, Range[]>): Promise<Instrumented> {
+async function instrument(
+  sources: readonly Source[],
+  ranges?: ReadonlyMap<string, Range[]>,
+): Promise<Instrumented> {
   const { createInstrumenter } = await import('@stryker-mutator/instrumenter');
   const instrumenter = createInstrumenter(new Injector() as never);
-  const files = sources().map((source) => ({
+  const files = sources.map((source) => ({
     ...source,
     mutate: ranges === undefined ? true : (ranges.get(source.name) ?? false),
   }));
@@ -94,30 +97,32 @@ export interface Sample {
   /** How many mutants there are altogether. */
   readonly population: number;
   readonly mutants: readonly Mutant[];
-  /** The sources with these mutants in them, and some more, to be switched on by id. */
+  /** The sources, by path, and the same with the mutants (and some more) in them. */
+  readonly sources: ReadonlyMap<string, string>;
   readonly files: readonly Source[];
 }
 
 /** Draws `count` mutants of the files whose path has `only` in it. */
 export async function drawSample(seed: number, count: number, only: string): Promise<Sample> {
-  const all = (await instrument()).mutants.filter(({ fileName }) => fileName.includes(only));
+  const sources = readSources();
+  const all = (await instrument(sources)).mutants.filter(({ fileName }) => fileName.includes(only));
   const drawn = new Set(draw(all, count, seed).map(keyOf));
   const ranges = new Map<string, Range[]>();
   for (const mutant of all.filter((candidate) => drawn.has(keyOf(candidate)))) {
     ranges.set(mutant.fileName, [...(ranges.get(mutant.fileName) ?? []), mutant.location]);
   }
-  const { files, mutants } = await instrument(ranges);
+  const { files, mutants } = await instrument(sources, ranges);
   return {
     population: all.length,
     mutants: mutants.filter((mutant) => drawn.has(keyOf(mutant))),
+    sources: new Map(sources.map(({ name, content }) => [name, content])),
     files,
   };
 }
 
-/** The source text that a mutant replaces. */
-export function originalOf({ fileName, location: { start, end } }: Mutant): string {
-  const lines = readFileSync(join(ROOT, fileName), 'utf8').split('\n');
-  const text = lines.slice(start.line, end.line + 1);
+/** The part of its source that a mutant replaces. */
+export function originalOf({ location: { start, end } }: Mutant, source: string): string {
+  const text = source.split('\n').slice(start.line, end.line + 1);
   text[text.length - 1] = text[text.length - 1].slice(0, end.column);
   text[0] = text[0].slice(start.column);
   return text.join('\n');

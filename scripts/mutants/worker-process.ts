@@ -41,8 +41,8 @@ export class WorkerProcess {
   private start(): ChildProcess {
     return fork(join(__dirname, 'worker.ts'), [this.folder], {
       cwd: this.folder,
-      // Not the long ones of `npm run nightly`.
-      env: { ...process.env, NETLAND_NIGHTLY: '' },
+      // Not the long tests of `npm run nightly`.
+      env: { ...process.env, NETLAND_NIGHTLY: '', NODE_NO_WARNINGS: '1' },
       execArgv: ['-r', join(ROOT, 'test/support/register.js'), `--max-old-space-size=${HEAP}`],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
     });
