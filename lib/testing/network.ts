@@ -54,6 +54,10 @@ class Witnesses implements Witness, HostWitness {
     private readonly checks: Checks | null,
   ) {}
 
+  get wantsSegments(): boolean {
+    return this.trace !== null || this.checks !== null;
+  }
+
   sent(host: Host, packet: Packet, state: State): void {
     this.trace?.sent(host, packet, state);
     try {
@@ -155,6 +159,7 @@ export class Network {
     const context = {
       simulation: this.simulation,
       witness: this.#witness,
+      isWatched: this.#witness.wantsSegments,
       nextPacket: () => this.#packets++,
       settled: (settled: Host) => this.#witness.settled(settled),
     };

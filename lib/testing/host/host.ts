@@ -25,6 +25,8 @@ export type HostState = 'up' | 'paused' | 'crashed' | 'off';
 export interface HostContext {
   readonly simulation: Simulation;
   readonly witness: Witness & HostWitness;
+  /** Whether the witness wants to know of segments. */
+  readonly isWatched: boolean;
   nextPacket(): number;
   /** Something has happened to the host, and it has come to rest again. */
   settled(host: Host): void;
@@ -179,9 +181,12 @@ export class Host {
     this.life.driver.endProgram();
   }
 
-  /** Ends in order: `kill`, and off when its peers have acknowledged all, or after 60 s. */
+  /**
+   * Ends in order: `kill`, and off when its peers have acknowledged all, or after 60 s. One that
+   * stands still says so when it goes on.
+   */
   shutdown(): void {
-    if (this.condition !== 'up') return;
+    if (this.condition === 'crashed' || this.condition === 'off') return;
     this.context.witness.noted(`shutdown ${this.name}`);
     this.life.driver.onRound = () => this.offIfFinished();
     this.simulation.at(this.powerOff, this.simulation.now + SHUTDOWN_TIMEOUT * 1000);
@@ -242,6 +247,7 @@ export class Host {
         paths: this.paths,
         tcp: this.tcp,
         localPortRange: this.localPortRange,
+        isWatched: this.context.isWatched,
         nextPacket: this.context.nextPacket,
         leave: (packet, state) => this.leave(packet, state),
         received: (packet, state) => this.context.witness.received(this, packet, state),

@@ -19,6 +19,8 @@ export interface LifeHost {
   readonly paths: HostPaths;
   readonly tcp: Partial<Settings> | undefined;
   readonly localPortRange: readonly [number, number] | undefined;
+  /** Whether anybody wants to know of segments and states. */
+  readonly isWatched: boolean;
   /** Numbers the packets of the network. */
   nextPacket(): number;
   /** Takes a packet that leaves the stack. */
@@ -60,6 +62,7 @@ export class Life {
     this.port = new HostPort(host.name, base.context, outlet);
     const ports = new FreePorts(...(host.localPortRange ?? []));
     this.driver = Driver.start(base, { port: this.port, paths, ports }, options);
+    if (!host.isWatched) return;
     this.core.onTrace = (words, at, state) => {
       if (words[at + Word.Direction] === Direction.Out) this.states.push(state);
       else if (this.arriving !== null) host.received(this.arriving, state);
@@ -84,12 +87,17 @@ export class Life {
   }
 
   private send(batch: SegmentBatch, base: number, slabs: readonly Uint8Array[]): void {
+    const state = this.host.isWatched ? this.takeState() : State.CLOSED;
+    if (!this.running) return;
+    this.host.leave(Packet.take(batch, base, slabs, this.host.nextPacket()), state);
+  }
+
+  private takeState(): State {
     const state = this.states[this.place++];
     if (this.place === this.states.length) {
       this.states.length = 0;
       this.place = 0;
     }
-    if (!this.running) return;
-    this.host.leave(Packet.take(batch, base, slabs, this.host.nextPacket()), state);
+    return state;
   }
 }
