@@ -6,7 +6,7 @@ import { armKeepAlive } from '../tcp/keepalive';
 import { Has } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
-import { closeBoth, closeSending, open, received, send } from '../tcp/user-calls';
+import { closeBoth, closeSending, open, received, releaseHeld, send } from '../tcp/user-calls';
 import { optionValue, SocketOption, withOption, type SocketOptions } from './options';
 
 /** Linux's bits of poll(2). */
@@ -476,6 +476,7 @@ export class StreamSocket {
     if (option === SocketOption.KeepAlive || option === SocketOption.KeepIdle) {
       armKeepAlive(this.tcp, c);
     }
+    releaseHeld(c, option);
     this.tcp.markReady(c);
     return 0;
   }

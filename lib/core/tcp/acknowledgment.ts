@@ -3,7 +3,7 @@ import type { Segment } from '../segment/segment';
 import { seqGeq, seqGt, seqLt } from '../sequence';
 import { Has, type Connection } from './connection';
 import { challengeAck } from './challenge-ack';
-import { duplicateAck, newlyAcknowledged, segments } from './recovery';
+import { duplicateAck, newlyAcknowledged } from './recovery';
 import { retransmissionAcknowledged } from './retransmission';
 import { measuredRtt } from './rtt';
 import { noteTimestamp, timestamp } from './timestamps';
@@ -52,24 +52,17 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
     tcp.markReady(c);
     return AckResult.Continue;
   }
-  return newAck(tcp, c, seg, advanced, flight);
+  return newAck(tcp, c, seg, advanced);
 }
 
-function newAck(
-  tcp: Tcp,
-  c: Connection,
-  seg: Segment,
-  advanced: number,
-  flight: number,
-): AckResult {
-  const priorFlight = segments(c, flight);
+function newAck(tcp: Tcp, c: Connection, seg: Segment, advanced: number): AckResult {
   const finAcknowledged = c.has(Has.Fin) && seg.ack === ((c.sndEnd + 1) | 0);
   c.sendBuffer?.discard(finAcknowledged ? advanced - 1 : advanced);
   tcp.dropSendBuffer(c);
   c.sndUna = seg.ack;
   if (seqLt(c.sndSmall, c.sndUna)) c.sndSmall = c.sndUna;
   takeRtt(tcp, c, seg);
-  newlyAcknowledged(tcp, c, advanced, priorFlight);
+  newlyAcknowledged(tcp, c, advanced);
   retransmissionAcknowledged(tcp, c);
   c.probes = 0;
   tcp.markReady(c);

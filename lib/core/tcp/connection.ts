@@ -74,6 +74,10 @@ export const enum Has {
   EndOfStream = 0x400000,
   /** The program says that more follows at once (MSG_MORE): what is no full segment waits. */
   More = 0x800000,
+  /** The last byte was sent so, and bears no PSH. */
+  Unpushed = 0x1000000,
+  /** What waits unsent is to leave, cork and Nagle or not (Linux: TCP_NAGLE_PUSH). */
+  Push = 0x2000000,
 }
 
 /**
@@ -152,6 +156,10 @@ export class Connection {
   // Congestion control and recovery; windows in segments.
   cwnd = 0;
   cwndCount = 0;
+  /** The most segments in flight since SND.UNA was last at `flightEnd` (Linux: max_packets_out). */
+  maxFlight = 0;
+  /** SND.NXT when `maxFlight` was noted. */
+  flightEnd = 0;
   ssthresh = 0x7fffffff;
   caState: CaState = CaState.Open;
   dupAcks = 0;

@@ -66,7 +66,7 @@ function finishSegment(tcp: Tcp, c: Connection, batch: SegmentBatch, base: numbe
 /**
  * Puts one segment of `c` into `batch`: header, window, timestamps, SACK blocks and `length` bytes
  * of the send buffer from `seq`. Every segment carries ACK (RFC 9293 §3.10.7). PSH marks the end
- * of what the user has sent, and FIN, if asked for, the end of the last byte.
+ * of what the user has sent, unless more is to follow; FIN, if asked for, that of the last byte.
  * @returns payload bytes covered (fewer than `length` where the slices ran out, or where SACK
  *   blocks take their room); -1: batch full
  */
@@ -90,7 +90,7 @@ export function emitSegment(
     covered = c.sendBuffer.slice((seq - c.sndUna) | 0, room, batch.slices, at);
     words[base + Word.SliceCount] = c.sendBuffer.sliceCount;
     words[base + Word.PayloadLength] = covered;
-    if (((seq + covered) | 0) === c.sndEnd) flags |= Flag.PSH;
+    if (((seq + covered) | 0) === c.sndEnd && !c.has(Has.Unpushed)) flags |= Flag.PSH;
   }
   if (fin && covered === length) flags |= Flag.FIN;
   words[base + Word.Sequence] = seq;

@@ -94,6 +94,7 @@ export function established(tcp: Tcp, c: Connection): void {
   c.rcvSsthresh = Math.min(c.rcvSsthresh, windowClamp(c));
   c.recover = c.iss;
   c.sndSmall = c.sndUna;
+  c.flightEnd = c.sndUna;
   c.congestion.init(c);
   c.lastReceiveMs = tcp.nowMs;
   c.heardMs = tcp.nowMs;

@@ -5,7 +5,7 @@ import { burstBytes } from './bursts';
 import { CaState, Has, type Connection } from './connection';
 import { dataSent } from './delayed-ack';
 import { emitAck, emitSegment, emitSyn } from './emit';
-import { limitedTransmit, restartAfterIdle, segments } from './recovery';
+import { limitedTransmit, noteFlight, restartAfterIdle, segments } from './recovery';
 import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
 import { armPersist } from './zero-window';
@@ -93,10 +93,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   for (;;) {
     const unsent = (c.sndEnd - c.sndNxt) | 0;
     if (!hasUnsent(c)) break;
-    if (quota <= 0 && unsent > 0) {
-      c.set(Has.CwndLimited);
-      break;
-    }
+    if (quota <= 0 && unsent > 0) break;
     const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
     const forced = c.has(Has.ForcePartial) && window > 0;
     const length = Math.min(unsent, currentMss(c), forced ? window : unsent);
@@ -107,7 +104,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
       burstEnd = (c.sndNxt + burst) | 0;
     }
     if (!sendNew(tcp, c, batch, length, fin)) {
-      if (sent) armRetransmit(tcp, c);
+      if (sent) finishRound(tcp, c, quota);
       return false;
     }
     if (burst > length && seqGeq(c.sndNxt, burstEnd)) pushLast(batch);
@@ -115,10 +112,17 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     quota--;
     sent = true;
   }
-  if (quota > 0) c.unset(Has.CwndLimited);
-  if (sent) armRetransmit(tcp, c);
+  if (!hasUnsent(c)) c.unset(Has.Push);
+  if (sent) finishRound(tcp, c, quota);
+  else if (quota <= 0) noteFlight(c, true);
   else if (c.inFlight === 0 && (c.sndEnd - c.sndNxt) | 0) armPersist(tcp, c);
   return true;
+}
+
+/** New data has left, and the congestion window has room for `quota` more segments. */
+function finishRound(tcp: Tcp, c: Connection, quota: number): void {
+  noteFlight(c, quota <= 0);
+  armRetransmit(tcp, c);
 }
 
 /** The last segment of a burst has PSH, as on Linux: a receiver that gathers passes it on. */
@@ -163,7 +167,7 @@ export function currentMss(c: Connection): number {
 /** Whether the peer's window has room for a segment of `length` bytes, and Nagle lets it go. */
 function mayLeave(c: Connection, length: number, window: number, fin: boolean): boolean {
   if (length > window) return false;
-  if (fin || length >= currentMss(c)) return true;
+  if (fin || length >= currentMss(c) || c.has(Has.Push)) return true;
   // RFC 9293 §3.7.4, as amended by Minshall: only one small segment is in flight.
   if (c.options.cork === 1 || c.has(Has.More)) return false;
   if (c.options.noDelay === 1 || c.inFlight === 0) return true;

@@ -71,16 +71,8 @@ export function enterLoss(c: Connection): void {
   c.retransmitNext = c.sndUna;
 }
 
-/**
- * SND.UNA has advanced by `bytes`.
- * @param priorFlight segments in flight before
- */
-export function newlyAcknowledged(
-  tcp: Tcp,
-  c: Connection,
-  bytes: number,
-  priorFlight: number,
-): void {
+/** SND.UNA has advanced by `bytes`. */
+export function newlyAcknowledged(tcp: Tcp, c: Connection, bytes: number): void {
   const acked = Math.max(segments(c, bytes), 1);
   switch (c.caState) {
     case CaState.Open:
@@ -97,10 +89,33 @@ export function newlyAcknowledged(
       if (seqGeq(c.sndUna, c.recover)) c.caState = CaState.Open;
       break;
   }
+  // Duplicates have told of their segments already (Linux: tcp_remove_reno_sacks).
+  const news = c.caState === CaState.Open ? Math.max(acked - c.dupAcks, 1) : acked;
   c.dupAcks = 0;
-  const slowStarting = c.cwnd < c.ssthresh;
-  const limited = c.has(Has.CwndLimited) || (slowStarting && c.cwnd < 2 * priorFlight);
-  if (limited || c.caState === CaState.Loss) c.congestion.congAvoid(c, acked, tcp.now);
+  if (isCwndLimited(c) || c.caState === CaState.Loss) c.congestion.congAvoid(c, news, tcp.now);
+}
+
+/**
+ * Whether the window was the limit. In slow start it may grow to twice what was in flight at once
+ * (Linux: tcp_is_cwnd_limited).
+ */
+function isCwndLimited(c: Connection): boolean {
+  return c.has(Has.CwndLimited) || (c.cwnd < c.ssthresh && c.cwnd < 2 * c.maxFlight);
+}
+
+/**
+ * Notes how much of the congestion window a round of sending has used: the most of a round trip
+ * counts (Linux: tcp_cwnd_validate).
+ * @param limited the window had no room for more
+ */
+export function noteFlight(c: Connection, limited: boolean): void {
+  const flight = segments(c, c.inFlight);
+  const isNews = seqGeq(c.sndUna, c.flightEnd) || limited;
+  if (!isNews && (c.has(Has.CwndLimited) || flight <= c.maxFlight)) return;
+  if (limited) c.set(Has.CwndLimited);
+  else c.unset(Has.CwndLimited);
+  c.maxFlight = flight;
+  c.flightEnd = c.sndNxt;
 }
 
 /** RFC 6582 §3.2 (3), full acknowledgment. */

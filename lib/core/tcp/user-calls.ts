@@ -1,5 +1,7 @@
 import { Errno } from '../errno';
 import { isIpv4 } from '../ip/address';
+import { seqGt } from '../sequence';
+import { SocketOption } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Connection, Has } from './connection';
 import { userRead } from './delayed-ack';
@@ -57,11 +59,24 @@ export function send(
   const taken = Math.min(room, length);
   c.sendBuffer ??= tcp.sendBuffers.take();
   c.sendBuffer.append(bytes, offset, taken);
-  if (more) c.set(Has.More);
-  else c.unset(Has.More);
+  c.unset(Has.Push);
+  // Where the buffer is full, what it has is not held back for more.
+  if (more && taken === length) c.set(Has.More | Has.Unpushed);
+  else c.unset(Has.More | Has.Unpushed);
   tcp.settle(c);
   tcp.markReady(c);
   return taken;
+}
+
+/**
+ * TCP_NODELAY was set, or TCP_CORK cleared: what they, or MSG_MORE, have held back leaves (Linux:
+ * __tcp_sock_set_nodelay, __tcp_sock_set_cork).
+ */
+export function releaseHeld(c: Connection, option: SocketOption): void {
+  const { noDelay, cork } = c.options;
+  if (option === SocketOption.Cork && cork === 0) c.unset(Has.More);
+  const released = option === SocketOption.NoDelay || (option === SocketOption.Cork && cork === 0);
+  if (released && noDelay === 1 && seqGt(c.sndEnd, c.sndNxt)) c.set(Has.Push);
 }
 
 /** RECEIVE (RFC 9293 §3.10.3): the user has taken `bytes` out of the receive buffer. */

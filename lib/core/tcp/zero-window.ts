@@ -31,6 +31,7 @@ export function persistTimeout(tcp: Tcp, c: Connection): void {
   tcp.markReady(c);
   if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) > 0) {
     c.set(Has.ForcePartial);
+    c.unset(Has.Unpushed);
     return;
   }
   if (isExhausted(tcp, c) || userTimeoutLeft(tcp, c) === 0) {

@@ -149,4 +149,72 @@ export const FLOWS: readonly Exchange[] = [
       await reading.end();
     },
   },
+  {
+    name: 'TCP_NODELAY lets go what TCP_CORK and MSG_MORE hold back',
+    async run(talk) {
+      const [fd] = await talk.served(8069, { mss: 1000 }, 30);
+      await talk.setOption(fd, 6, 3, 1);
+      await talk.write(fd, 10);
+      await talk.write(fd, 20);
+      await talk.setOption(fd, 6, 1, 1);
+      await talk.write(fd, 5);
+      await talk.peer('.');
+      await talk.setOption(fd, 6, 3, 0);
+      await talk.peer('.');
+      await talk.send(fd, 10, 0x8000);
+      await talk.setOption(fd, 6, 1, 1);
+      await talk.peer('.');
+      await talk.send(fd, 10, 0x8000);
+      await talk.setOption(fd, 6, 3, 0);
+      await talk.peer('.');
+    },
+  },
+  {
+    name: 'MSG_MORE: no PSH until a call without it, or the timer',
+    async run(talk) {
+      const [fd] = await talk.served(8070, { mss: 1000 }, 30);
+      await talk.send(fd, 1010, 0x8000);
+      await talk.send(fd, 20, 0x8000);
+      await talk.peer('.');
+      await talk.send(fd, 10, 0x8000);
+      await talk.send(fd, 10, 0);
+      await talk.peer('.');
+      await talk.peer('.');
+      await talk.send(fd, 10, 0x8000);
+      await talk.pass(400);
+    },
+  },
+  {
+    name: 'slow start goes on to twice what was in flight at once',
+    async run(talk) {
+      const [fd] = await talk.served(8071, SYN, 40);
+      await talk.write(fd, 7 * 988);
+      await talk.pass(40);
+      for (let n = 2; n <= 7; n += 1) await talk.peer('.', { ack: 1 + n * 988, ts: 1100 + n });
+      // All that the window lets leave at once shows it.
+      await talk.write(fd, 30_000);
+      await talk.peer('.', { ts: 1200 });
+    },
+  },
+  {
+    name: 'duplicate acknowledgments count for slow start but once',
+    async run(talk) {
+      const [fd] = await talk.served(8072, { mss: 1000 }, 40);
+      await talk.write(fd, 15_000);
+      await talk.pass(40);
+      await talk.peer('.', { ack: 1 });
+      await talk.peer('.', { ack: 1 });
+      await talk.peer('.', { ack: 3001 });
+      await talk.peer('.', { ack: 5001 });
+    },
+  },
+  {
+    name: 'an acknowledgment of what was never sent',
+    async run(talk) {
+      const [fd] = await talk.served(8073, { mss: 1000 }, 40);
+      await talk.peer('P.', { data: 'no', ack: 9999, seq: 1 });
+      await talk.peer('P.', { data: 'yes', seq: 1 });
+      await talk.read(fd);
+    },
+  },
 ];

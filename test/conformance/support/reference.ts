@@ -23,6 +23,8 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   // Connections to one peer would learn from each other.
   'net.ipv4.tcp_no_metrics_save': '1',
   'net.ipv4.tcp_syncookies': '0',
+  // Where it is another, the windows are that one's.
+  'net.ipv4.tcp_congestion_control': 'reno',
 };
 
 /** kernel_reference.py, listening. */

@@ -138,6 +138,54 @@ describe('MSG_MORE', () => {
     peer.listen();
     peer.lines();
     peer.say('.');
-    expect(peer.lines()).toEqual(['P. 1011:1021 ack 1']);
+    expect(peer.lines()).toEqual(['. 1011:1021 ack 1']);
+  });
+
+  test('a full send buffer waits for no more', () => {
+    const peer = new Peer({ syn: { mss: 1000 }, tcp: { sendBuffer: 1024 } });
+    const socket = peer.answer();
+    expect(socket.send(pattern(2000), 0, 2000, true)).toBe(1024);
+    peer.listen();
+    expect(peer.lines()).toEqual(['. 1:1001 ack 1', 'P. 1001:1025 ack 1']);
+  });
+});
+
+describe('what is held back leaves', () => {
+  const NODELAY = 0;
+  const CORK = 1;
+
+  test('as TCP_NODELAY is set, in spite of TCP_CORK, which then holds what comes next', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const socket = peer.answer();
+    socket.setOption(CORK, 1);
+    socket.send(pattern(80), 0, 80);
+    peer.listen();
+    expect(peer.lines()).toEqual([]);
+    socket.setOption(NODELAY, 1);
+    peer.listen();
+    expect(peer.lines()).toEqual(['P. 1:81 ack 1']);
+    socket.send(pattern(5), 0, 5);
+    peer.listen();
+    expect(peer.lines()).toEqual([]);
+    socket.setOption(NODELAY, 1);
+    socket.send(pattern(5), 0, 5);
+    peer.listen();
+    expect(peer.lines()).toEqual([]);
+  });
+
+  test('as TCP_NODELAY is set again, or TCP_CORK cleared, in spite of MSG_MORE: no PSH', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const socket = peer.answer();
+    socket.setOption(NODELAY, 1);
+    socket.send(pattern(40), 0, 40, true);
+    peer.listen();
+    expect(peer.lines()).toEqual([]);
+    socket.setOption(NODELAY, 1);
+    peer.listen();
+    expect(peer.lines()).toEqual(['. 1:41 ack 1']);
+    socket.send(pattern(40), 0, 40, true);
+    socket.setOption(CORK, 0);
+    peer.listen();
+    expect(peer.lines()).toEqual(['. 41:81 ack 1']);
   });
 });

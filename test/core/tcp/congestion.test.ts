@@ -126,6 +126,48 @@ describe('slow start and congestion avoidance (RFC 5681 §3.1)', () => {
     }
     expect(s.c.cwnd).toBe(10);
   });
+
+  test.each([
+    [5, [10, 10, 10]],
+    [6, [12, 12, 12]],
+    [9, [12, 14, 16, 18, 18]],
+    [10, [12, 14, 16, 18, 20]],
+  ])('slow start: %d segments at once let it grow to twice that (Linux)', (count, windows) => {
+    const s = sender();
+    s.socket.send(new Uint8Array(count * MSS), 0, count * MSS);
+    s.peer.listen();
+    const seen = windows.map((_, i) => {
+      acknowledge(s.peer, Math.min(2 * (i + 1), count));
+      return s.c.cwnd;
+    });
+    expect(seen).toEqual(windows);
+  });
+
+  test('what was in flight a round trip ago counts no more', () => {
+    const s = sender();
+    s.socket.send(new Uint8Array(9 * MSS), 0, 9 * MSS);
+    s.peer.listen();
+    acknowledge(s.peer, 4);
+    expect(s.c.cwnd).toBe(14);
+    acknowledge(s.peer, 8);
+    expect(s.c.cwnd).toBe(18);
+    acknowledge(s.peer, 9);
+    s.socket.send(new Uint8Array(MSS), 0, MSS);
+    s.peer.listen();
+    acknowledge(s.peer, 10);
+    expect([s.c.cwnd, s.c.maxFlight]).toEqual([18, 1]);
+  });
+
+  test('duplicates have told of their segments already (Linux)', () => {
+    const s = sender();
+    fill(s);
+    expect(heard(s.peer)).toEqual(range(0, 10));
+    duplicate(s.peer, 0, 1, 3, false);
+    expect(heard(s.peer)).toEqual([10, 11]);
+    acknowledge(s.peer, 3);
+    expect(s.c.cwnd).toBe(11);
+    expect(heard(s.peer)).toEqual([12, 13]);
+  });
 });
 
 describe('fast retransmit and fast recovery (RFC 5681 §3.2, RFC 6582)', () => {
