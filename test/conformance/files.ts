@@ -13,6 +13,8 @@ export class SocketFile {
   linger: number | null = null;
   /** SO_RCVLOWAT, bytes. */
   receiveLowAt = 1;
+  /** TCP_INQ: recvmsg(2) tells how much is left. */
+  tellsQueue = 0;
   /** Calls that are blocked on it: the socket lives as long as one of them. */
   users = 0;
   closed = false;

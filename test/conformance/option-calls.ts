@@ -190,6 +190,14 @@ const receiveLowAt: SocketOptionCall = {
   },
 };
 
+/** TCP_INQ. */
+const inQueue: SocketOptionCall = {
+  get: (file) => file.tellsQueue,
+  set: (file, value) => {
+    file.tellsQueue = inRange(int(value), 0, 1);
+  },
+};
+
 type OptionTable = Readonly<Record<number, SocketOptionCall>>;
 
 const SOCKET_LEVEL: OptionTable = {
@@ -223,6 +231,7 @@ const TCP_LEVEL: OptionTable = {
   11: { get: (file, session) => tcpInfo(session.host.core, file) },
   13: congestion,
   18: number(SocketOption.UserTimeout, 0, 2 ** 31 - 1),
+  36: inQueue,
 };
 
 const IP_LEVEL: OptionTable = { 1: trafficClass, 2: ttl, 14: mtu };

@@ -100,6 +100,7 @@ function inherit(listener: SocketFile, socket: StreamSocket, nonblock: boolean):
   file.sendTimeout = listener.sendTimeout;
   file.receiveLowAt = listener.receiveLowAt;
   file.linger = listener.linger;
+  file.tellsQueue = listener.tellsQueue;
   return file;
 }
 

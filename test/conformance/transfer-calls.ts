@@ -2,13 +2,16 @@ import { Errno } from '../../lib/core/errno';
 import { Has } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
 import type { SocketFile } from './files';
-import { IOCTL, Msg } from './linux';
+import { IOCTL, Level, Msg } from './linux';
 import type { Operation } from './operations';
 import { asBytes, asInt, Blocked, CallError, check, type Reply, type Request } from './request';
 import type { Session } from './session';
 
 /** Longest read; Linux caps at 2 GiB less a page. */
 const MAX_READ = 64 * 1024 * 1024;
+const TCP_CM_INQ = 36;
+/** Of a control message with an int, without the padding behind it. */
+const CMSG_LENGTH = 20;
 
 /** What a reading call has got so far. */
 interface Reading {
@@ -110,8 +113,21 @@ function recv(session: Session, request: Request): Reply | Blocked {
 /** A stream's bytes have no sender: Linux tells no address with them. */
 function recvmsg(session: Session, request: Request): Reply | Blocked {
   const flags = request.int('flags', 0);
+  const file = session.files.socket(request.int('fd'));
+  const room = request.int('ctrllen', 0);
   const outcome = receive(session, request, flags);
-  return withMembers(outcome, (reply) => ({ ...reply, msg_flags: 0, cmsgs: [] }));
+  return withMembers(outcome, (reply) => ({ ...reply, ...controlMessages(file, room) }));
+}
+
+/** TCP_CM_INQ, where the program has asked for it (TCP_INQ). */
+function controlMessages(file: SocketFile, room: number): Omit<Reply, 'ret'> {
+  if (file.tellsQueue === 0) return { msg_flags: 0, cmsgs: [] };
+  if (room < CMSG_LENGTH) return { msg_flags: Msg.CTRUNC, cmsgs: [] };
+  // The end of the stream is something to be read, too.
+  const atEnd = file.socket.status?.has(Has.EndOfStream) === true;
+  const left = Buffer.alloc(4);
+  left.writeInt32LE(file.socket.inQueue + Number(atEnd));
+  return { msg_flags: 0, cmsgs: [[Level.TCP, TCP_CM_INQ, left.toString('base64')]] };
 }
 
 /** Queues what fits; the call's result, or null where it would block. */

@@ -215,4 +215,30 @@ export const CALLS: readonly Exchange[] = [
       await talk.write(fd, 10);
     },
   },
+  {
+    name: 'TCP_INQ: recvmsg tells what is left',
+    async run(talk) {
+      const listener = await talk.listener(8130);
+      await talk.setOption(listener, 6, 36, 2);
+      await talk.setOption(listener, 6, 36, 1);
+      await talk.peer('S', { mss: 1000 });
+      await talk.peer('.');
+      const fd = await talk.accept(listener);
+      await talk.getOption(fd, 6, 36);
+      const take = (len: number, ctrllen = 64, flags = 0) =>
+        talk.call('recvmsg', { fd, len, flags, ctrllen });
+      await take(10);
+      await talk.peer('P.', { data: 100 });
+      await take(10, 64, 2);
+      await take(10);
+      await take(10, 0);
+      await talk.setOption(fd, 6, 36, 0);
+      await take(10);
+      await talk.setOption(fd, 6, 36, 1);
+      await talk.peer('F.');
+      await take(10);
+      await take(100);
+      await take(100);
+    },
+  },
 ];

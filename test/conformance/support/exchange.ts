@@ -162,7 +162,7 @@ export class Talk {
   }
 
   private record(title: string, reply: Message, after: number | null, step = this.step): void {
-    const { ret, errno, data, addr, port, revents, events, val, raw, msg_flags } = reply;
+    const { ret, errno, data, addr, port, revents, events, val, raw, msg_flags, cmsgs } = reply;
     const rest = {
       data: data === '' ? undefined : data,
       addr,
@@ -171,6 +171,7 @@ export class Talk {
       events,
       val: typeof raw === 'string' ? asNumber(raw) : val,
       msg_flags,
+      cmsgs: Array.isArray(cmsgs) && cmsgs.length > 0 ? (cmsgs as unknown) : undefined,
     };
     const outcome = ret === -1 ? errnoName(errno) : JSON.stringify({ ret, ...rest });
     const entry = { step, text: `${title}: ${outcome}`, after };
