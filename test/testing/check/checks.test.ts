@@ -245,6 +245,7 @@ describe('what stacks hold', () => {
     ['a FIN without a close', ({ client }) => client.set(Has.Fin)],
     ['a congestion window of nothing', ({ client }) => (client.cwnd = 0)],
     ['RTO out of range', ({ client }) => (client.rto = 120_000_001)],
+    ['a timeout that was not doubled', ({ client }) => (client.retransmits = 4)],
     ['an impossible MSS', ({ client }) => (client.sndMss = 1500)],
     ['recovery of what was not sent', ({ client }) => (client.recover = (client.sndNxt + 1) | 0)],
     [
@@ -362,4 +363,18 @@ test('of many connections those are looked at that have had segments', () => {
   expect(() => {
     for (let i = 0; i < 100; i++) checks.settled(lab.a);
   }).toThrow('a congestion window of nothing');
+});
+
+test('data that the congestion window has no room for', () => {
+  const scene = new Scene();
+  const { client, sockets } = scene;
+  client.cwnd = 2;
+  scene.settled();
+  sockets.client.send(pattern(20_000), 0, 20_000);
+  scene.lab.flush();
+  scene.settled();
+  client.sndNxt += 2 * client.sndMss;
+  scene.settled();
+  client.sndNxt += client.sndMss;
+  expect(() => scene.settled()).toThrow('beyond the congestion window');
 });
