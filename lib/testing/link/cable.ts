@@ -1,5 +1,6 @@
 import { inspect } from 'node:util';
 import { invalidArgType, invalidArgValue } from '../../errors';
+import { checkNames } from '../../link/validate';
 import type { NetworkNode, Wire } from '../engine/node';
 import type { WireCounters } from './counters';
 import { type CableContext, Line } from './line';
@@ -99,9 +100,7 @@ export class Cable {
   }
 
   private select(direction: DirectionOptions): readonly Line[] {
-    if (typeof direction !== 'object' || direction === null) {
-      throw invalidArgType('direction', 'of type object', direction);
-    }
+    checkNames('direction', direction, ['from']);
     const { from } = direction;
     if (from === undefined) return this.lines;
     const name = typeof from === 'object' && from !== null ? from.name : from;

@@ -202,8 +202,8 @@ export function splitOptions(
   const { from = {}, ...both } = options;
   checkNames('options.from', from, ends);
   const one = (name: string): WireOptions => {
-    const own = Object.hasOwn(from, name) ? (from[name] ?? {}) : {};
-    checkOptions(own, `options.from.${name}`);
+    const own = Object.hasOwn(from, name) ? from[name] : undefined;
+    if (own !== undefined) checkOptions(own, `options.from.${name}`);
     return { ...both, ...own };
   };
   return [one(ends[0]), one(ends[1])];

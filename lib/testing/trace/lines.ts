@@ -21,8 +21,8 @@ export function readLines(
   names: Names,
   options: LineOptions,
 ): string[] {
+  const matches = packetMatcher(options, ['absolute']);
   const { since = 0, until = Infinity, absolute = false } = options;
-  const matches = packetMatcher(options);
   const lines: string[] = [];
   const references = new Map<number, SegmentReference>();
   for (const record of records) {

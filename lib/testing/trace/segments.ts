@@ -1,6 +1,7 @@
 import type { StateName } from '../../core/tcp/state';
 import { stateName } from '../../core/tcp/state';
-import { invalidArgValue } from '../../errors';
+import { invalidArgType, invalidArgValue } from '../../errors';
+import { checkNames } from '../../link/validate';
 import type { SegmentReference } from '../../observe/tcpdump';
 import type { LossReason } from '../engine/node';
 import { type Names, SegmentView } from '../segment-view';
@@ -86,11 +87,34 @@ export interface SegmentFilter extends PacketFilter {
 }
 
 const LETTERS = /^(?:[FSRP.UEWe]+|none)$/;
+const TEXTS = ['from', 'to', 'host', 'flags', 'having'] as const;
+const NUMBERS = ['port', 'since', 'until'] as const;
 
-/** Whether a packet is wanted; `time` in ms. @throws TypeError ERR_INVALID_ARG_VALUE */
+/** @param switches names beside those of `PacketFilter`, of booleans */
+function checkFilter(filter: PacketFilter, switches: readonly string[]): void {
+  checkNames('filter', filter, [...TEXTS, ...NUMBERS, ...switches]);
+  const check = (names: readonly string[], type: string) => {
+    for (const name of names) {
+      const value: unknown = filter[name as keyof PacketFilter];
+      if (value === undefined || typeof value === type) continue;
+      throw invalidArgType(`filter.${name}`, `of type ${type}`, value);
+    }
+  };
+  check(TEXTS, 'string');
+  check(NUMBERS, 'number');
+  check(switches, 'boolean');
+}
+
+/**
+ * Whether a packet is wanted; `time` in ms.
+ * @param switches options of the caller's own, of booleans, that the filter may have
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+ */
 export function packetMatcher(
   filter: PacketFilter,
+  switches: readonly string[],
 ): (packet: SegmentView | TracedSegment, time: number) => boolean {
+  checkFilter(filter, switches);
   const { from, to, host, port, flags, having, since = 0, until = Infinity } = filter;
   for (const name of ['flags', 'having'] as const) {
     const value = filter[name];

@@ -1,6 +1,7 @@
 import type { State } from '../../core/tcp/state';
 import { State as States } from '../../core/tcp/state';
 import { invalidArgType, outOfRange } from '../../errors';
+import { checkNames } from '../../link/validate';
 import type { LossReason, NetworkNode } from '../engine/node';
 import type { Packet } from '../engine/packet';
 import type { Names } from '../segment-view';
@@ -75,11 +76,11 @@ export class Trace {
   /**
    * The segments that hosts have sent and that the filter wants, in the order of sending, and what
    * became of them.
-   * @throws TypeError ERR_INVALID_ARG_VALUE for flags that there aren't
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   segments(filter: SegmentFilter = {}): TracedSegment[] {
+    const matches = packetMatcher(filter, ['data', 'retransmission', 'lost', 'absolute']);
     const { data, retransmission, lost, absolute = false } = filter;
-    const matches = packetMatcher(filter);
     return readSegments(this.records.all(), new History(this.before), this.names, absolute).filter(
       (segment) =>
         matches(segment, segment.time) &&
@@ -98,7 +99,7 @@ export class Trace {
    * 0.020000 client.40000 > server.80: Flags [S], seq 0, win 500, length 0 [received, SYN-RECEIVED]
    * 0.030000 -- crash server
    * ```
-   * @throws TypeError ERR_INVALID_ARG_VALUE for flags that there aren't
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   lines(options: LineOptions = {}): string[] {
     return readLines(this.records.all(), new History(this.before), this.names, options);
@@ -114,8 +115,14 @@ export class Trace {
   /**
    * The packets as a capture file (pcapng) for Wireshark: with the names of the hosts, an interface
    * for each, and comments on what was lost. Times are the network's, from its epoch on.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
    */
   toPcapng(options: CaptureOptions = {}): Buffer {
+    checkNames('options', options, ['host']);
+    const { host } = options;
+    if (host !== undefined && typeof host !== 'string') {
+      throw invalidArgType('options.host', 'of type string', host);
+    }
     return writeCapture([...this.records.all()], this.names, this.epoch, options);
   }
 }

@@ -159,6 +159,7 @@ describe('options', () => {
     expect(() => cable.heal(direction('client'))).toThrow(type);
     expect(() => cable.heal(direction({ from: 3 }))).toThrow(type);
     expect(() => cable.set({}, direction(null))).toThrow(type);
+    expect(() => cable.cut({ form: 'client' } as object)).toThrow(/has no "form"/);
     const inside = { delay: 1, from: { client: {} } } as WireOptions;
     expect(() => cable.set(inside)).toThrow(/has no "from"/);
   });

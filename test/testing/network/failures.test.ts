@@ -131,6 +131,20 @@ describe('arguments', () => {
     expect(network.now).toBe(0);
   });
 
+  test.each([
+    ['ERR_INVALID_ARG_TYPE', [null, 5, { from: 5 }, { since: '1' }, { absolute: 1 }]],
+    ['ERR_INVALID_ARG_VALUE', [{ form: 'client' }, { flags: 'x' }]],
+  ])('of a trace: %s', (expected, values) => {
+    for (const value of values as object[]) {
+      expect(() => network.trace.segments(value)).toThrow(code(expected));
+      expect(() => network.trace.lines(value)).toThrow(code(expected));
+    }
+    expect(() => network.trace.lines({ data: true } as object)).toThrow(/has no "data"/);
+    expect(() => network.trace.toPcapng({ hosts: 'client' } as object)).toThrow(/has no "hosts"/);
+    const numbered = { host: 1 } as unknown as { host: string };
+    expect(() => network.trace.toPcapng(numbered)).toThrow(code('ERR_INVALID_ARG_TYPE'));
+  });
+
   test.each(['constructor', '__proto__', 'toString'])('a host may be called %s', (name) => {
     const cable = network.link(network.host(name), client, { from: { client: { delay: 5 } } });
     expect(Object.keys(cable.counters)).toEqual([name, 'client']);

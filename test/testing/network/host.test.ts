@@ -163,6 +163,20 @@ test('a host that shuts down does not wait for ever', async () => {
   expect(server.state).toBe('up');
 });
 
+test('one that is shut down while it stands still is off when it has gone on', async () => {
+  const { network, server, near, log } = pair;
+  near.on('end', () => near.end());
+  server.pause();
+  server.shutdown();
+  await network.advance(1000);
+  expect(server.state).toBe('paused');
+  expect(log).toEqual([]);
+  server.resume();
+  await network.advance(1000);
+  expect(server.state).toBe('off');
+  expect(log.map(([, what]) => what)).toEqual(['end', 'close']);
+});
+
 test('a host that stands still goes on where it was', async () => {
   const { network, server, near, log } = pair;
   server.pause();
