@@ -1,8 +1,6 @@
 import type { Connection } from './connection';
 import { segments } from './recovery';
 
-/** Fewest segments of a burst, where there are so many (Linux: tcp_min_tso_segs). */
-const LEAST_SEGMENTS = 2;
 /** Most bytes of a burst: what a super-segment can have (GSO). */
 const MOST_BYTES = 65_216;
 /** Beyond so many times 512 µs a round trip is no reason for longer bursts. */
@@ -12,6 +10,7 @@ const NEAR = 32;
  * How much of what is to be sent leaves as one burst, which Linux would hand down as one
  * super-segment (tcp_tso_autosize, tcp_cwnd_test): about 1 ms of the rate that the congestion
  * window makes, more to a near peer, at most half of the congestion window.
+ * @param least segments, where there are so many (`minBurst` of the settings)
  * @param unsent bytes that wait, 1 or more
  * @param window bytes that the peer's window has room for
  * @param quota segments that the congestion window has room for
@@ -19,13 +18,14 @@ const NEAR = 32;
  */
 export function burstBytes(
   c: Connection,
+  least: number,
   mss: number,
   unsent: number,
   window: number,
   quota: number,
 ): number {
   const half = Math.max(c.cwnd >> 1, 1);
-  const most = Math.min(segmentsAtOnce(c, mss), half, Math.max(quota, 1)) * mss;
+  const most = Math.min(Math.max(segmentsAtOnce(c, mss), least), half, Math.max(quota, 1)) * mss;
   return Math.min(most, unsent, window);
 }
 
@@ -39,5 +39,5 @@ function segmentsAtOnce(c: Connection, mss: number): number {
     const nearness = rtt >> 9;
     if (nearness < NEAR) bytes += 65_536 >> nearness;
   }
-  return Math.max(Math.floor(Math.min(bytes, MOST_BYTES) / mss), LEAST_SEGMENTS);
+  return Math.floor(Math.min(bytes, MOST_BYTES) / mss);
 }

@@ -100,7 +100,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     const fin = c.has(Has.Fin) && length === unsent;
     if (length > 0 && !forced && !mayLeave(c, length, window, fin)) break;
     if (seqGeq(c.sndNxt, burstEnd)) {
-      burst = burstBytes(c, currentMss(c), unsent, window, quota);
+      burst = burstBytes(c, tcp.settings.minBurst, currentMss(c), unsent, window, quota);
       burstEnd = (c.sndNxt + burst) | 0;
     }
     if (!sendNew(tcp, c, batch, length, fin)) {

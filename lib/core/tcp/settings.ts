@@ -237,6 +237,14 @@ export const SETTINGS = {
     unit: 'ms',
     about: 'Time between two answers of a connection to segments without data that do not fit.',
   },
+  minBurst: {
+    sysctl: 'net.ipv4.tcp_min_tso_segs',
+    default: 2,
+    min: 1,
+    max: 255,
+    unit: 'segments',
+    about: 'Fewest segments that make a burst, whose last one bears PSH, where there are so many.',
+  },
   slowStartAfterIdle: {
     sysctl: 'net.ipv4.tcp_slow_start_after_idle',
     default: 1,

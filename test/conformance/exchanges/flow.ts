@@ -1,4 +1,4 @@
-import type { Exchange } from '../support/exchange';
+import type { Exchange, Talk } from '../support/exchange';
 
 const SYN = { mss: 1000, sackOK: true, ts: 1000, wscale: 7 };
 
@@ -217,4 +217,14 @@ export const FLOWS: readonly Exchange[] = [
       await talk.read(fd);
     },
   },
+  ...['1', '3', '10'].map((least, i) => ({
+    name: `bursts of ${least} segments`,
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': least },
+    async run(talk: Talk) {
+      const [fd] = await talk.served(8074 + i, { mss: 1000 }, 100);
+      await talk.write(fd, 15_000);
+      await talk.pass(100);
+      await talk.peer('.', { ack: 10_001 });
+    },
+  })),
 ];

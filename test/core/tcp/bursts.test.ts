@@ -2,8 +2,8 @@ import { pattern } from '../../support/lab';
 import { Peer } from '../../support/peer';
 
 /** The flags of the segments that leave at once, of so much after such a round trip. */
-function flags(bytes: number, rtt: number, window = 65_535): string[] {
-  const peer = new Peer({ syn: { mss: 1000 } });
+function flags(bytes: number, rtt: number, window = 65_535, minBurst = 2): string[] {
+  const peer = new Peer({ syn: { mss: 1000 }, tcp: { minBurst } });
   const socket = peer.dial();
   peer.pass(rtt);
   peer.window = window;
@@ -16,6 +16,12 @@ function flags(bytes: number, rtt: number, window = 65_535): string[] {
 describe('the last segment of a burst has PSH (Linux)', () => {
   test('two segments to a distant peer', () => {
     expect(flags(5500, 100_000)).toEqual(['.', 'P.', '.', 'P.', '.', 'P.']);
+  });
+
+  test('as many as minBurst says, but half of the congestion window at most', () => {
+    expect(flags(5000, 100_000, 65_535, 3)).toEqual(['.', '.', 'P.', '.', 'P.']);
+    expect(flags(4000, 100_000, 65_535, 1)).toEqual(['.', '.', '.', 'P.']);
+    expect(flags(6000, 100_000, 65_535, 10)).toEqual(['.', '.', '.', '.', 'P.', 'P.']);
   });
 
   test('half of the congestion window to a near one', () => {

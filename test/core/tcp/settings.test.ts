@@ -20,6 +20,7 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_keepalive_intvl': 75_000,
   'net.ipv4.tcp_challenge_ack_limit': 1000,
   'net.ipv4.tcp_invalid_ratelimit': 500,
+  'net.ipv4.tcp_min_tso_segs': 2,
   'net.ipv4.tcp_slow_start_after_idle': 1,
   'net.ipv4.ip_default_ttl': 64,
 };
