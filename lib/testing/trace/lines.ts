@@ -65,6 +65,6 @@ export function lossText(place: string, reason: string | null): string {
 }
 
 /** µs as seconds, exactly. */
-export function formatTime(time: number): string {
+function formatTime(time: number): string {
   return `${Math.floor(time / 1e6)}.${String(time % 1e6).padStart(6, '0')}`;
 }
