@@ -40,6 +40,16 @@ describe('bind(2)', () => {
     expect(lab.a.ports.held.size).toBe(0);
   });
 
+  test('IPV6_V6ONLY means nothing to a socket of IPv4', () => {
+    const lab = new Lab();
+    const socket = lab.a.core.socket(4);
+    socket.setOption(SocketOption.Ipv6Only, 1);
+    expect(socket.bind(lab.a.address, 80)).toBe(0);
+    const other = lab.a.core.socket(6);
+    other.setOption(SocketOption.Ipv6Only, 1);
+    expect(other.bind(lab.a.address, 81)).toBe(-Errno.EINVAL);
+  });
+
   test('once only; to port 0, an ephemeral one', () => {
     const lab = new Lab({ ports: [50_000, 50_000] });
     const socket = lab.a.core.socket(4);

@@ -72,6 +72,17 @@ describe('which listener a SYN is for', () => {
     }
   });
 
+  test('of two addresses on one port one closes', () => {
+    const lab = new Lab();
+    lab.b.core.tcp.environment.paths.isLocal = () => true;
+    const [other, own] = [listen(lab.b, '10.0.0.9'), listen(lab.b, '10.0.0.2')];
+    other.close();
+    expect(whoGets(lab, [own])).toBe(0);
+    const third = listen(lab.b, '10.0.0.8');
+    own.close();
+    expect(whoGets(lab, [third])).toBe(-1);
+  });
+
   test('each port has its own; one that has closed gets nothing, the others all theirs', () => {
     const lab = new Lab();
     const all = [80, 81, 82].map((port) => listen(lab.b, '0.0.0.0', false, port));

@@ -52,6 +52,18 @@ describe('SynTable', () => {
     expect(table.count).toBe(100);
   });
 
+  test('grows by a sixteenth: little is unused, and it is not copied for every few rows', () => {
+    const table = new SynTable();
+    const arrays = new Set<Int32Array>();
+    for (let i = 0; i < 10_000; i++) {
+      entry(table, i, 1);
+      arrays.add(table.words);
+      const capacity = table.words.length / SynField.Stride;
+      expect(capacity - table.count).toBeLessThanOrEqual(Math.max(64, table.count / 16));
+    }
+    expect(arrays.size).toBeLessThan(80);
+  });
+
   test('a row that is freed has no timer', () => {
     const table = new SynTable();
     const row = entry(table, 1, 1);
