@@ -67,9 +67,7 @@ function partsFor(id: string, measured: Measured): Part[] {
     const tests = id in outside ? null : reached.map(([name]) => name);
     if (hits > 0) parts.push({ file, tests, hits, milliseconds });
   }
-  // Those that are made for lib/core notice most; of these the quick ones first.
-  const rank = ({ file }: Part) => (file.startsWith('test/core/') ? 0 : 1);
-  return parts.sort((a, b) => rank(a) - rank(b) || a.milliseconds - b.milliseconds);
+  return parts.sort((a, b) => a.milliseconds - b.milliseconds);
 }
 
 async function judge(worker: WorkerProcess, mutant: Mutant, measured: Measured): Promise<Verdict> {
