@@ -122,7 +122,8 @@ export class Driver {
     }
   }
 
-  private constructor(base: DriverBase, { port, paths, ports }: OpenedPort, options: DriverOptions) {
+  private constructor(base: DriverBase, opened: OpenedPort, options: DriverOptions) {
+    const { port, paths, ports } = opened;
     const { clock, context, random } = base;
     this.port = port;
     this.clock = clock;
