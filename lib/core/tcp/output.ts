@@ -85,7 +85,8 @@ function retransmit(tcp: Tcp, c: Connection, batch: SegmentBatch, seq: number): 
 /** New data as far as windows, Nagle and the FIN allow. */
 function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   if (!hasUnsent(c)) return true;
-  if (c.inFlight === 0) restartAfterIdle(tcp, c);
+  // While the peer's window is closed nothing begins (Linux: tcp_ack_update_window).
+  if (c.inFlight === 0 && c.sndWnd > 0) restartAfterIdle(tcp, c);
   let quota = c.cwnd + limitedTransmit(c) - segments(c, c.inFlight);
   let sent = false;
   let burst = 0;

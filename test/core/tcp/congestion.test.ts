@@ -170,6 +170,33 @@ describe('slow start and congestion avoidance (RFC 5681 §3.1)', () => {
   });
 });
 
+describe('after a pause the window begins anew (RFC 5681 §4.1)', () => {
+  /** Twenty segments were acknowledged; the peer's window is closed, and data waits. */
+  function paused(slowStartAfterIdle: number): Sender {
+    const s = sender({ tcp: { sendBuffer: 8_000_000, slowStartAfterIdle } });
+    s.socket.send(new Uint8Array(20 * MSS), 0, 20 * MSS);
+    s.peer.listen();
+    acknowledge(s.peer, 10);
+    s.peer.say('.', { ack: 1 + 20 * MSS, window: 0 });
+    expect(s.c.cwnd).toBe(20);
+    fill(s, 40 * MSS);
+    return s;
+  }
+
+  test.each([
+    [1, 10],
+    [0, 20],
+  ])('but not before the peer’s window opens; slowStartAfterIdle %d', (setting, window) => {
+    const s = paused(setting);
+    heard(s.peer);
+    s.peer.pass(2_000 * MS);
+    expect(s.peer.host.core.counters.TcpExtTCPWinProbe).toBeGreaterThan(2);
+    expect(s.c.cwnd).toBe(20);
+    s.peer.say('.', { ack: 1 + 20 * MSS });
+    expect([s.c.cwnd, heard(s.peer).length]).toEqual([window, window]);
+  });
+});
+
 describe('fast retransmit and fast recovery (RFC 5681 §3.2, RFC 6582)', () => {
   test.each([true, false])('by the third duplicate acknowledgment, SACK %s', (sack) => {
     const s = sender();
