@@ -10,7 +10,7 @@ const isPossible =
 /** Namespaces for IPv4, and one for IPv6: the exchanges mostly wait. */
 const PLACES: readonly (4 | 6)[] = [4, 4, 4, 4, 6];
 /** A busy machine has its own times: what differs is said again, as often as this. */
-const TRIES = 4;
+const TRIES = 6;
 const FIRST_PORT = 10_000;
 
 /** What came of each exchange, by its name. */

@@ -145,11 +145,16 @@ needs(hasNamespaces(), 'root and network namespaces')('what crosses on the way',
     const { ours, kernel, kernelAddress, ourAddress } = wire;
     const [ourPort, kernelPort] = family === 4 ? [5001, 5002] : [5003, 5004];
     const plan = { send: 100_000 };
-    // Ours first: from then on the port is guarded.
-    const [end, peer] = await crossing(async () => [
-      await ours.connect(kernelAddress[family], kernelPort, plan, ourPort),
-      await kernel.connect(ourAddress[family], ourPort, plan, kernelPort),
-    ]);
+    const [end, peer] = await crossing(async () => {
+      const { link: before } = await ours.counters();
+      const own = await ours.connect(kernelAddress[family], kernelPort, plan, ourPort);
+      // Ours first: from its SYN on the port is guarded.
+      await until(
+        () => ours.counters(),
+        ({ link }) => link.outDelayed > before.outDelayed,
+      );
+      return [own, await kernel.connect(ourAddress[family], ourPort, plan, kernelPort)];
+    });
     const digest = patternDigest(1, 100_000);
     expect(await end.closed()).toMatchObject({ digest, localPort: ourPort });
     expect(await peer.closed()).toMatchObject({ digest, localPort: kernelPort });

@@ -2,20 +2,16 @@ import { seqGeq, seqLeq, seqLt } from '../../core/sequence';
 import type { StackCore } from '../../core/stack/stack-core';
 import { CaState, Has, Timer, type Connection } from '../../core/tcp/connection';
 import { MAX_SCALE } from '../../core/tcp/receive-window';
-import { segments } from '../../core/tcp/recovery';
 import { isClosing, isSynchronized, State } from '../../core/tcp/state';
 import type { Tcp } from '../../core/tcp/tcp';
 import { check } from './violation';
 
-/** Segments that may leave beyond the congestion window. */
-const LIMITED_TRANSMIT = 2;
 
 /** What was true of a connection when it was last looked at. */
 export class Remembered {
   state: State;
   private sndUna: number;
   private sndNxt: number;
-  private cwnd: number;
   private rcvNxt: number;
   /** Right edge of the window announced. */
   private edge: number | null = null;
@@ -28,7 +24,6 @@ export class Remembered {
     this.state = c.state;
     this.sndUna = c.sndUna;
     this.sndNxt = c.sndNxt;
-    this.cwnd = c.cwnd;
     this.rcvNxt = c.rcvNxt;
     // What the handshake has announced is taken, whatever the user wants since.
     this.receiveLimit = c.rcvWnd;
@@ -44,21 +39,8 @@ export class Remembered {
     checkClosing(c);
     checkControl(core.tcp, c);
     checkTimers(core.tcp, c);
-    this.congestion();
     this.progress();
     this.memory();
-  }
-
-  /** No new data leaves beyond the congestion window, but for limited transmit (RFC 3042 §2). */
-  private congestion(): void {
-    const c = this.connection;
-    // A FIN may leave at any time, and takes no room.
-    const data = c.has(Has.Fin) && c.inFlight > c.queued ? c.inFlight - 1 : c.inFlight;
-    if (((c.sndUna + data - this.sndNxt) | 0) > 0 && isSynchronized(c.state)) {
-      const most = Math.max(c.cwnd, this.cwnd) + LIMITED_TRANSMIT;
-      check(segments(c, data) <= most, 'beyond the congestion window');
-    }
-    this.cwnd = c.cwnd;
   }
 
   /** Sequence numbers go on, never back; the right window edge never moves left. */

@@ -364,17 +364,3 @@ test('of many connections those are looked at that have had segments', () => {
     for (let i = 0; i < 100; i++) checks.settled(lab.a);
   }).toThrow('a congestion window of nothing');
 });
-
-test('data that the congestion window has no room for', () => {
-  const scene = new Scene();
-  const { client, sockets } = scene;
-  client.cwnd = 2;
-  scene.settled();
-  sockets.client.send(pattern(20_000), 0, 20_000);
-  scene.lab.flush();
-  scene.settled();
-  client.sndNxt += 2 * client.sndMss;
-  scene.settled();
-  client.sndNxt += client.sndMss;
-  expect(() => scene.settled()).toThrow('beyond the congestion window');
-});
