@@ -38,6 +38,49 @@ function exchange(peer: Peer, socket: StreamSocket, pause: number): void {
   peer.heard();
 }
 
+describe('the delay follows the peer’s rhythm (as on Linux)', () => {
+  /** How late, ms, the first of those segments was acknowledged that came this far apart. */
+  function delayAt(gap: number, rtt = 10 * MS): number {
+    const [peer] = settled(rtt);
+    let waiting = peer.now;
+    let delay = 0;
+    for (let i = 0; i < 40; i++) {
+      if (waiting < 0) waiting = peer.now;
+      peer.say('.', { data: 10 });
+      peer.pass(gap * MS);
+      const [ack] = peer.heard();
+      if (ack === undefined) continue;
+      delay = (ack.at - waiting) / MS;
+      // What came since then waits for the next one.
+      waiting = ack.ack === peer.seq ? -1 : peer.now;
+    }
+    return delay;
+  }
+
+  // Twice the distance, 40 to 200 ms; to a near peer never more than 40. What comes when less than
+  // a quarter of the delay is left is acknowledged at once.
+  test.each([
+    [5, 30, 30],
+    [19, 38, 38],
+    [20, 40, 40],
+    [25, 40, 50],
+    [50, 40, 100],
+    [80, 40, 160],
+    [100, 40, 200],
+    [150, 40, 150],
+  ])('%d ms apart: %d ms to a near peer, %d to a distant one', (gap, near, distant) => {
+    expect([delayAt(gap), delayAt(gap, 300 * MS)]).toEqual([near, distant]);
+  });
+
+  test('a second small segment does not put the acknowledgment off', () => {
+    const [peer] = settled();
+    peer.say('.', { data: 10 });
+    peer.pass(25 * MS);
+    peer.say('.', { data: 10 });
+    expect(answers(peer)).toEqual([[15, '.']]);
+  });
+});
+
 describe('acknowledgments in an interactive exchange (RFC 9293 §3.8.6.3, as Linux does it)', () => {
   test('a program that reads and says nothing acknowledges by that', () => {
     const [peer, socket] = settled();

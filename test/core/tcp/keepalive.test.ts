@@ -33,6 +33,17 @@ describe('keepalive (RFC 9293 §3.8.4, mission S8)', () => {
     expect(socket.state).toBe(State.ESTABLISHED);
   });
 
+  test('TCP_USER_TIMEOUT shorter than the idle time: one probe all the same', () => {
+    const [peer, socket] = connected();
+    socket.setOption(SocketOption.KeepIdle, 10_000);
+    socket.setOption(SocketOption.UserTimeout, 5000);
+    peer.pass(11 * SECOND);
+    expect(probes(peer)).toEqual([10]);
+    expect(socket.state).toBe(State.ESTABLISHED);
+    peer.pass(75 * SECOND);
+    expect(socket.takeError()).toBe(Errno.ETIMEDOUT);
+  });
+
   test('after 2 hours a probe every 75 s, given up after 10', () => {
     const [peer, socket] = connected();
     peer.pass(2 * HOUR + 750 * SECOND - 1);

@@ -45,6 +45,27 @@ describe('segments that tell of the past', () => {
     expect(control(peer).dupAcks).toBe(0);
   });
 
+  test('a RST beside the next number: what it acknowledges does not count (RFC 5961 §3.2)', () => {
+    const [peer, socket] = connected();
+    send(peer, socket, 10);
+    peer.lines();
+    peer.say('R.', { seq: 6, ack: 11, data: 5 });
+    expect([peer.lines(), socket.outQueue, socket.inQueue]).toEqual([['. 11 ack 1'], 10, 0]);
+    peer.say('R.', { seq: -6, ack: 11 });
+    expect([socket.state, socket.outQueue]).toEqual([State.ESTABLISHED, 10]);
+  });
+
+  test('a retransmission has no FIN that was not sent before', () => {
+    const [peer, socket] = connected();
+    send(peer, socket, 10);
+    peer.lines();
+    peer.now += SECOND;
+    peer.host.core.onTimer(peer.now);
+    socket.close();
+    peer.listen();
+    expect(peer.lines()).toEqual(['P. 1:11 ack 1', 'F. 11 ack 1']);
+  });
+
   test('what was acknowledged before it could be sent again is not', () => {
     const [peer, socket] = connected();
     send(peer, socket, 10);
@@ -90,8 +111,8 @@ describe('a SYN in the wrong place (RFC 5961 §4.2)', () => {
 });
 
 describe('SYN-RECEIVED', () => {
-  test('an ACK has the window that the SYN+ACK had, scaled', () => {
-    const peer = new Peer({ syn: { scale: 7, mss: MSS } });
+  test.each([7, undefined])('an ACK has the SYN+ACK’s window, scaled; peer: %s', (scale) => {
+    const peer = new Peer({ syn: { scale, mss: MSS } });
     peer.server();
     peer.say('S', peer.synFields());
     const [synAck] = peer.heard();

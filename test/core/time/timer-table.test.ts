@@ -43,6 +43,19 @@ describe('TimerTable', () => {
     table.clear(1000);
   });
 
+  test('a row that was never set changes nothing', () => {
+    for (let rows = 1; rows < 70; rows++) {
+      const table = new TimerTable(2);
+      for (let row = 0; row < rows; row++) table.set(row, 1, 5000 + row);
+      for (let row = rows; row < 150; row++) {
+        expect(table.due(row, 1)).toBe(Infinity);
+        table.cancel(row, 1);
+        table.clear(row);
+      }
+      expect(drain(table, 6000).length).toBe(rows);
+    }
+  });
+
   test('fires at the microsecond, not before', () => {
     const table = new TimerTable(1);
     table.set(3, 0, 200_000);
@@ -183,6 +196,7 @@ describe('TimerTable against a sorted list', () => {
   );
   const operation = fc.oneof(
     { weight: 6, arbitrary: fc.record({ do: fc.constant('set'), row, kind, delay }) },
+    { weight: 1, arbitrary: fc.record({ do: fc.constant('past'), row, kind, delay }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('cancel'), row, kind, delay }) },
     { weight: 1, arbitrary: fc.record({ do: fc.constant('clear'), row, kind, delay }) },
     { weight: 2, arbitrary: fc.record({ do: fc.constant('wait'), row, kind, delay }) },
@@ -197,9 +211,10 @@ describe('TimerTable against a sorted list', () => {
         const rows = new Set(operations.map((step) => step.row));
         let now = 0;
         for (const step of operations) {
-          if (step.do === 'set') {
-            table.set(step.row, step.kind, now + step.delay);
-            model.set(step.row, step.kind, now + step.delay);
+          if (step.do === 'set' || step.do === 'past') {
+            const due = step.do === 'set' ? now + step.delay : Math.max(0, now - step.delay);
+            table.set(step.row, step.kind, due);
+            model.set(step.row, step.kind, due);
           } else if (step.do === 'cancel') {
             table.cancel(step.row, step.kind);
             model.cancel(step.row, step.kind);
