@@ -6,7 +6,6 @@ import { isClosing, isSynchronized, State } from '../../core/tcp/state';
 import type { Tcp } from '../../core/tcp/tcp';
 import { check } from './violation';
 
-
 /** What was true of a connection when it was last looked at. */
 export class Remembered {
   state: State;

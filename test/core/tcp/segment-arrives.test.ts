@@ -369,15 +369,7 @@ const MATRIX: readonly MatrixRow[] = [
     'FIN, ACK of everything',
     'F.',
     (n) => ({ ack: n.nxt }),
-    [
-      '- → CLOSE-WAIT',
-      'A1 → TIME-WAIT',
-      'A1 → TIME-WAIT',
-      '-',
-      '- → TIME-WAIT',
-      '- → CLOSED',
-      'A',
-    ],
+    ['- → CLOSE-WAIT', 'A1 → TIME-WAIT', 'A1 → TIME-WAIT', '-', '- → TIME-WAIT', '- → CLOSED', 'A'],
     'fifth, eighth',
   ],
   [
