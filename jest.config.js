@@ -5,8 +5,8 @@ module.exports = {
   testMatch: ['<rootDir>/test/**/*.test.ts'],
   // `npm run test:package` has these: they pack, build and install, and take their time.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packaging/'],
-  // Tests against the kernel mostly wait; the default would be one worker on two cores.
-  maxWorkers: 2,
+  // On two cores: tests against the kernel mostly wait.
+  maxWorkers: 3,
   // Only what hangs reaches it, however slow the machine is.
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
