@@ -111,7 +111,12 @@ async function main(): Promise<void> {
 }
 
 // Workers and workspace go when the process exits.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    console.error(`Ended by ${signal}`);
+    process.exit(1);
+  });
+}
 
 void main().catch((error: unknown) => {
   console.error(error instanceof Error ? error.message : error);
