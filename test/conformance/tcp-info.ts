@@ -1,5 +1,5 @@
 import type { StackCore } from '../../lib/core/stack/stack-core';
-import { CaState, Has } from '../../lib/core/tcp/connection';
+import { Has } from '../../lib/core/tcp/connection';
 import { segments } from '../../lib/core/tcp/recovery';
 import { State } from '../../lib/core/tcp/state';
 import { elapsedMs } from '../../lib/core/time/elapsed';
@@ -24,12 +24,6 @@ const STATES: Readonly<Record<State, number>> = {
   [State.TIME_WAIT]: 7,
 };
 
-const CA_STATES: Readonly<Record<CaState, number>> = {
-  [CaState.Open]: 0,
-  [CaState.Recovery]: 3,
-  [CaState.Loss]: 4,
-};
-
 const enum InfoOption {
   Timestamps = 1,
   Sack = 2,
@@ -51,7 +45,7 @@ export function tcpInfo(core: StackCore, { socket }: SocketFile): TcpInfo {
     (c.has(Has.WindowScale) ? InfoOption.WindowScale : 0);
   return {
     ...state,
-    tcpi_ca_state: CA_STATES[c.caState],
+    tcpi_ca_state: c.caState,
     tcpi_retransmits: c.retransmits,
     tcpi_probes: c.probes,
     tcpi_backoff: c.backoff,

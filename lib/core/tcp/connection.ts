@@ -18,13 +18,17 @@ export const enum Timer {
   Kinds = 4,
 }
 
-/** Where loss recovery stands. */
+/** Where loss recovery stands (Linux: tcp_ca_state, with its numbers). */
 export const enum CaState {
   Open = 0,
-  /** Fast recovery (RFC 6582). */
-  Recovery = 1,
+  /** Duplicate or selective acknowledgments have come, and nothing counts as lost yet. */
+  Disorder = 1,
+  /** The window is being reduced after ECN's echo or a loss that a probe has mended. */
+  Cwr = 2,
+  /** Fast recovery (RFC 6675, RFC 6582). */
+  Recovery = 3,
   /** After a retransmission timeout. */
-  Loss = 2,
+  Loss = 4,
 }
 
 /** The bits of `Connection.flags`. */
@@ -161,6 +165,12 @@ export class Connection {
   /** SND.NXT when `maxFlight` was noted. */
   flightEnd = 0;
   ssthresh = 0x7fffffff;
+  /** `cwnd` before the last reduction. */
+  priorCwnd = 0;
+  /** What leaves is spread so, bytes per ms; 0: it is not. */
+  pacingRate = 0;
+  /** The smallest round trip of late, µs; 0: none measured. */
+  minRtt = 0;
   caState: CaState = CaState.Open;
   dupAcks = 0;
   /** SND.NXT when recovery began (RFC 6582: recover). */
@@ -186,6 +196,8 @@ export class Connection {
   softError = 0;
   ipId = 0;
 
+  /** What the congestion controller keeps of this connection. */
+  congestionState: unknown = null;
   sendBuffer: SendBuffer | null = null;
   receiveBuffer: ReceiveBuffer | null = null;
   socket: StreamSocket | null = null;

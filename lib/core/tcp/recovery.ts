@@ -31,9 +31,11 @@ export function duplicateAck(tcp: Tcp, c: Connection, sacked: boolean): void {
       c.cwnd++;
       tcp.markReady(c);
       return;
+    case CaState.Cwr:
     case CaState.Loss:
       return;
     case CaState.Open:
+    case CaState.Disorder:
       if (c.dupAcks === DUP_THRESHOLD && isNewLoss(c, sacked)) enterRecovery(tcp, c);
       return;
   }
@@ -57,6 +59,19 @@ function enterRecovery(tcp: Tcp, c: Connection): void {
   tcp.markReady(c);
 }
 
+/**
+ * Reduces the window once for what has happened until now: ECN's echo (RFC 3168 §6.1.2), or a loss
+ * that a probe has mended (RFC 8985 §7.4.2).
+ */
+export function enterCwr(c: Connection): void {
+  if (c.caState >= CaState.Cwr) return;
+  c.priorCwnd = c.cwnd;
+  c.ssthresh = c.congestion.ssthresh(c);
+  c.cwnd = Math.min(c.cwnd, c.ssthresh);
+  c.recover = c.sndNxt;
+  c.caState = CaState.Cwr;
+}
+
 /** A retransmission timeout (RFC 5681 §3.1, RFC 6582 §4): all in flight counts as lost. */
 export function enterLoss(c: Connection): void {
   // Once for each loss: recovery that is under way has reduced the window (Linux: tcp_enter_loss).
@@ -75,7 +90,11 @@ export function enterLoss(c: Connection): void {
 export function newlyAcknowledged(tcp: Tcp, c: Connection, bytes: number): void {
   const acked = Math.max(segments(c, bytes), 1);
   switch (c.caState) {
+    case CaState.Cwr:
+      if (seqGeq(c.sndUna, c.recover)) c.caState = CaState.Open;
+      break;
     case CaState.Open:
+    case CaState.Disorder:
       // Kept close behind, or it would seem to lie ahead once 2^31 bytes have been sent.
       if (seqGt(c.sndUna, c.recover)) c.recover = (c.sndUna - 1) | 0;
       break;
