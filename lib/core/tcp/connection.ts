@@ -164,6 +164,10 @@ export class Connection {
   maxFlight = 0;
   /** SND.NXT when `maxFlight` was noted. */
   flightEnd = 0;
+  /** The most segments in flight while the window was not the limit (Linux: snd_cwnd_used). */
+  cwndUsed = 0;
+  /** When the window was last the limit, or was brought down to what is used. */
+  cwndStampMs = 0;
   ssthresh = 0x7fffffff;
   /** `cwnd` before the last reduction. */
   priorCwnd = 0;

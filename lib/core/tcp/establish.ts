@@ -95,6 +95,7 @@ export function established(tcp: Tcp, c: Connection): void {
   c.recover = c.iss;
   c.sndSmall = c.sndUna;
   c.flightEnd = c.sndUna;
+  c.cwndStampMs = tcp.nowMs;
   c.congestion.init(c);
   c.lastReceiveMs = tcp.nowMs;
   c.heardMs = tcp.nowMs;

@@ -2,10 +2,12 @@ import type { SegmentBatch } from '../segment/batch';
 import { Flag, Word } from '../segment/layout';
 import { seqGeq, seqLt, seqMax } from '../sequence';
 import { burstBytes } from './bursts';
+import { CongestionEvent } from './congestion';
 import { CaState, Has, type Connection } from './connection';
+import { restartAfterIdle, validateCwnd } from './cwnd-validation';
 import { dataSent } from './delayed-ack';
 import { emitAck, emitSegment, emitSyn } from './emit';
-import { limitedTransmit, noteFlight, restartAfterIdle, segments } from './recovery';
+import { limitedTransmit, segments } from './recovery';
 import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
 import { armPersist } from './zero-window';
@@ -115,14 +117,14 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   }
   if (!hasUnsent(c)) c.unset(Has.Push);
   if (sent) finishRound(tcp, c, quota);
-  else if (quota <= 0) noteFlight(c, true);
+  else if (quota <= 0) validateCwnd(tcp, c, true);
   else if (c.inFlight === 0 && (c.sndEnd - c.sndNxt) | 0) armPersist(tcp, c);
   return true;
 }
 
 /** New data has left, and the congestion window has room for `quota` more segments. */
 function finishRound(tcp: Tcp, c: Connection, quota: number): void {
-  noteFlight(c, quota <= 0);
+  validateCwnd(tcp, c, quota <= 0);
   armRetransmit(tcp, c);
 }
 
@@ -145,10 +147,12 @@ function sendNew(
 ): boolean {
   const covered = emitSegment(tcp, c, batch, c.sndNxt, length, fin);
   if (covered < 0) return false;
+  const starts = c.inFlight === 0;
   const end = (c.sndNxt + covered) | 0;
   if (length < c.sndMss) c.sndSmall = end;
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
   if (covered > 0) {
+    if (starts) c.congestion.event?.(c, CongestionEvent.TransmitStart, tcp.now);
     c.lastSendMs = tcp.nowMs;
     startTiming(c, c.sndNxt, tcp.now);
     dataSent(tcp, c);

@@ -1,6 +1,6 @@
 import { seqGeq, seqGt, seqLt, seqMax } from '../sequence';
-import { elapsedMs } from '../time/elapsed';
 import { CaState, Has, type Connection } from './connection';
+import { isCwndLimited } from './cwnd-validation';
 import type { Tcp } from './tcp';
 
 /** Duplicate acknowledgments that signal a loss (RFC 5681 §3.2). */
@@ -114,29 +114,6 @@ export function newlyAcknowledged(tcp: Tcp, c: Connection, bytes: number): void 
   if (isCwndLimited(c) || c.caState === CaState.Loss) c.congestion.congAvoid(c, news, tcp.now);
 }
 
-/**
- * Whether the window was the limit. In slow start it may grow to twice what was in flight at once
- * (Linux: tcp_is_cwnd_limited).
- */
-function isCwndLimited(c: Connection): boolean {
-  return c.has(Has.CwndLimited) || (c.cwnd < c.ssthresh && c.cwnd < 2 * c.maxFlight);
-}
-
-/**
- * Notes how much of the congestion window a round of sending has used: the most of a round trip
- * counts (Linux: tcp_cwnd_validate).
- * @param limited the window had no room for more
- */
-export function noteFlight(c: Connection, limited: boolean): void {
-  const flight = segments(c, c.inFlight);
-  const isNews = seqGeq(c.sndUna, c.flightEnd) || limited;
-  if (!isNews && (c.has(Has.CwndLimited) || flight <= c.maxFlight)) return;
-  if (limited) c.set(Has.CwndLimited);
-  else c.unset(Has.CwndLimited);
-  c.maxFlight = flight;
-  c.flightEnd = c.sndNxt;
-}
-
 /** RFC 6582 §3.2 (3), full acknowledgment. */
 function leaveRecovery(c: Connection): void {
   c.cwnd = Math.min(c.ssthresh, Math.max(segments(c, c.inFlight), 1) + 1);
@@ -149,17 +126,4 @@ function partialAck(tcp: Tcp, c: Connection, bytes: number, acked: number): void
   c.set(Has.RetransmitHead);
   c.cwnd = Math.max(c.cwnd - acked + (bytes >= c.sndMss ? 1 : 0), 1);
   tcp.markReady(c);
-}
-
-/**
- * RFC 5681 §4.1: what the congestion window was before a pause says little. As on Linux it is
- * halved for each timeout in which nothing was sent, down to the initial window.
- */
-export function restartAfterIdle(tcp: Tcp, c: Connection): void {
-  const { initialCwnd, slowStartAfterIdle } = tcp.settings;
-  let idle = elapsedMs(tcp.nowMs, c.lastSendMs) * 1000 - c.rto;
-  if (slowStartAfterIdle === 0 || idle <= 0 || c.cwnd <= initialCwnd) return;
-  c.ssthresh = Math.max(c.ssthresh, (c.cwnd * 3) >> 2);
-  for (; idle > 0 && c.cwnd > initialCwnd; idle -= c.rto) c.cwnd >>= 1;
-  c.cwnd = Math.max(c.cwnd, initialCwnd);
 }

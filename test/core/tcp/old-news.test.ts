@@ -169,4 +169,34 @@ describe('a program that does not fill the congestion window (RFC 7661)', () => 
     }
     expect(c.cwnd).toBe(cwnd);
   });
+
+  /** The windows after each timeout in which `segments` at most were in flight, of 40. */
+  function unused(segments: number, tcp = {}): number[][] {
+    const [peer, socket] = connected({ tcp });
+    const c = control(peer);
+    c.cwnd = 40;
+    c.ssthresh = 30;
+    return [1, 2, 3].map(() => {
+      const until = peer.now + c.rto + 10_000;
+      while (peer.now < until) {
+        send(peer, socket, segments * MSS);
+        peer.pass(10_000);
+        peer.say('.');
+      }
+      return [c.cwnd, c.ssthresh];
+    });
+  }
+
+  test('for a timeout: the window comes half way down to what is used (Linux)', () => {
+    // Slow start brings it back to twice what is used.
+    expect(unused(12).map(([cwnd]) => cwnd)).toEqual([26, 30, 30]);
+    // At least the initial window counts as used.
+    expect(unused(3).map(([cwnd]) => cwnd)).toEqual([25, 17, 13]);
+  });
+
+  test('it stays where slowStartAfterIdle is off, or the send buffer is the limit', () => {
+    const same = [1, 2, 3].map(() => [40, 30]);
+    expect(unused(12, { slowStartAfterIdle: 0 })).toEqual(same);
+    expect(unused(12, { sendBuffer: 12 * MSS })).toEqual(same);
+  });
 });
