@@ -1,6 +1,10 @@
 /** npm run docs: writes the pages that are made from tables. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { storedFigures } from '../test/golden/figures';
+import { goldenPage } from '../test/golden/page';
 import { settingsPage } from './settings-page';
 
-writeFileSync(join(__dirname, '..', 'docs', 'settings.md'), settingsPage());
+const docs = join(__dirname, '..', 'docs');
+writeFileSync(join(docs, 'settings.md'), settingsPage());
+writeFileSync(join(docs, 'golden-table.md'), goldenPage(storedFigures()));

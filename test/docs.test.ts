@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { settingsPage } from '../scripts/settings-page';
+import { storedFigures } from './golden/figures';
+import { goldenPage } from './golden/page';
 
 const ROOT = join(__dirname, '..');
 
@@ -11,6 +13,10 @@ function read(file: string): string {
 describe('the documentation', () => {
   it('has the settings as the code has them (npm run docs writes the page)', () => {
     expect(read('docs/settings.md')).toBe(settingsPage());
+  });
+
+  it('has the golden table of the figures that are kept (npm run docs writes the page)', () => {
+    expect(read('docs/golden-table.md')).toBe(goldenPage(storedFigures()));
   });
 
   it('names files that exist', () => {
