@@ -11,8 +11,10 @@ export type { Server } from './net/server';
 export type { Socket } from './net/socket';
 export type {
   AddressInfo,
+  ConnectionOptions,
   ConnectOptions,
   DropInfo,
+  KeepAliveOptions,
   ListenOptions,
   ServerOptions,
   SocketOptions,

@@ -206,13 +206,3 @@ export function readTimeout(msecs: unknown): number {
   }
   return Math.min(msecs, 0x7fffffff);
 }
-
-export const KEEP_ALIVE_DELAY = 'options.keepAliveInitialDelay';
-
-/** A delay in ms as node:net takes it for keepalive: whole seconds; 0 leaves the default. */
-export function readKeepAliveDelay(delay: unknown, name: string): number {
-  if (delay === undefined || delay === null) return 0;
-  expectType(delay, 'number', name);
-  const seconds = Math.floor((delay as number) / 1000);
-  return seconds > 0 ? Math.min(seconds, 32_767) * 1000 : 0;
-}

@@ -8,18 +8,13 @@ import { SocketOption } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { explainedSystemError, invalidArgType, invalidArgValue } from '../errors';
 import type { ListenAddress } from './arguments';
-import {
-  KEEP_ALIVE_DELAY,
-  normalizeArguments,
-  readKeepAliveDelay,
-  readListenAddress,
-  rejectMissing,
-} from './arguments';
+import { normalizeArguments, readListenAddress, rejectMissing } from './arguments';
 import { localEnd, remoteEnd } from './ends';
 import { alreadyListening, notListening, stackClosed } from './errors';
 import { Presence } from './presence';
 import { resolve } from './resolve';
 import type { Accepted, Socket, SocketHost } from './socket';
+import { Tuning } from './tuning';
 import type {
   AddressInfo,
   ConnectionListener,
@@ -66,7 +61,8 @@ export class Server extends EventEmitter {
   maxConnections: number | undefined = undefined;
   readonly #host: ServerHost;
   readonly #options: ServerOptions;
-  readonly #keepAliveDelay: number;
+  /** Of the listening socket: its connections inherit all. */
+  readonly #tuning = new Tuning();
   readonly #presence: Presence;
   #resource: AsyncResource | null = null;
   #stream: StreamSocket | null = null;
@@ -83,10 +79,7 @@ export class Server extends EventEmitter {
     this.#host = host;
     this.#presence = new Presence(host.driver, this);
     this.#options = { ...readServerOptions(options) };
-    this.#keepAliveDelay = readKeepAliveDelay(
-      this.#options.keepAliveInitialDelay,
-      KEEP_ALIVE_DELAY,
-    );
+    this.#tuning.take(this.#options);
     if (typeof listener === 'function') this.on('connection', listener as ConnectionListener);
   }
 
@@ -160,6 +153,7 @@ export class Server extends EventEmitter {
     const stream = driver.socket(family, this);
     stream.setOption(SocketOption.ReuseAddress, 1);
     if (ipv6Only) stream.setOption(SocketOption.Ipv6Only, 1);
+    this.#tuning.apply(stream);
     let result = stream.bind(everywhere(address, family), port);
     if (result >= 0) result = stream.listen(backlog);
     if (result < 0) {
@@ -219,7 +213,7 @@ export class Server extends EventEmitter {
   }
 
   #welcome(stream: StreamSocket): void {
-    const { allowHalfOpen, highWaterMark, pauseOnConnect, noDelay, keepAlive } = this.#options;
+    const { allowHalfOpen, highWaterMark, pauseOnConnect } = this.#options;
     this.#connections++;
     const accepted = {
       stream,
@@ -228,8 +222,6 @@ export class Server extends EventEmitter {
       gone: () => this.#lost(),
     };
     const socket = this.#host.accept({ allowHalfOpen, highWaterMark }, accepted);
-    if (noDelay) socket.setNoDelay(true);
-    if (keepAlive) socket.setKeepAlive(true, this.#keepAliveDelay);
     this.emit('connection', socket);
   }
 

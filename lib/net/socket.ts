@@ -1,21 +1,15 @@
 import { AsyncResource } from 'node:async_hooks';
-import { Duplex, addAbortSignal } from 'node:stream';
+import { addAbortSignal } from 'node:stream';
 import { Errno } from '../core/errno';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { Poll, Shutdown } from '../core/socket/stream-socket';
 import type { Driver } from '../driver/driver';
 import { invalidArgType, systemError } from '../errors';
 import type { FamilyDefaults } from './arguments';
-import {
-  KEEP_ALIVE_DELAY,
-  normalizeArguments,
-  readDestination,
-  readKeepAliveDelay,
-  readTimeout,
-} from './arguments';
+import { normalizeArguments, readDestination, readTimeout } from './arguments';
 import type { AttemptEvent, DialEvents } from './dial';
 import { Dial } from './dial';
-import { localEnd, remoteEnd } from './ends';
+import { DescribedSocket } from './described-socket';
 import {
   closedBeforeConnection,
   destroyedWrite,
@@ -27,8 +21,7 @@ import { Inactivity } from './inactivity';
 import { Outbox } from './outbox';
 import { Presence } from './presence';
 import type { Server } from './server';
-import { Tuning } from './tuning';
-import type { AddressInfo, ConnectOptions, Listener, SocketOptions } from './types';
+import type { ConnectOptions, Listener, SocketOptions } from './types';
 
 /** What a socket needs of the stack that it belongs to. */
 export interface SocketHost {
@@ -57,7 +50,7 @@ const nextTick = process.nextTick.bind(process);
  * A TCP connection as a Duplex stream, with the methods, properties, events and errors of
  * `net.Socket`. `stack.net.connect` and `stack.net.createServer` make them.
  */
-export class Socket extends Duplex {
+export class Socket extends DescribedSocket {
   /** A lookup or handshake is under way. */
   connecting = false;
   /** ms, as set by `setTimeout`. */
@@ -72,7 +65,6 @@ export class Socket extends Duplex {
   readonly #inactivity: Inactivity;
   readonly #presence: Presence;
   readonly #outbox = new Outbox();
-  readonly #tuning = new Tuning();
   readonly #gone: (() => void) | null;
   #stream: StreamSocket | null = null;
   #dial: Dial | null = null;
@@ -82,7 +74,6 @@ export class Socket extends Duplex {
   #resetting = false;
   /** Nothing happens any more: what is written stays unanswered. */
   #vanished = false;
-  #remote: AddressInfo | null = null;
   #bytesRead = 0;
   #bytesSent = 0;
   #final: Callback | null = null;
@@ -102,6 +93,7 @@ export class Socket extends Duplex {
     this.#inactivity = new Inactivity(host.driver.clock, () => this.#inactive());
     this.server = accepted?.server ?? null;
     this.#gone = accepted?.gone ?? null;
+    this.takeOptions(options);
     if (signal !== undefined && signal !== null) addAbortSignal(signal, this);
     if (accepted === null) return;
     this.#adopt(accepted.stream);
@@ -123,14 +115,9 @@ export class Socket extends Duplex {
   connect(...args: unknown[]): this {
     const [options, listener] = normalizeArguments<ConnectOptions>(args);
     const destination = readDestination(options, this.#host.defaults);
-    const delay = readKeepAliveDelay(options.keepAliveInitialDelay, KEEP_ALIVE_DELAY);
+    this.takeOptions(options);
     if (this.destroyed) this.#revive();
     if (listener !== null) this.once('connect', listener);
-    if (options.noDelay) this.#tuning.noDelay = true;
-    if (options.keepAlive) {
-      this.#tuning.keepAlive = true;
-      this.#tuning.keepAliveDelay = delay;
-    }
     const busy = this.#dial !== null ? Errno.EALREADY : Errno.EISCONN;
     if (this.#dial !== null || this.#stream !== null) {
       this.destroy(systemError(busy, 'connect', destination.host, destination.port));
@@ -158,7 +145,7 @@ export class Socket extends Duplex {
 
   #dialEvents(): DialEvents {
     return {
-      prepare: (stream) => this.#tuning.apply(stream),
+      prepare: (stream) => this.applyOptions(stream),
       lookedUp: (error, found, host) =>
         this.emit('lookup', error, found?.address, found?.family, host),
       attempted: (event, args) => this.#attempted(event, args),
@@ -177,12 +164,22 @@ export class Socket extends Duplex {
 
   /** A destroyed socket may connect again. */
   #revive(): void {
-    this.#remote = null;
+    this.forgetConnection();
     this.autoSelectFamilyAttemptedAddresses = undefined;
     this.#resetting = false;
     this.#bytesRead = 0;
     this.#bytesSent = 0;
     (this as unknown as { _undestroy(): void })._undestroy();
+  }
+
+  /** @internal */
+  protected override get streamSocket(): StreamSocket | null {
+    return this.#stream;
+  }
+
+  /** @internal */
+  protected override enterStack(): void {
+    this.#host.driver.enter();
   }
 
   #adopt(stream: StreamSocket): void {
@@ -440,7 +437,7 @@ export class Socket extends Duplex {
   #letGo(): void {
     const stream = this.#stream;
     if (stream === null) return;
-    this.#remote ??= remoteEnd(stream);
+    this.rememberConnection();
     this.#stream = null;
     this.#host.driver.enter();
     stream.owner = null;
@@ -448,30 +445,7 @@ export class Socket extends Duplex {
     else stream.close();
   }
 
-  // --- options -------------------------------------------------------------------------------
-
-  /** Small writes leave at once (TCP_NODELAY); without argument, true. */
-  setNoDelay(noDelay = true): this {
-    this.#tuning.noDelay = Boolean(noDelay);
-    if (this.#stream === null) return this;
-    this.#host.driver.enter();
-    this.#tuning.applyNoDelay(this.#stream);
-    return this;
-  }
-
-  /**
-   * Probes the connection when it is idle.
-   * @param initialDelay ms of idleness before the first probe, whole seconds; 0 leaves it as it is
-   */
-  setKeepAlive(enable = false, initialDelay = 0): this {
-    const delay = readKeepAliveDelay(initialDelay, 'initialDelay');
-    this.#tuning.keepAlive = Boolean(enable);
-    if (delay > 0) this.#tuning.keepAliveDelay = delay;
-    if (this.#stream === null) return this;
-    this.#host.driver.enter();
-    this.#tuning.applyKeepAlive(this.#stream);
-    return this;
-  }
+  // --- timeout and process life --------------------------------------------------------------
 
   /**
    * Emits 'timeout' after `msecs` ms without traffic; 0 switches it off.
@@ -528,44 +502,6 @@ export class Socket extends Duplex {
   /** @deprecated Use `writableLength`. */
   get bufferSize(): number | undefined {
     return this.#stream !== null || this.connecting ? this.writableLength : undefined;
-  }
-
-  #localEnd(): AddressInfo | null {
-    return this.#stream === null ? null : localEnd(this.#stream);
-  }
-
-  #remoteEnd(): AddressInfo | null {
-    if (this.#stream !== null) this.#remote ??= remoteEnd(this.#stream);
-    return this.#remote;
-  }
-
-  /** Our end, or `{}` while there is none. */
-  address(): AddressInfo | Record<string, never> {
-    return this.#localEnd() ?? {};
-  }
-
-  get localAddress(): string | undefined {
-    return this.#localEnd()?.address;
-  }
-
-  get localPort(): number | undefined {
-    return this.#localEnd()?.port;
-  }
-
-  get localFamily(): string | undefined {
-    return this.#localEnd()?.family;
-  }
-
-  get remoteAddress(): string | undefined {
-    return this.#remoteEnd()?.address;
-  }
-
-  get remotePort(): number | undefined {
-    return this.#remoteEnd()?.port;
-  }
-
-  get remoteFamily(): string | undefined {
-    return this.#remoteEnd()?.family;
   }
 }
 

@@ -1,27 +1,141 @@
-import { SocketOption } from '../core/socket/options';
+import { SocketOption, optionRange } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
+import { invalidArgType, outOfRange } from '../errors';
+import type { ConnectionOptions } from './types';
+
+export type TunableName = keyof ConnectionOptions;
+
+/** One option of a socket: how a program's value is read, and what it sets. */
+interface Tunable<Value> {
+  /**
+   * @param name of the argument or property, for the error
+   * @returns undefined: what holds already stays
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE
+   */
+  read(value: unknown, name: string): Value | undefined;
+  set(stream: StreamSocket, value: Value): void;
+}
+
+/** Node takes whatever there is for these two. */
+function truth(option: SocketOption): Tunable<number> {
+  return {
+    read: (value) => Number(Boolean(value)),
+    set: (stream, value) => stream.setOption(option, value),
+  };
+}
+
+function flag(option: SocketOption): Tunable<number> {
+  return {
+    read: (value, name) => {
+      if (typeof value !== 'boolean') throw invalidArgType(name, 'of type boolean', value);
+      return Number(value);
+    },
+    set: (stream, value) => stream.setOption(option, value),
+  };
+}
+
+function readInteger(value: unknown, name: string, min: number, max: number): number {
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} && <= ${max}`, value);
+  return value;
+}
+
+/** A whole number; the range is the option's own unless its beginning means something else. */
+function integer(option: SocketOption, least?: number): Tunable<number> {
+  const [min, max] = optionRange(option);
+  return {
+    read: (value, name) => readInteger(value, name, least ?? min, max),
+    set: (stream, value) => stream.setOption(option, value),
+  };
+}
+
+/** What Linux counts in whole seconds; of a time in ms Node takes those, and 0 changes nothing. */
+function seconds(option: SocketOption): Tunable<number> {
+  const [, max] = optionRange(option);
+  return {
+    read: (value, name) => {
+      if (value === null) return undefined;
+      if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+      const ms = Math.floor(value / 1000) * 1000;
+      return ms > 0 ? Math.min(ms, max) : undefined;
+    },
+    set: (stream, value) => stream.setOption(option, value),
+  };
+}
+
+/** How often a probe is sent: 0 changes nothing. */
+function times(option: SocketOption): Tunable<number> {
+  const [, max] = optionRange(option);
+  return {
+    read: (value, name) => readInteger(value, name, 0, max) || undefined,
+    set: (stream, value) => stream.setOption(option, value),
+  };
+}
+
+/** As Linux has it (TCP_MIN_MSS). */
+const LEAST_SEGMENT = 88;
+
+/** The one table of what a program may set for a connection: by `connect`, by a server, later. */
+const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
+  noDelay: truth(SocketOption.NoDelay),
+  keepAlive: truth(SocketOption.KeepAlive),
+  keepAliveInitialDelay: seconds(SocketOption.KeepIdle),
+  keepAliveInterval: seconds(SocketOption.KeepInterval),
+  keepAliveCount: times(SocketOption.KeepCount),
+  cork: flag(SocketOption.Cork),
+  sendBufferSize: integer(SocketOption.SendBuffer),
+  recvBufferSize: integer(SocketOption.ReceiveBuffer),
+  maxSegment: integer(SocketOption.MaxSegment, LEAST_SEGMENT),
+  synRetries: integer(SocketOption.SynCount, 1),
+  userTimeout: integer(SocketOption.UserTimeout),
+  ttl: integer(SocketOption.Ttl),
+  typeOfService: integer(SocketOption.TrafficClass),
+};
+
+const NAMES = Object.keys(TUNABLES) as TunableName[];
 
 /** Options of a socket that may be set before there is a connection. */
 export class Tuning {
-  noDelay = false;
-  keepAlive = false;
-  /** ms; 0 leaves the stack's setting. */
-  keepAliveDelay = 0;
+  #values: Map<TunableName, unknown> | null = null;
 
-  /** Sets them on a new stream socket, whose options are the stack's defaults. */
-  apply(stream: StreamSocket): void {
-    if (this.noDelay) this.applyNoDelay(stream);
-    if (this.keepAlive) this.applyKeepAlive(stream);
-  }
-
-  applyNoDelay(stream: StreamSocket): void {
-    stream.setOption(SocketOption.NoDelay, Number(this.noDelay));
-  }
-
-  applyKeepAlive(stream: StreamSocket): void {
-    stream.setOption(SocketOption.KeepAlive, Number(this.keepAlive));
-    if (this.keepAlive && this.keepAliveDelay > 0) {
-      stream.setOption(SocketOption.KeepIdle, this.keepAliveDelay);
+  /**
+   * Takes what of `options` is for a connection.
+   * @throws as `Tunable.read`
+   */
+  take(options: ConnectionOptions): void {
+    for (const name of NAMES) {
+      const value = options[name];
+      if (value !== undefined) this.note(name, value, `options.${name}`);
     }
+  }
+
+  /**
+   * Takes one value.
+   * @param argument its name for the error
+   * @returns whether there is something to be set
+   * @throws as `Tunable.read`
+   */
+  note(name: TunableName, value: unknown, argument: string): boolean {
+    const read = TUNABLES[name].read(value, argument);
+    if (read === undefined) return false;
+    this.#values ??= new Map();
+    this.#values.set(name, read);
+    return true;
+  }
+
+  /** What was chosen; undefined: nothing. */
+  chosen(name: TunableName): unknown {
+    return this.#values?.get(name);
+  }
+
+  /** Sets all that was chosen on a stream socket that has the stack's defaults. */
+  apply(stream: StreamSocket): void {
+    if (this.#values === null) return;
+    for (const [name, value] of this.#values) TUNABLES[name].set(stream, value);
+  }
+
+  applyOne(stream: StreamSocket, name: TunableName): void {
+    TUNABLES[name].set(stream, this.#values?.get(name));
   }
 }

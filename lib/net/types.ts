@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import type { Socket } from './socket';
 
 /** Options of a socket that is not yet connected. */
-export interface SocketOptions {
+export interface SocketOptions extends ConnectionOptions {
   /** Keep our side open when the peer has ended; default false: `end()` is called for us. */
   allowHalfOpen?: boolean;
   /** Destroys the socket with an AbortError. */
@@ -13,18 +13,41 @@ export interface SocketOptions {
   writableHighWaterMark?: number;
 }
 
-/** Options that a connection starts with. */
+/** Options that a connection starts with. What is left out is as the stack's settings have it. */
 export interface ConnectionOptions {
   /** Don't wait to make larger segments of small writes (TCP_NODELAY); default false. */
   noDelay?: boolean;
-  /** Probe an idle connection; default false. */
+  /** Probe an idle connection (SO_KEEPALIVE); default false. */
   keepAlive?: boolean;
-  /** ms of idleness before the first probe, whole seconds; 0 means the stack's setting. */
+  /** ms of idleness before the first probe, whole seconds; 0: as it is (TCP_KEEPIDLE). */
   keepAliveInitialDelay?: number;
+  /** ms between probes, whole seconds; 0: as it is (TCP_KEEPINTVL). */
+  keepAliveInterval?: number;
+  /** Probes without an answer before ETIMEDOUT, 1 to 127; 0: as it is (TCP_KEEPCNT). */
+  keepAliveCount?: number;
+  /** Only full segments leave, the last one when it is cleared (TCP_CORK); default false. */
+  cork?: boolean;
+  /** Payload that the stack holds for the peer, bytes, 2048 to 2^30 (SO_SNDBUF). */
+  sendBufferSize?: number;
+  /** Payload that the stack holds for the reader, bytes, 1024 to 2^30 (SO_RCVBUF). */
+  recvBufferSize?: number;
+  /** No segment has more payload, either way; bytes, 88 to 32767 (TCP_MAXSEG). */
+  maxSegment?: number;
+  /** Retransmissions of a SYN with backoff before ETIMEDOUT, 1 to 127 (TCP_SYNCNT). */
+  synRetries?: number;
+  /**
+   * ms that something may stay unacknowledged before ETIMEDOUT, up to 2^31 - 1; 0: the stack's
+   * limit of retransmissions holds (TCP_USER_TIMEOUT; RFC 9293 §3.9.1.7).
+   */
+  userTimeout?: number;
+  /** Hops that a packet may make, 1 to 255 (IP_TTL, IPV6_UNICAST_HOPS). */
+  ttl?: number;
+  /** The traffic class, 0 to 255; its two ECN bits are TCP's own (IP_TOS, IPV6_TCLASS). */
+  typeOfService?: number;
 }
 
 /** Options of `connect`: node:net's for TCP. */
-export interface ConnectOptions extends SocketOptions, ConnectionOptions {
+export interface ConnectOptions extends SocketOptions {
   port?: number | string | null;
   /** Name or address; default 'localhost'. */
   host?: string | null;
@@ -67,6 +90,18 @@ export interface ListenOptions {
   ipv6Only?: boolean;
   /** Closes the server. */
   signal?: AbortSignal;
+}
+
+/** What `setKeepAlive` takes as an object: see `ConnectionOptions`. */
+export interface KeepAliveOptions {
+  /** Default false. */
+  enable?: boolean;
+  /** ms, whole seconds; 0: as it is. */
+  initialDelay?: number;
+  /** ms, whole seconds; 0: as it is. */
+  interval?: number;
+  /** 1 to 127; 0: as it is. */
+  count?: number;
 }
 
 /** An end of a connection, as `address()` gives it. */

@@ -73,9 +73,10 @@ function source(top: 'lib' | 'test', file: string): string | null {
 function defines(text: string, name: string): boolean {
   const [outer, member] = name.split('.');
   if (member === undefined) {
-    return new RegExp(`^(export )?(function|class) ${outer}\\b`, 'm').test(text);
+    return new RegExp(`^(export )?(abstract )?(function|class) ${outer}\\b`, 'm').test(text);
   }
-  const body = new RegExp(`^(export )?class ${outer}\\b[^]*?^}`, 'm').exec(text)?.[0] ?? '';
+  const body =
+    new RegExp(`^(export )?(abstract )?class ${outer}\\b[^]*?^}`, 'm').exec(text)?.[0] ?? '';
   return new RegExp(`^  (private |readonly |get )*${member}[(<]`, 'm').test(body);
 }
 

@@ -85,7 +85,16 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['trafficClass', 0, 255],
 ];
 
-/** `options` with one value changed, as a new object; null when the value is out of range. */
+/** The least and the largest value that an option takes. */
+export function optionRange(option: SocketOption): readonly [min: number, max: number] {
+  const [, min, max] = RANGES[option];
+  return [min, max];
+}
+
+/**
+ * `options` with one value changed, as a new object unless it is the value that they have; null
+ * when the value is out of range.
+ */
 export function withOption(
   options: SocketOptions,
   option: SocketOption,
@@ -93,6 +102,7 @@ export function withOption(
 ): SocketOptions | null {
   const [key, min, max] = RANGES[option];
   if (!Number.isInteger(value) || value < min || value > max) return null;
+  if (options[key] === value && option !== SocketOption.ReceiveBuffer) return options;
   const changed = Object.assign(Object.create(SocketOptions.prototype), options) as SocketOptions;
   changed[key] = value;
   if (option === SocketOption.ReceiveBuffer) changed.receiveBufferFixed = 1;
