@@ -23,6 +23,11 @@ export function seqGeq(a: number, b: number): boolean {
   return ((a - b) | 0) >= 0;
 }
 
+/** The earlier of the two. */
+export function seqMin(a: number, b: number): number {
+  return seqLt(a, b) ? a : b;
+}
+
 /** The later of the two. */
 export function seqMax(a: number, b: number): number {
   return seqGt(a, b) ? a : b;

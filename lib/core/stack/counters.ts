@@ -31,6 +31,8 @@ export class Counters {
   TcpExtTCPAbortOnTimeout = 0;
   TcpExtTCPOFOQueue = 0;
   TcpExtTCPOFODrop = 0;
+  TcpExtTCPDSACKOldSent = 0;
+  TcpExtTCPDSACKOfoSent = 0;
   TcpExtTCPChallengeACK = 0;
   TcpExtTCPSYNChallenge = 0;
   TcpExtTCPACKSkippedChallenge = 0;

@@ -1,11 +1,12 @@
 import type { Segment } from '../segment/segment';
-import { seqGt, seqLeq, seqLt } from '../sequence';
+import { seqGt, seqLeq, seqLt, seqMin } from '../sequence';
 import { Errno } from '../errno';
 import { isAcceptable, reachesWindow, trimToWindow } from './acceptability';
 import { AckResult, openSendWindow, processAck, takeRtt } from './acknowledgment';
 import { challengeAck, mayAnswer } from './challenge-ack';
 import { Has, type Connection } from './connection';
 import { enterQuickAckMode } from './delayed-ack';
+import { noteDuplicate, noteOldText } from './dsack';
 import { sendAckNow } from './emit';
 import { established } from './establish';
 import { refuse } from './arrives-closed';
@@ -25,6 +26,7 @@ export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
   if (refusesText(tcp, c, seg)) return;
   const had = seg.len;
   const isNew = seqGt(seg.end, c.rcvNxt);
+  noteOldText(tcp, c, seg);
   trimToWindow(c, seg);
   if (had > 0 && seg.len === 0) {
     // All of it is old, or the window is closed: the peer learns where we stand.
@@ -73,7 +75,10 @@ function answerUnacceptable(tcp: Tcp, c: Connection, seg: Segment): void {
     return;
   }
   if (seg.len > 0) {
-    if (seqLt(seg.seq, c.rcvNxt)) tcp.counters.TcpExtDelayedACKLost++;
+    if (seqLt(seg.seq, c.rcvNxt)) {
+      tcp.counters.TcpExtDelayedACKLost++;
+      noteDuplicate(tcp, c, seg.seq, seqMin(seg.end, c.rcvNxt));
+    }
     enterQuickAckMode(tcp, c);
   } else if (!isProbe(c, seg) && !mayAnswer(tcp, c)) {
     tcp.counters.TcpExtTCPACKSkippedSeq++;

@@ -1,6 +1,7 @@
 import type { StreamSocket } from '../socket/stream-socket';
 import type { SocketOptions } from '../socket/options';
 import type { CongestionControl } from './congestion';
+import type { Inbound } from './inbound';
 import type { ReceiveBuffer } from './receive-buffer';
 import type { SendBuffer } from './send-buffer';
 import { State } from './state';
@@ -204,6 +205,7 @@ export class Connection {
   congestionState: unknown = null;
   sendBuffer: SendBuffer | null = null;
   receiveBuffer: ReceiveBuffer | null = null;
+  inbound: Inbound | null = null;
   socket: StreamSocket | null = null;
   /** The listener that it came by, until it is accepted. */
   listener: StreamSocket | null = null;

@@ -2,6 +2,7 @@ import type { SegmentBatch } from '../segment/batch';
 import { Direction, Flag, Option, Word } from '../segment/layout';
 import { Has, type Connection } from './connection';
 import { acknowledgmentSent } from './delayed-ack';
+import { reportDuplicate } from './dsack';
 import { announceWindow, MAX_WINDOW } from './receive-window';
 import { isSynchronized } from './state';
 import { timestamp } from './timestamps';
@@ -39,17 +40,26 @@ function addTimestamps(tcp: Tcp, c: Connection, words: Int32Array, base: number)
 }
 
 /**
- * RFC 2018 §4: blocks of what lies beyond the hole; three fit beside timestamps. Beside payload
- * they take at most half of the segment.
+ * RFC 2018 §4: blocks of what lies beyond the hole, after the one of a duplicate (RFC 2883 §4);
+ * three fit beside timestamps. Beside payload they take at most half of the segment.
  * @returns bytes that the option takes in the header
  */
-function addSackBlocks(c: Connection, words: Int32Array, base: number, payload: boolean): number {
-  const buffer = c.receiveBuffer;
-  if (buffer === null || buffer.outOfOrder === 0 || !c.has(Has.Sack)) return 0;
+function addSackBlocks(
+  tcp: Tcp,
+  c: Connection,
+  words: Int32Array,
+  base: number,
+  payload: boolean,
+): number {
+  const held = c.receiveBuffer === null ? 0 : c.receiveBuffer.outOfOrder;
+  if ((held === 0 && c.inbound === null) || !c.has(Has.Sack)) return 0;
   const most = c.has(Has.Timestamps) ? 3 : 4;
-  const fit = ((payload ? c.sndMss >> 1 : c.sndMss) - SACK_HEADER) >> 3;
+  const fit = Math.min(((payload ? c.sndMss >> 1 : c.sndMss) - SACK_HEADER) >> 3, most);
   if (fit < 1) return 0;
-  const count = buffer.sackBlocks(Math.min(fit, most), words, base + Word.Sack);
+  let count = Number(reportDuplicate(tcp, c, words, base));
+  if (held > 0 && c.receiveBuffer !== null) {
+    count += c.receiveBuffer.sackBlocks(fit - count, words, base + Word.Sack + 2 * count);
+  }
   if (count === 0) return 0;
   words[base + Word.Options] |= Option.Sack;
   words[base + Word.SackCount] = count;
@@ -83,7 +93,7 @@ export function emitSegment(
   const words = batch.words;
   let flags: number = Flag.ACK;
   let covered = 0;
-  const sack = addSackBlocks(c, words, base, length > 0);
+  const sack = addSackBlocks(tcp, c, words, base, length > 0);
   if (length > 0 && c.sendBuffer !== null) {
     const at = batch.sliceBase(base);
     const room = Math.min(length, c.sndMss - sack);

@@ -1,6 +1,6 @@
 import type { Arena } from '../memory/arena';
 import { PieceQueue } from '../memory/piece-queue';
-import { seqLeq, seqLt } from '../sequence';
+import { seqLeq, seqLt, seqMax, seqMin } from '../sequence';
 
 /**
  * So many pieces are kept in any case; beyond, they must hold so many bytes on average. A peer
@@ -30,6 +30,9 @@ class Run extends PieceQueue {
 export class Reassembly {
   bytes = 0;
   pieces = 0;
+  /** What the last `insert` found to be here already; edges that are the same: nothing. */
+  duplicateLeft = 0;
+  duplicateRight = 0;
   private readonly runs: Run[] = [];
   private newest: Run | null = null;
 
@@ -49,9 +52,11 @@ export class Reassembly {
    * @returns false when the segment was refused, since too many small pieces are held
    */
   insert(left: number, from: Uint8Array, offset: number, length: number): boolean {
+    this.duplicateLeft = this.duplicateRight = 0;
     if (this.pieces >= FREE_PIECES && this.bytes < this.pieces * BYTES_PER_PIECE) return false;
     const right = (left + length) | 0;
     const index = this.find(left);
+    this.overlap(index, left, right);
     let next = index;
     let run: Run;
     if (index < this.runs.length && seqLeq(this.runs[index].left, left)) {
@@ -75,6 +80,20 @@ export class Reassembly {
     if (next !== index + 1 || this.runs[index] !== run) this.runs.splice(index, next - index, run);
     this.refresh(run);
     return true;
+  }
+
+  /**
+   * Notes what of the numbers from `left` to `right` - 1 is in the first run that has any of them
+   * (RFC 2883 §4: one block, so that what lies beyond the next hole is not told).
+   * @param index of the first run that ends at `left` or later
+   */
+  overlap(index: number, left: number, right: number): void {
+    this.duplicateLeft = this.duplicateRight = 0;
+    let at = index;
+    if (at < this.runs.length && this.runs[at].right === left) at++;
+    if (at === this.runs.length || !seqLt(this.runs[at].left, right)) return;
+    this.duplicateLeft = seqMax(left, this.runs[at].left);
+    this.duplicateRight = seqMin(right, this.runs[at].right);
   }
 
   /** Appends to `run` what it lacks below `upTo`, from the segment that ends at `right`. */
@@ -106,7 +125,8 @@ export class Reassembly {
 
   /**
    * Writes the edges of up to `max` runs to `words[at]`: first the one that the last segment
-   * belongs to, then those before it (RFC 2018 §4). Returns how many.
+   * belongs to, then those before it (RFC 2018 §4). Deviation: Linux remembers four; who has more
+   * holes learns more. Returns how many.
    */
   blocks(max: number, words: Int32Array, at: number): number {
     let count = 0;

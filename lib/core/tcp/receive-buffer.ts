@@ -13,6 +13,10 @@ export class ReceiveBuffer {
   /** Whether the last `insert` refused the segment: too many small pieces wait beyond a hole. */
   refused = false;
 
+  /** What the last `insert` found beyond a hole already; edges that are the same: nothing. */
+  duplicateLeft = 0;
+  duplicateRight = 0;
+
   private readonly queue = new PieceQueue();
   private reassembly: Reassembly | null = null;
 
@@ -39,11 +43,13 @@ export class ReceiveBuffer {
    */
   insert(seq: number, rcvNxt: number, from: Uint8Array, offset: number, length: number): number {
     this.refused = false;
+    this.duplicateLeft = this.duplicateRight = 0;
     const old = (rcvNxt - seq) | 0;
     if (old >= length || length === 0) return 0;
     if (old < 0) {
       this.reassembly ??= new Reassembly(this.arena);
       this.refused = !this.reassembly.insert(seq, from, offset, length);
+      this.takeDuplicate(this.reassembly);
       return 0;
     }
     const fresh = length - old;
@@ -124,6 +130,11 @@ export class ReceiveBuffer {
     return length;
   }
 
+  private takeDuplicate(reassembly: Reassembly): void {
+    this.duplicateLeft = reassembly.duplicateLeft;
+    this.duplicateRight = reassembly.duplicateRight;
+  }
+
   /** Appends a payload that begins at RCV.NXT, and the runs beyond it that are now in order. */
   private join(
     reassembly: Reassembly,
@@ -134,6 +145,8 @@ export class ReceiveBuffer {
   ): number {
     const end = (rcvNxt + length) | 0;
     let at = rcvNxt;
+    reassembly.overlap(0, rcvNxt, end);
+    this.takeDuplicate(reassembly);
     while (!reassembly.isEmpty && seqLeq(reassembly.left, end)) {
       const hole = (reassembly.left - at) | 0;
       if (hole > 0) this.append(from, offset + ((at - rcvNxt) | 0), hole);

@@ -2,7 +2,8 @@ import type { Segment } from '../segment/segment';
 import { seqGeq, seqMax } from '../sequence';
 import { cutPayload } from './acceptability';
 import { Has, type Connection } from './connection';
-import { acknowledgeSoonOrLater, dataReceived, enterQuickAckMode } from './delayed-ack';
+import { acknowledgeSoonOrLater, dataReceived } from './delayed-ack';
+import { extendDuplicate } from './dsack';
 import { sendAckNow } from './emit';
 import { growWindow } from './receive-window';
 import { canReceive, State } from './state';
@@ -26,11 +27,15 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
   const buffer = (c.receiveBuffer ??= tcp.receiveBuffers.take());
   const inOrder = !((seg.seq - c.rcvNxt) | 0);
   const advance = buffer.insert(seg.seq, c.rcvNxt, seg.slab, seg.offset, seg.length);
+  if (buffer.duplicateLeft !== buffer.duplicateRight) {
+    extendDuplicate(tcp, c, buffer.duplicateLeft, buffer.duplicateRight);
+  }
   if (advance === 0) {
     if (buffer.refused) tcp.counters.TcpExtTCPOFODrop++;
     // RFC 5681 §4.2: out of order, so the peer learns of the hole at once.
     tcp.counters.TcpExtTCPOFOQueue++;
-    enterQuickAckMode(tcp, c);
+    // Without SACK the window must stay as it is, or the peer sees no duplicates (RFC 5681 §2).
+    if (c.has(Has.Sack)) growWindow(c, seg.length);
     sendAckNow(tcp, c);
     return;
   }

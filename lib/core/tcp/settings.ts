@@ -149,6 +149,14 @@ export const SETTINGS = {
     unit: 'bool',
     about: 'Offer and accept selective acknowledgments (RFC 2018).',
   },
+  dsack: {
+    sysctl: 'net.ipv4.tcp_dsack',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'Report what arrives twice in a SACK option (RFC 2883).',
+  },
   initialCwnd: {
     sysctl: null,
     default: 10,

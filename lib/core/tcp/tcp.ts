@@ -18,6 +18,7 @@ import type { CongestionControl } from './congestion';
 import { Has, Timer, type Connection } from './connection';
 import { delayedAckExpired } from './delayed-ack';
 import { sendReset } from './emit';
+import { Inbound } from './inbound';
 import { InitialSequence } from './isn';
 import { ReceiveBuffer } from './receive-buffer';
 import { SendBuffer } from './send-buffer';
@@ -61,6 +62,7 @@ export class Tcp {
   readonly pool: BlockPool;
   readonly sendBuffers: Spares<SendBuffer>;
   readonly receiveBuffers: Spares<ReceiveBuffer>;
+  readonly inbounds = new Spares(() => new Inbound(), SPARE_BUFFERS);
   readonly replies = new SegmentBatch(REPLIES);
   readonly listeners = new Listeners();
   readonly synReceived: SynReceived;
@@ -324,6 +326,8 @@ export class Tcp {
     c.row = -1;
     c.sendBuffer?.clear();
     this.dropSendBuffer(c);
+    c.inbound?.clear();
+    this.dropInbound(c);
   }
 
   /** An idle connection holds no buffers: called when there may be nothing in them. */
@@ -339,6 +343,14 @@ export class Tcp {
     if (buffer === null || buffer.readable > 0 || buffer.outOfOrder > 0) return;
     c.receiveBuffer = null;
     this.receiveBuffers.give(buffer);
+  }
+
+  /** What is remembered of the data that came in is given back where it says nothing. */
+  dropInbound(c: Connection): void {
+    const { inbound } = c;
+    if (inbound === null || !inbound.isEmpty) return;
+    c.inbound = null;
+    this.inbounds.give(inbound);
   }
 
   private tell(c: Connection, error: number): void {

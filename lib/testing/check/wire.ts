@@ -139,7 +139,9 @@ function checkOptions(flow: Flow, back: Flow, words: Int32Array): void {
   const count = words[Word.SackCount];
   for (let at = Word.Sack; at < Word.Sack + 2 * count; at += 2) {
     check(seqLt(words[at], words[at + 1]), 'an empty SACK block');
-    check(seqLeq(words[at + 1], back.end), 'a SACK block of what was not sent');
+    // The first may tell of a duplicate (RFC 2883 §4), which a forger has numbered.
+    const old = at === Word.Sack && seqLeq(words[at + 1], words[Word.Acknowledgment]);
+    check(old || seqLeq(words[at + 1], back.end), 'a SACK block of what was not sent');
   }
 }
 

@@ -7,6 +7,7 @@ import { IPV6 } from './ipv6';
 import { POLLS } from './polling';
 import { RESETS } from './resets';
 import { RETRANSMISSIONS } from './retransmission';
+import { SACKS } from './sack';
 import { SEGMENTS } from './segments';
 
 /** Every exchange that is held against the kernel. */
@@ -16,6 +17,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...RESETS,
   ...RETRANSMISSIONS,
   ...SEGMENTS,
+  ...SACKS,
   ...FLOWS,
   ...CALLS,
   ...POLLS,

@@ -73,6 +73,8 @@ export class Talk {
   peerPort: number;
   port = 0;
   window = 65_535;
+  /** Whether the peer puts timestamps on its segments: for what an exchange builds itself. */
+  stamped = false;
   private step = 0;
   private began = 0;
   private taken = 0;
