@@ -36,6 +36,10 @@ export interface Heard {
   tsEcr: number;
   /** Blocks relative to the peer's ISS. */
   sack: [number, number][];
+  /** The ECN field of the IP header. */
+  ecn: number;
+  /** The urgent pointer; 0 without URG. */
+  urgent: number;
 }
 
 /** What a segment of the peer has; what is left out is what an orderly peer would send. */
@@ -53,6 +57,10 @@ export interface Say {
   ts?: readonly [number, number] | null;
   sack?: readonly (readonly [number, number])[];
   port?: number;
+  /** The ECN field of the IP header, 0 to 3. */
+  ecn?: number;
+  /** The urgent pointer; the flag is another thing. */
+  urgent?: number;
 }
 
 export interface PeerOptions {
@@ -82,6 +90,7 @@ const LETTERS: Readonly<Record<string, Flag>> = {
   U: Flag.URG,
   E: Flag.ECE,
   W: Flag.CWR,
+  e: Flag.AE,
 };
 
 /** The port of the stack's listener, and the peer's own. */
@@ -171,6 +180,8 @@ export class Peer {
       sequence: (this.iss + seq) | 0,
       acknowledgment: (bits & Flag.ACK) !== 0 ? (this.hostIss + (ack ?? this.rcvNxt)) | 0 : 0,
       window: window ?? this.window,
+      trafficClass: say.ecn,
+      urgent: say.urgent,
       mss,
       windowScale: scale,
       sackPermitted,
@@ -224,6 +235,8 @@ export class Peer {
       seq: (words[Word.Sequence] - this.hostIss) | 0,
       ack: (bits & Flag.ACK) !== 0 ? (words[Word.Acknowledgment] - this.iss) | 0 : 0,
       window: words[Word.Window],
+      ecn: words[Word.TrafficClass] & 3,
+      urgent: (bits & Flag.URG) !== 0 ? words[Word.Urgent] : 0,
       length,
       data: packet.slice(offset, offset + length),
       options: words[Word.Options],

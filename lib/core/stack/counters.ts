@@ -42,6 +42,12 @@ export class Counters {
   TcpExtTCPFromZeroWindowAdv = 0;
   TcpExtTCPToZeroWindowAdv = 0;
   TcpExtTCPZeroWindowDrop = 0;
+  TcpExtTCPDeliveredCE = 0;
+  /** Packets by the ECN field of their IP header (RFC 3168 §5). */
+  IpExtInNoECTPkts = 0;
+  IpExtInECT1Pkts = 0;
+  IpExtInECT0Pkts = 0;
+  IpExtInCEPkts = 0;
   /** Answers without a connection that found no room in the outgoing queue. */
   NetlandReplyDrops = 0;
 }

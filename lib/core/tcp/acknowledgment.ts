@@ -3,6 +3,7 @@ import type { Segment } from '../segment/segment';
 import { seqGeq, seqGt, seqLt } from '../sequence';
 import { Has, type Connection } from './connection';
 import { challengeAck } from './challenge-ack';
+import { congestionEchoed, isCongestionEcho } from './ecn';
 import { duplicateAck, newlyAcknowledged } from './recovery';
 import { retransmissionAcknowledged } from './retransmission';
 import { measuredRtt } from './rtt';
@@ -45,14 +46,18 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
   const flight = c.inFlight;
   const advanced = (ack - c.sndUna) | 0;
   const windowChanged = updateWindow(c, seg);
+  const echoed = isCongestionEcho(c, seg) && flight > 0;
   if (advanced === 0) {
     const sacked = reportsSack(c, seg);
     if (flight > 0 && (sacked || isDuplicate(seg, windowChanged))) duplicateAck(tcp, c, sacked);
     if (flight === 0) probeAnswered(tcp, c);
+    if (echoed) congestionEchoed(tcp, c, 0);
     tcp.markReady(c);
     return AckResult.Continue;
   }
-  return newAck(tcp, c, seg, advanced);
+  const result = newAck(tcp, c, seg, advanced);
+  if (echoed) congestionEchoed(tcp, c, advanced);
+  return result;
 }
 
 function newAck(tcp: Tcp, c: Connection, seg: Segment, advanced: number): AckResult {

@@ -7,6 +7,7 @@ import { challengeAck, mayAnswer } from './challenge-ack';
 import { Has, type Connection } from './connection';
 import { enterQuickAckMode } from './delayed-ack';
 import { noteDuplicate, noteOldText } from './dsack';
+import { takeCwr } from './ecn';
 import { sendAckNow } from './emit';
 import { established } from './establish';
 import { refuse } from './arrives-closed';
@@ -22,6 +23,7 @@ export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
   // Third, security: the option is not used (RFC 9293 Appendix A.1).
   if (!fourthCheckSyn(tcp, c, seg)) return;
   if (!fifthCheckAck(tcp, c, seg)) return;
+  takeCwr(tcp, c, seg);
   // Sixth, URG: urgent data is delivered in line (RFC 6093 §6 lets the program choose).
   if (refusesText(tcp, c, seg)) return;
   const had = seg.len;

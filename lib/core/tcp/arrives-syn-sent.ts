@@ -4,6 +4,7 @@ import { seqGt, seqLeq } from '../sequence';
 import { openSendWindow, takeRtt } from './acknowledgment';
 import { refuse } from './arrives-closed';
 import { Has, Timer, type Connection } from './connection';
+import { agreeOnEcn } from './ecn';
 import { sendAckNow } from './emit';
 import { agreeOnOptions, established } from './establish';
 import { processFin, processText } from './segment-text';
@@ -54,6 +55,7 @@ function fourthTakeSyn(tcp: Tcp, c: Connection, seg: Segment): void {
   c.rcvNxt = (seg.seq + 1) | 0;
   c.rcvWup = c.rcvNxt;
   agreeOnOptions(c, seg);
+  agreeOnEcn(c, seg);
   if (c.has(Has.Timestamps)) {
     c.tsRecent = seg.tsVal;
     c.tsRecentMs = tcp.nowMs;

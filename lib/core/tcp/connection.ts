@@ -40,6 +40,8 @@ export const enum Has {
   Sack = 2,
   /** Window scaling was agreed on (RFC 7323 §2.2). */
   WindowScale = 4,
+  /** Explicit congestion notification was agreed on (RFC 3168 §6.1.1); until then, asked for. */
+  Ecn = 8,
   /** Our SYN, or SYN+ACK, is to be sent. */
   SynPending = 0x10,
   /** Our FIN stands behind the data. */
@@ -83,6 +85,12 @@ export const enum Has {
   Unpushed = 0x1000000,
   /** What waits unsent is to leave, cork and Nagle or not (Linux: TCP_NAGLE_PUSH). */
   Push = 0x2000000,
+  /** A packet with CE has arrived: ECE until CWR comes (Linux: TCP_ECN_DEMAND_CWR). */
+  DemandCwr = 0x4000000,
+  /** The next new data has CWR (Linux: TCP_ECN_QUEUE_CWR). */
+  QueueCwr = 0x8000000,
+  /** The peer has sent ECT or CE: its new data is marked (Linux: TCP_ECN_SEEN). */
+  EcnSeen = 0x10000000,
 }
 
 /**

@@ -21,9 +21,9 @@ export function startQuickAcks(c: Connection, limit: number = MAX_QUICK_ACKS): v
   c.quick = Math.max(c.quick, Math.min(half === 0 ? 2 : half, limit));
 }
 
-/** A duplicate or damaged stream: no delay until it has passed. */
-export function enterQuickAckMode(tcp: Tcp, c: Connection): void {
-  startQuickAcks(c);
+/** A duplicate or damaged stream, or congestion: no delay until it has passed. */
+export function enterQuickAckMode(tcp: Tcp, c: Connection, limit: number = MAX_QUICK_ACKS): void {
+  startQuickAcks(c, limit);
   c.unset(Has.PingPong);
   c.atoMs = tcp.settings.delayedAckMin;
 }

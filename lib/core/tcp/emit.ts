@@ -3,13 +3,13 @@ import { Direction, Flag, Option, Word } from '../segment/layout';
 import { Has, type Connection } from './connection';
 import { acknowledgmentSent } from './delayed-ack';
 import { reportDuplicate } from './dsack';
+import { ECN_MASK, ecnSynFlags, markSegment } from './ecn';
 import { announceWindow, MAX_WINDOW } from './receive-window';
 import { isSynchronized } from './state';
 import { timestamp } from './timestamps';
 import type { Tcp } from './tcp';
 
 const TCP = 6;
-const ECN_BITS = 3;
 /** Of the SACK option without its blocks, padding included, bytes. */
 const SACK_HEADER = 4;
 
@@ -22,7 +22,7 @@ function startSegment(tcp: Tcp, c: Connection, batch: SegmentBatch): number {
   words[base + Word.Protocol] = TCP;
   words[base + Word.Direction] = Direction.Out;
   words[base + Word.HopLimit] = c.options.ttl;
-  words[base + Word.TrafficClass] = c.options.trafficClass & ~ECN_BITS;
+  words[base + Word.TrafficClass] = c.options.trafficClass & ~ECN_MASK;
   if (words[base + Word.Family] === 4) {
     // Never 0, which a raw socket of Linux replaces by a number of its own.
     c.ipId = (c.ipId % 0xffff) + 1;
@@ -103,6 +103,7 @@ export function emitSegment(
     if (((seq + covered) | 0) === c.sndEnd && !c.has(Has.Unpushed)) flags |= Flag.PSH;
   }
   if (fin && covered === length) flags |= Flag.FIN;
+  if (c.has(Has.Ecn)) flags |= markSegment(c, words, base, seq, covered);
   words[base + Word.Sequence] = seq;
   words[base + Word.Acknowledgment] = c.rcvNxt;
   words[base + Word.Flags] = flags;
@@ -129,7 +130,8 @@ export function emitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch, ack: boole
   const words = batch.words;
   words[base + Word.Sequence] = c.iss;
   words[base + Word.Acknowledgment] = ack ? c.rcvNxt : 0;
-  words[base + Word.Flags] = ack ? Flag.SYN | Flag.ACK : Flag.SYN;
+  const flags = ack ? Flag.SYN | Flag.ACK : Flag.SYN;
+  words[base + Word.Flags] = flags | ecnSynFlags(c, tcp.settings, ack);
   // The window of a segment with SYN is never scaled (RFC 7323 §2.2).
   words[base + Word.Window] = Math.min(c.rcvWnd, MAX_WINDOW);
   words[base + Word.Options] |= Option.Mss;

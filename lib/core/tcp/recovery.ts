@@ -1,6 +1,7 @@
 import { seqGeq, seqGt, seqLt, seqMax } from '../sequence';
 import { CaState, Has, type Connection } from './connection';
 import { isCwndLimited } from './cwnd-validation';
+import { queueCwr } from './ecn';
 import type { Tcp } from './tcp';
 
 /** Duplicate acknowledgments that signal a loss (RFC 5681 §3.2). */
@@ -50,6 +51,7 @@ function isNewLoss(c: Connection, sacked: boolean): boolean {
 }
 
 function enterRecovery(tcp: Tcp, c: Connection): void {
+  queueCwr(c);
   c.ssthresh = c.congestion.ssthresh(c);
   c.cwnd = c.ssthresh + DUP_THRESHOLD;
   c.recover = c.sndNxt;
@@ -65,6 +67,7 @@ function enterRecovery(tcp: Tcp, c: Connection): void {
  */
 export function enterCwr(c: Connection): void {
   if (c.caState >= CaState.Cwr) return;
+  queueCwr(c);
   c.priorCwnd = c.cwnd;
   c.ssthresh = c.congestion.ssthresh(c);
   c.cwnd = Math.min(c.cwnd, c.ssthresh);
@@ -74,6 +77,7 @@ export function enterCwr(c: Connection): void {
 
 /** A retransmission timeout (RFC 5681 §3.1, RFC 6582 §4): all in flight counts as lost. */
 export function enterLoss(c: Connection): void {
+  queueCwr(c);
   // Once for each loss: recovery that is under way has reduced the window (Linux: tcp_enter_loss).
   const recovering = c.caState === CaState.Recovery && seqLt(c.sndUna, c.recover);
   const again = c.caState === CaState.Loss && c.retransmits > 0;
@@ -91,7 +95,8 @@ export function newlyAcknowledged(tcp: Tcp, c: Connection, bytes: number): void 
   const acked = Math.max(segments(c, bytes), 1);
   switch (c.caState) {
     case CaState.Cwr:
-      if (seqGeq(c.sndUna, c.recover)) c.caState = CaState.Open;
+      // CWR is in what follows, so that the echo in this may still be of before.
+      if (seqGt(c.sndUna, c.recover)) c.caState = CaState.Open;
       break;
     case CaState.Open:
     case CaState.Disorder:

@@ -1,6 +1,7 @@
 import { Errno } from '../errno';
 import { elapsedMs } from '../time/elapsed';
 import { Has, Timer, type Connection } from './connection';
+import { queueCwr } from './ecn';
 import { enterLoss } from './recovery';
 import { backOff } from './rtt';
 import { State } from './state';
@@ -62,6 +63,7 @@ function synTimeout(tcp: Tcp, c: Connection): void {
   if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
   c.retransmits++;
   if (c.retransmits > linear) backOff(c, tcp.settings);
+  queueCwr(c);
   c.set(Has.SynPending);
   c.unset(Has.Timing);
   tcp.markReady(c);

@@ -4,6 +4,7 @@ import { cutPayload } from './acceptability';
 import { Has, type Connection } from './connection';
 import { acknowledgeSoonOrLater, dataReceived } from './delayed-ack';
 import { extendDuplicate } from './dsack';
+import { noteCodepoint } from './ecn';
 import { sendAckNow } from './emit';
 import { growWindow } from './receive-window';
 import { canReceive, State } from './state';
@@ -31,6 +32,7 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
     extendDuplicate(tcp, c, buffer.duplicateLeft, buffer.duplicateRight);
   }
   if (advance === 0) {
+    noteCodepoint(tcp, c, seg);
     if (buffer.refused) tcp.counters.TcpExtTCPOFODrop++;
     // RFC 5681 §4.2: out of order, so the peer learns of the hole at once.
     tcp.counters.TcpExtTCPOFOQueue++;
@@ -41,6 +43,7 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
   }
   c.rcvNxt = (c.rcvNxt + advance) | 0;
   dataReceived(tcp, c, seg.length);
+  noteCodepoint(tcp, c, seg);
   growWindow(c, seg.length);
   if (c.socket !== null) tcp.notify(c.socket);
   // RFC 5681 §4.2: what fills a hole is acknowledged at once.

@@ -4,7 +4,7 @@ interface Setting {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: 'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool';
+  readonly unit: 'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool' | 'choice';
   readonly about: string;
 }
 
@@ -156,6 +156,22 @@ export const SETTINGS = {
     max: 1,
     unit: 'bool',
     about: 'Report what arrives twice in a SACK option (RFC 2883).',
+  },
+  ecn: {
+    sysctl: 'net.ipv4.tcp_ecn',
+    default: 2,
+    min: 0,
+    max: 2,
+    unit: 'choice',
+    about: 'Explicit congestion notification (RFC 3168): 0 off, 1 ask for it, 2 only grant it.',
+  },
+  ecnFallback: {
+    sysctl: 'net.ipv4.tcp_ecn_fallback',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'A SYN that is sent again does not ask for ECN (RFC 3168 §6.1.1.1).',
   },
   initialCwnd: {
     sysctl: null,

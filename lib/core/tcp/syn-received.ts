@@ -9,6 +9,7 @@ import { openSendWindow } from './acknowledgment';
 import { arrivesOtherwise } from './arrives-otherwise';
 import { refuse } from './arrives-closed';
 import { Connection, Has } from './connection';
+import { ECN_MASK, grantsEcn } from './ecn';
 import { announcedMss, established, peerMss, peerScale, setSendMss } from './establish';
 import { initialWindow, MAX_WINDOW, windowScaleFor } from './receive-window';
 import { measuredRtt, setRto } from './rtt';
@@ -24,6 +25,8 @@ const NEGOTIABLE = Option.Timestamps | Option.SackPermitted | Option.WindowScale
 const enum SynFlag {
   /** The SYN+ACK was sent again for a SYN that came again. */
   Resent = 1,
+  /** Explicit congestion notification was asked for and granted. */
+  Ecn = 2,
 }
 
 /**
@@ -66,6 +69,7 @@ export class SynReceived {
     w[at + SynField.PeerMss] = peerMss(seg);
     w[at + SynField.PeerScale] = peerScale(seg);
     w[at + SynField.Options] = seg.options & this.offered();
+    if (grantsEcn(tcp.settings, seg)) w[at + SynField.Flags] |= SynFlag.Ecn;
     w[at + SynField.TsRecent] = seg.tsVal;
     w[at + SynField.TsOffset] = tcp.isn.timestampOffset(local, localPort, remote, remotePort);
     w[at + SynField.SentAt] = tcp.now | 0;
@@ -190,6 +194,7 @@ export class SynReceived {
       c.sndScale = w[at + SynField.PeerScale];
       c.rcvScale = w[at + SynField.OurScale];
     }
+    if ((w[at + SynField.Flags] & SynFlag.Ecn) !== 0) c.set(Has.Ecn);
     c.tsRecent = w[at + SynField.TsRecent];
     c.tsRecentMs = tcp.nowMs;
     c.tsOffset = w[at + SynField.TsOffset];
@@ -263,7 +268,7 @@ export class SynReceived {
     words[base + Word.Protocol] = 6;
     words[base + Word.Direction] = Direction.Out;
     words[base + Word.HopLimit] = listener === null ? tcp.settings.ttl : listener.options.ttl;
-    words[base + Word.TrafficClass] = (listener?.options.trafficClass ?? 0) & ~3;
+    words[base + Word.TrafficClass] = (listener?.options.trafficClass ?? 0) & ~ECN_MASK;
     words[base + Word.Acknowledgment] = (table.words[at + SynField.Irs] + 1) | 0;
     if ((table.words[at + SynField.Options] & Option.Timestamps) !== 0) {
       words[base + Word.Options] = Option.Timestamps;
@@ -282,7 +287,8 @@ export class SynReceived {
     const w = this.table.words;
     const at = row * SynField.Stride;
     words[base + Word.Sequence] = w[at + SynField.Iss];
-    words[base + Word.Flags] = Flag.SYN | Flag.ACK;
+    const granted = (w[at + SynField.Flags] & SynFlag.Ecn) !== 0 ? Flag.ECE : 0;
+    words[base + Word.Flags] = Flag.SYN | Flag.ACK | granted;
     words[base + Word.Window] = Math.min(w[at + SynField.ReceiveWindow], MAX_WINDOW);
     words[base + Word.Options] |= Option.Mss;
     words[base + Word.Options] |=

@@ -17,6 +17,7 @@ import { segmentArrives } from './segment-arrives';
 import type { CongestionControl } from './congestion';
 import { Has, Timer, type Connection } from './connection';
 import { delayedAckExpired } from './delayed-ack';
+import { countCodepoint } from './ecn';
 import { sendReset } from './emit';
 import { Inbound } from './inbound';
 import { InitialSequence } from './isn';
@@ -107,6 +108,7 @@ export class Tcp {
   onSegment(batch: SegmentBatch, index: number): void {
     this.counters.TcpInSegs++;
     this.segment.load(batch, index, this.slabs.slabs);
+    countCodepoint(this.counters, this.segment);
     segmentArrives(this, this.segment);
     this.trace?.(batch.words, batch.base(index), this.stateOf(batch, index, Word.Destination));
   }

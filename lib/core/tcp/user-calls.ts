@@ -5,6 +5,7 @@ import { SocketOption } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Connection, Has } from './connection';
 import { userRead } from './delayed-ack';
+import { asksForEcn } from './ecn';
 import { prepareHandshake } from './establish';
 import { State } from './state';
 import { issBeyond } from './time-wait';
@@ -36,6 +37,7 @@ export function open(
   if (settings.timestamps === 1) c.set(Has.Timestamps);
   if (settings.sack === 1) c.set(Has.Sack);
   if (settings.windowScaling === 1) c.set(Has.WindowScale);
+  if (asksForEcn(settings)) c.set(Has.Ecn);
   c.set(Has.SynPending);
   prepareHandshake(tcp, c, mtu, isIpv4(remote) ? 4 : 6);
   c.state = State.SYN_SENT;

@@ -1,6 +1,7 @@
 import type { Exchange } from '../support/exchange';
 import { CALLS } from './calls';
 import { CLOSINGS } from './closing';
+import { ECN } from './ecn';
 import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
 import { IPV6 } from './ipv6';
@@ -22,4 +23,5 @@ export const EXCHANGES: readonly Exchange[] = [
   ...CALLS,
   ...POLLS,
   ...IPV6,
+  ...ECN,
 ];

@@ -18,6 +18,10 @@ export interface Say {
   ts?: number | readonly [number, number];
   /** Blocks relative to the stack's ISS. */
   sack?: readonly (readonly [number, number])[];
+  /** The ECN field of the IP header, 0 to 3. */
+  ecn?: number;
+  /** The urgent pointer; the flag is another thing. */
+  urgent?: number;
   /** The stack's port, where it isn't that of the last segment heard. */
   to?: number;
   /** The peer's port. */
@@ -342,6 +346,8 @@ export class Talk {
       sequence: (PEER_ISS + seq) | 0,
       acknowledgment: (bits & 0x10) !== 0 ? (known.iss + (say.ack ?? known.rcvNxt)) | 0 : 0,
       window: say.win ?? this.window,
+      urgent: say.urgent,
+      trafficClass: say.ecn,
       mss: say.mss,
       windowScale: say.wscale,
       sackPermitted: say.sackOK,
@@ -398,6 +404,7 @@ export class Talk {
       (sent.flags & (Flag.SYN | Flag.RST)) !== 0 ? `win ${sent.window}` : '',
       `<${sent.options.join(',')}>`,
       sent.options.includes('TS') ? `ecr ${sent.tsEcr === 0 ? 0 : sent.tsEcr}` : '',
+      (sent.flags & Flag.URG) !== 0 ? `urg ${sent.urgent}` : '',
       ...sent.sack.map((edge) => `sack ${(edge - PEER_ISS) | 0}`),
       `ttl ${sent.ttl} tos ${sent.trafficClass}`,
     ];

@@ -25,6 +25,7 @@ export interface Sent {
   seq: number;
   ack: number;
   window: number;
+  urgent: number;
   ttl: number;
   trafficClass: number;
   /** In the header's order: 'mss 1460', 'sackOK', 'TS', 'nop', 'wscale 7', 'sack'. */
@@ -50,6 +51,7 @@ export function readPacket(bytes: Buffer): Sent | null {
     seq: words[Word.Sequence],
     ack: words[Word.Acknowledgment],
     window: words[Word.Window],
+    urgent: words[Word.Urgent],
     ttl: words[Word.HopLimit],
     trafficClass: words[Word.TrafficClass],
     options: optionNames(bytes.subarray(at, at + words[Word.OptionsLength])),
