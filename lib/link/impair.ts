@@ -11,14 +11,15 @@ import type { Link, LinkContext, LinkCounters, LinkHost, LinkPort } from './link
 export type { ImpairOptions } from './impair/options';
 
 /**
- * A link that loses, duplicates, delays and reorders what passes `link`, by a seed. Super-segments
- * are cut to segments of at most one MSS first, so each of these things happens to one segment.
+ * A link that slows down, loses, duplicates, delays and reorders what passes `link`, by a seed.
+ * Super-segments are cut to segments of at most one MSS first, so each of these things happens to
+ * one segment.
  *
  * The same seed and the same segments give the same result; with several stacks on it, if they open
  * it in the same order. Segments that are kept when the port closes leave at once.
  *
- * Counters: `outLost`, `inLost`, and the same with `Split`, `Duplicated`, `Delayed`, `Reordered`,
- * `Overflow` (dropped because more than 64 MiB were kept).
+ * Counters: `outLost`, `inLost`, and the same with `Split`, `QueueFull`, `Duplicated`, `Delayed`,
+ * `Reordered`, `Overflow` (dropped because more than 64 MiB were kept).
  *
  * @param clock where delays take the time from
  * @throws TypeError ERR_INVALID_ARG_TYPE or ERR_INVALID_ARG_VALUE, RangeError ERR_OUT_OF_RANGE

@@ -4,22 +4,24 @@ const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 
-/** A worker.js in a network namespace, and calls to it: one at a time, answered by IPC. */
+/** A script in a network namespace, and calls to it: one at a time, answered by IPC. */
 class Worker {
   #child;
 
-  constructor(namespace) {
-    const script = path.join(__dirname, 'worker.js');
-    const words = ['netns', 'exec', namespace, process.execPath, script];
+  /** @param prefix words before node's */
+  constructor(namespace, script, args = [], prefix = []) {
+    const file = path.join(__dirname, script);
+    const words = ['netns', 'exec', namespace, ...prefix, process.execPath, file, ...args];
     this.#child = spawn('ip', words, { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
   }
 
+  /** Sends a message, unless it is undefined, and waits for one. */
   async call(message) {
     const gone = once(this.#child, 'exit').then(([code, signal]) => {
       throw new Error(`a worker ended early (${signal ?? code})`);
     });
     gone.catch(() => undefined);
-    this.#child.send(message);
+    if (message !== undefined) this.#child.send(message);
     const [reply] = await Promise.race([once(this.#child, 'message'), gone]);
     if (reply.error !== undefined) throw new Error(reply.error);
     return reply;
@@ -36,9 +38,9 @@ class Worker {
 
 /** Starts a worker that uses `implementation`: 'netland' (raw link) or 'node:net'. */
 async function startWorker(namespace, implementation) {
-  const worker = new Worker(namespace);
+  const worker = new Worker(namespace, 'worker.js');
   await worker.call({ implementation });
   return worker;
 }
 
-module.exports = { startWorker };
+module.exports = { startWorker, Worker };

@@ -232,6 +232,68 @@ describe('an impaired link', () => {
     });
   });
 
+  describe('rate', () => {
+    /** 1000 bytes with the headers: at 8 Mbit/s 1 ms. */
+    const FULL: Fields = { ...TO_B, payload: [pattern(960)] };
+
+    test('lets segments leave one after the other, exactly', async () => {
+      const { a, b, clock } = await impaired({ rate: 8e6, direction: 'out' });
+      a.send(...numbered(FULL, 400));
+      for (const ms of [0, 1, 2]) {
+        await settle(a, b);
+        expect(b.sequences).toEqual(range(ms));
+        clock.advance(1);
+      }
+      clock.advance(397);
+      await settle(a, b);
+      expect(b.sequences).toEqual(range(400));
+      expect(b.arrivals[399].payload).toEqual(pattern(960));
+      // An idle line has nothing saved up, and a half packet takes half of the time.
+      clock.advance(100);
+      a.send({ ...TO_B, payload: [pattern(460)], sequence: 400 }, { ...FULL, sequence: 401 });
+      clock.advance(1.4);
+      await settle(a, b);
+      expect(b.sequences).toEqual(range(401));
+      clock.advance(0.1);
+      await settle(a, b);
+      expect(b.sequences).toEqual(range(402));
+    });
+
+    test('keeps what the queue has room for, and drops the rest', async () => {
+      const { a, b, clock } = await impaired({ rate: 8e6, queue: 5000, direction: 'out' });
+      a.send(...numbered(FULL, 8));
+      clock.advance(2);
+      a.send(...numbered(FULL, 4, 8));
+      clock.advance(10);
+      await settle(a, b);
+      expect(b.sequences).toEqual([0, 1, 2, 3, 4, 8, 9]);
+      expect(a.port.counters).toMatchObject({ outQueueFull: 5, sent: 7 });
+    });
+
+    test('a queue without room still lets pass what finds the line idle', async () => {
+      const { a, b, clock } = await impaired({ rate: 8e6, queue: 0 });
+      a.send(...numbered(FULL, 2));
+      b.send(...numbered({ ...TO_A, payload: [pattern(960)] }, 2));
+      await settle(a, b);
+      clock.advance(1);
+      await settle(a, b);
+      expect(b.sequences).toEqual([0]);
+      expect(a.sequences).toEqual([0]);
+      expect(a.port.counters).toMatchObject({ outQueueFull: 1, inQueueFull: 1 });
+    });
+
+    test('stands before loss and delay', async () => {
+      const { a, b, clock } = await impaired({ rate: 8e6, delay: 10, direction: 'out' });
+      a.send(...numbered(FULL, 2));
+      clock.advance(11.5);
+      await settle(a, b);
+      expect(b.sequences).toEqual([0]);
+      clock.advance(0.5);
+      await settle(a, b);
+      expect(b.sequences).toEqual([0, 1]);
+    });
+  });
+
   describe('delay', () => {
     test('is exact and keeps the order', async () => {
       const { a, b, clock } = await impaired({ delay: 20, direction: 'out' });
@@ -468,6 +530,9 @@ describe('an impaired link', () => {
     ['a seed that is not whole', { seed: 1.5 }],
     ['a loss above 1', { seed: 1, loss: 1.1 }],
     ['a loss that is no number', { seed: 1, loss: '0.1' }],
+    ['a rate of 0', { seed: 1, rate: 0 }],
+    ['a rate that is none', { seed: 1, rate: NaN }],
+    ['a queue that is not whole', { seed: 1, rate: 1e6, queue: 0.5 }],
     ['a negative delay', { seed: 1, delay: -1 }],
     ['a delay without end', { seed: 1, delay: Infinity }],
     ['a jitter that is none', { seed: 1, jitter: NaN }],

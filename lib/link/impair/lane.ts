@@ -8,7 +8,8 @@ import { Dice } from './dice';
 import { Duplicate } from './duplicate';
 import { Holding, copyDescriptor } from './held';
 import { Loss } from './loss';
-import type { ImpairOptions } from './options';
+import { DEFAULT_QUEUE, type ImpairOptions } from './options';
+import { Rate } from './rate';
 import { Reorder } from './reorder';
 import { type PathMtu, Split } from './split';
 import type { Counts, Stage, TimedStage } from './stage';
@@ -32,12 +33,13 @@ export interface LaneContext {
 }
 
 /**
- * The way of the segments of one direction: split, loss, duplication, delay, reordering, in this
- * order, those of them that are asked for.
+ * The way of the segments of one direction: split, rate, loss, duplication, delay, reordering, in
+ * this order, those of them that are asked for.
  */
 export class Lane {
   readonly counts: Counts = {
     split: 0,
+    queueFull: 0,
     lost: 0,
     duplicated: 0,
     delayed: 0,
@@ -122,6 +124,7 @@ export class Lane {
       { length: 4 },
       () => new Dice(context.generator(context.random.next())),
     );
+    const { rate = Infinity, queue = DEFAULT_QUEUE } = options;
     const { loss = 0, duplicate = 0, delay = 0, jitter = 0, reorder } = options;
     let next: Stage = { push: (batch, index) => this.collect(batch, index) };
     if (reorder !== undefined) {
@@ -136,6 +139,9 @@ export class Lane {
     }
     if (duplicate > 0) next = new Duplicate(next, forDuplicate, counts, duplicate);
     if (loss > 0) next = new Loss(next, forLoss, counts, loss);
+    if (rate < Infinity) {
+      next = this.time(new Rate(next, direction, counts, holding, clock, rate, queue));
+    }
     return new Split(next, direction, mtu, holding, counts);
   }
 

@@ -1,4 +1,4 @@
-import { invalidArgValue } from '../../errors';
+import { invalidArgValue, outOfRange } from '../../errors';
 import { checkInteger, checkNumber } from '../validate';
 
 export interface ImpairOptions {
@@ -6,6 +6,10 @@ export interface ImpairOptions {
   seed: number;
   /** Of the stack's view: what it receives, sends, or both (the default). */
   direction?: 'in' | 'out' | 'both';
+  /** Bits of IP packets that pass per second, above 0. Default: Infinity. */
+  rate?: number;
+  /** Bytes that wait for that, at most; what finds no room is dropped. Default: 1,500,000. */
+  queue?: number;
   /** Probability that a segment is dropped, 0 to 1. */
   loss?: number;
   /** Probability that a segment passes twice, 0 to 1. */
@@ -26,14 +30,19 @@ export interface ImpairOptions {
 /** Most that a segment is delayed by, ms. */
 const MAX_DELAY = 3_600_000;
 const MAX_BEHIND = 1000;
+/** As many full packets as a network interface of Linux keeps (txqueuelen). */
+export const DEFAULT_QUEUE = 1000 * 1500;
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE */
 export function checkOptions(options: ImpairOptions): void {
-  const { loss, duplicate, delay, jitter, reorder, direction = 'both' } = options;
+  const { rate, queue, loss, duplicate, delay, jitter, reorder, direction = 'both' } = options;
   checkInteger('seed', options.seed, 0, 2 ** 32 - 1);
   if (!['in', 'out', 'both'].includes(direction)) {
     throw invalidArgValue('options.direction', direction, "must be 'in', 'out' or 'both'");
   }
+  if (rate !== undefined) checkNumber('rate', rate, 0, Infinity);
+  if (rate === 0) throw outOfRange('options.rate', '> 0', rate);
+  if (queue !== undefined) checkInteger('queue', queue, 0, Number.MAX_SAFE_INTEGER);
   if (loss !== undefined) checkNumber('loss', loss, 0, 1);
   if (duplicate !== undefined) checkNumber('duplicate', duplicate, 0, 1);
   if (delay !== undefined) checkNumber('delay', delay, 0, MAX_DELAY);

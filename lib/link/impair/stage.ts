@@ -18,6 +18,8 @@ export interface TimedStage extends Stage {
 export interface Counts {
   /** Super-segments that were cut. */
   split: number;
+  /** Dropped because the queue before the rate was full. */
+  queueFull: number;
   lost: number;
   duplicated: number;
   /** Kept for a time. */
