@@ -5,6 +5,7 @@
       "native/core/build.cc",
       "native/core/checksum.cc",
       "native/core/flow_hash.cc",
+      "native/core/icmp_error.cc",
       "native/core/parse.cc",
       "native/core/tcp_options.cc",
     ],

@@ -2,7 +2,7 @@
  * From a descriptor and payload slices to the bytes of a packet, as `native/core/build.h` does it:
  * the same bytes for every descriptor.
  */
-import { MAX_SLICES, SLICE_WORDS, Word } from '../core/segment/layout';
+import { IpProtocol, MAX_SLICES, MAY_FRAGMENT, SLICE_WORDS, Word } from '../core/segment/layout';
 import { store16, store32 } from './bytes';
 import { fold, pseudoHeaderSum, sumBytes } from './checksum';
 import { optionsLength, writeOptions } from './options';
@@ -10,7 +10,6 @@ import { optionsLength, writeOptions } from './options';
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
 const TCP_HEADER = 20;
-const TCP = 6;
 /** Largest value of IPv4's total length and of IPv6's payload length. */
 const MAX_LENGTH_FIELD = 0xffff;
 const DONT_FRAGMENT = 0x4000;
@@ -36,7 +35,7 @@ export function headerLength(words: Int32Array, base: number): number {
 export function packetLength(words: Int32Array, base: number): number {
   const header = headerLength(words, base);
   const payload = words[base + Word.PayloadLength];
-  if (header === 0 || words[base + Word.Protocol] !== TCP || payload < 0) return 0;
+  if (header === 0 || words[base + Word.Protocol] !== IpProtocol.Tcp || payload < 0) return 0;
   const limit = words[base + Word.Family] === 4 ? MAX_LENGTH_FIELD : MAX_PACKET_LENGTH;
   return header + payload > limit ? 0 : header + payload;
 }
@@ -122,7 +121,7 @@ export function writeIpHeader(
   out[at + 1] = trafficClass;
   store16(out, at + 2, length);
   store16(out, at + 4, identification);
-  store16(out, at + 6, DONT_FRAGMENT);
+  store16(out, at + 6, (identification & MAY_FRAGMENT) !== 0 ? 0 : DONT_FRAGMENT);
   out[at + 8] = words[base + Word.HopLimit];
   out[at + 9] = words[base + Word.Protocol];
   store16(out, at + 10, 0);

@@ -3,9 +3,10 @@
  * order of the checks, and which words are written with which result. Every length is checked
  * before the bytes behind it are read.
  */
-import { Word } from '../core/segment/layout';
+import { IpProtocol, Word } from '../core/segment/layout';
 import { load16, load32 } from './bytes';
 import { fold, sumBytes } from './checksum';
+import { parseIcmp } from './parse-icmp';
 import { parseIpv6 } from './parse-ipv6';
 import { parseTcp } from './parse-tcp';
 import { ParseResult } from './result';
@@ -13,7 +14,6 @@ import { ParseResult } from './result';
 const MIN_HEADER = 20;
 /** More fragments, and the fragment's offset. */
 const FRAGMENT_MASK = 0x3fff;
-const TCP = 6;
 
 /**
  * Reads the IPv4 or IPv6 packet of `length` bytes at `offset` of `slab`.
@@ -49,8 +49,10 @@ export function parsePacket(
       return ParseResult.BadVersion;
   }
   if (result !== ParseResult.Ok) return result;
-  if (words[base + Word.Protocol] !== TCP) return ParseResult.NotTcp;
-  return parseTcp(slab, words, base, hashKey);
+  if (words[base + Word.Protocol] === IpProtocol.Tcp) {
+    return parseTcp(slab, words, base, hashKey);
+  }
+  return parseIcmp(slab, words, base);
 }
 
 /** RFC 791 §3.1. Writes the IP words; options are skipped. */

@@ -1,6 +1,6 @@
 /** What came of a packet. `native/core/parse.h` has the same numbers (a test compares). */
 export const enum ParseResult {
-  /** A TCP segment; its checksum's state is in `Word.Checksum`. */
+  /** A TCP segment, or an ICMP error that quotes one; the checksum's state is in its word. */
   Ok = 0,
   /** Shorter than its own length fields say. */
   Truncated = 1,
@@ -10,6 +10,7 @@ export const enum ParseResult {
   BadIpChecksum = 4,
   /** A part of a fragmented packet. */
   Fragment = 5,
+  /** Neither of these. */
   NotTcp = 6,
   /** An address that must not be on the wire: IPv4 mapped into IPv6. */
   Martian = 7,

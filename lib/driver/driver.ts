@@ -1,6 +1,8 @@
 import type { Environment, Random } from '../core/environment';
+import { readIcmpError } from '../core/icmp/icmp-error';
 import { SlabTable } from '../core/memory/slabs';
 import { SegmentBatch } from '../core/segment/batch';
+import { IpProtocol, Word } from '../core/segment/layout';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { StackCore } from '../core/stack/stack-core';
 import type { Settings } from '../core/tcp/settings';
@@ -180,8 +182,17 @@ export class Driver {
     if (this.#closed) return;
     const now = this.clock.now();
     const count = batch.count;
-    for (let index = 0; index < count; index++) this.core.onSegment(batch, index, now);
+    for (let index = 0; index < count; index++) this.#arrives(batch, index, now);
     this.#round();
+  }
+
+  #arrives(batch: SegmentBatch, index: number, now: number): void {
+    const base = batch.base(index);
+    if (batch.words[base + Word.Protocol] === IpProtocol.Tcp) {
+      this.core.onSegment(batch, index, now);
+    } else {
+      this.core.onControl(readIcmpError(batch.words, base), now);
+    }
   }
 
   writable(): void {

@@ -132,10 +132,12 @@ Napi::Object table(Napi::Env env, std::span<const NamedNumber> names) {
 Napi::Object layout(Napi::Env env) {
   auto object = Napi::Object::New(env);
   object.Set("Word", table(env, kWordNames));
+  object.Set("IcmpWord", table(env, kIcmpWordNames));
   object.Set("Checksum", table(env, kChecksumStateNames));
   object.Set("Direction", table(env, kDirectionNames));
   object.Set("Flag", table(env, kFlagNames));
   object.Set("Option", table(env, kOptionNames));
+  object.Set("IpProtocol", table(env, kProtocolNames));
   object.Set("limits", table(env, kLimitNames));
   object.Set("ParseResult", table(env, kParseResultNames));
   return object;

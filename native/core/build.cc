@@ -12,7 +12,6 @@ namespace {
 constexpr size_t kIp4Header = 20;
 constexpr size_t kIp6Header = 40;
 constexpr size_t kTcpHeader = 20;
-constexpr int32_t kTcp = 6;
 constexpr uint32_t kDontFragment = 0x4000;
 
 // 0 for a family that is none.
@@ -30,9 +29,9 @@ void write_ip4(const int32_t* words, size_t total, uint8_t* out) noexcept {
   out[1] = static_cast<uint8_t>(words[Word::TrafficClass]);
   store_be16(out + 2, static_cast<uint32_t>(total));
   store_be16(out + 4, unsigned_word(words, Word::Identification));
-  store_be16(out + 6, kDontFragment);
+  store_be16(out + 6, (words[Word::Identification] & kMayFragment) != 0 ? 0 : kDontFragment);
   out[8] = static_cast<uint8_t>(words[Word::HopLimit]);
-  out[9] = kTcp;
+  out[9] = IpProtocol::Tcp;
   store_be16(out + 10, 0);
   store_be32(out + 12, unsigned_word(words, Word::Source + 3));
   store_be32(out + 16, unsigned_word(words, Word::Destination + 3));
@@ -43,7 +42,7 @@ void write_ip6(const int32_t* words, size_t total, uint8_t* out) noexcept {
   store_be32(out, uint32_t{6} << 28 | (unsigned_word(words, Word::TrafficClass) & 0xff) << 20 |
                       (unsigned_word(words, Word::Identification) & 0xfffff));
   store_be16(out + 4, static_cast<uint32_t>(total - kIp6Header));
-  out[6] = kTcp;
+  out[6] = IpProtocol::Tcp;
   out[7] = static_cast<uint8_t>(words[Word::HopLimit]);
   for (int i = 0; i < 4; ++i) {
     store_be32(out + 8 + 4 * i, unsigned_word(words, Word::Source + i));
@@ -108,7 +107,8 @@ size_t header_length(const int32_t* words) noexcept {
 
 size_t packet_length(const int32_t* words) noexcept {
   const size_t ip = ip_header_length(words);
-  if (ip == 0 || words[Word::Protocol] != kTcp || words[Word::PayloadLength] < 0) return 0;
+  if (ip == 0 || words[Word::Protocol] != IpProtocol::Tcp || words[Word::PayloadLength] < 0)
+    return 0;
   const size_t length = header_length(words) + static_cast<size_t>(words[Word::PayloadLength]);
   // IPv4 counts its own header, IPv6 doesn't.
   const size_t counted = ip == kIp6Header ? length - kIp6Header : length;

@@ -3,7 +3,8 @@
 // From a descriptor and payload slices to the bytes of a packet. lib/codec/build.ts does the same:
 // the same bytes for every descriptor.
 //
-// IPv4: no options; DF is set; TOS, TTL and identification (low 16 bits) are the descriptor's.
+// IPv4: no options; DF is set unless Identification has kMayFragment; TOS, TTL and identification
+// (low 16 bits) are the descriptor's.
 // IPv6: no extension headers; class, flow label (low 20 bits of Identification), hop limit.
 // TCP: the reserved bits are zero; a word wider than its field is cut to the field's low bits.
 // Options as Linux lays them out, each padded in front to a multiple of four bytes, in this order:

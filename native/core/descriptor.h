@@ -47,6 +47,12 @@ namespace netland {
   X(SliceCount, 47)      \
   X(Stride, 48)
 
+/// Words that mean something else in the descriptor of an ICMP error.
+#define NETLAND_ICMP_WORDS(X) \
+  X(Kind, 21)                 \
+  X(Mtu, 22)                  \
+  X(Peer, 38)
+
 /// States of Word::Checksum.
 #define NETLAND_CHECKSUM_STATES(X) \
   X(Verified, 0)                   \
@@ -77,11 +83,19 @@ namespace netland {
   X(Timestamps, 8)         \
   X(Sack, 16)
 
+#define NETLAND_PROTOCOLS(X) \
+  X(Icmp, 1)                 \
+  X(Tcp, 6)                  \
+  X(Icmp6, 58)
+
 #define NETLAND_ENUMERATOR(name, number) name = (number),
 
 // Unscoped enums in structs: `words[Word::Flags] & Flag::SYN` needs no cast.
 struct Word {
   enum Index : int32_t { NETLAND_WORDS(NETLAND_ENUMERATOR) };
+};
+struct IcmpWord {
+  enum Index : int32_t { NETLAND_ICMP_WORDS(NETLAND_ENUMERATOR) };
 };
 struct ChecksumState {
   enum Value : int32_t { NETLAND_CHECKSUM_STATES(NETLAND_ENUMERATOR) };
@@ -95,11 +109,17 @@ struct Flag {
 struct Option {
   enum Bit : int32_t { NETLAND_OPTIONS(NETLAND_ENUMERATOR) };
 };
+struct IpProtocol {
+  enum Number : int32_t { NETLAND_PROTOCOLS(NETLAND_ENUMERATOR) };
+};
 
 #undef NETLAND_ENUMERATOR
 
 /// The flags that are sent; the three reserved bits beside them are sent as zero.
 inline constexpr int32_t kFlagMask = 0x1ff;
+
+/// Bit of Word::Identification of an IPv4 packet to be built: without DF.
+inline constexpr int32_t kMayFragment = 0x10000;
 
 /// SACK blocks that a descriptor holds.
 inline constexpr int32_t kMaxSackBlocks = 4;
@@ -119,12 +139,14 @@ struct NamedNumber {
 
 // The same as tables, under the names of layout.ts, for the addon and the test that compares.
 inline constexpr NamedNumber kWordNames[] = {NETLAND_WORDS(NETLAND_NAMED)};
+inline constexpr NamedNumber kIcmpWordNames[] = {NETLAND_ICMP_WORDS(NETLAND_NAMED)};
 inline constexpr NamedNumber kChecksumStateNames[] = {NETLAND_CHECKSUM_STATES(NETLAND_NAMED)};
 inline constexpr NamedNumber kDirectionNames[] = {NETLAND_DIRECTIONS(NETLAND_NAMED)};
 inline constexpr NamedNumber kFlagNames[] = {NETLAND_FLAGS(NETLAND_NAMED)};
 inline constexpr NamedNumber kOptionNames[] = {NETLAND_OPTIONS(NETLAND_NAMED)};
-inline constexpr NamedNumber kLimitNames[] = {{"MAX_SLICES", kMaxSlices},
-                                              {"SLICE_WORDS", kSliceWords}};
+inline constexpr NamedNumber kProtocolNames[] = {NETLAND_PROTOCOLS(NETLAND_NAMED)};
+inline constexpr NamedNumber kLimitNames[] = {
+    {"MAX_SLICES", kMaxSlices}, {"SLICE_WORDS", kSliceWords}, {"MAY_FRAGMENT", kMayFragment}};
 
 #undef NETLAND_NAMED
 

@@ -4,6 +4,7 @@
 
 #include "core/bytes.h"
 #include "core/checksum.h"
+#include "core/icmp_error.h"
 #include "core/tcp_options.h"
 
 namespace netland {
@@ -15,7 +16,6 @@ constexpr size_t kTcpHeader = 20;
 
 // Protocol and next-header numbers (IANA).
 constexpr int32_t kHopByHop = 0;
-constexpr int32_t kTcp = 6;
 constexpr int32_t kRouting = 43;
 constexpr int32_t kFragmentHeader = 44;
 constexpr int32_t kDestinationOptions = 60;
@@ -83,6 +83,14 @@ ParseResult parse_tcp(const Input& in, size_t start) noexcept {
   return ParseResult::Ok;
 }
 
+// Check 5: the same for what isn't TCP.
+ParseResult parse_icmp(const Input& in, size_t start) noexcept {
+  if (!read_icmp_error(in.packet + start, in.length - start, in.words)) return ParseResult::NotTcp;
+  in.words[Word::PayloadOffset] = as_word(in.offset + start + kIcmpHeader);
+  in.words[Word::PayloadLength] = as_word(in.length - start - kIcmpHeader);
+  return ParseResult::Ok;
+}
+
 // Check 2.
 ParseResult parse_ip4(Input& in) noexcept {
   const uint8_t* packet = in.packet;
@@ -108,7 +116,7 @@ ParseResult parse_ip4(Input& in) noexcept {
   words[Word::Destination + 3] = static_cast<int32_t>(load_be32(packet + 16));
 
   if ((load_be16(packet + 6) & 0x3fff) != 0) return ParseResult::Fragment;
-  if (protocol != kTcp) return ParseResult::NotTcp;
+  if (protocol != IpProtocol::Tcp) return parse_icmp(in, header);
   return parse_tcp(in, header);
 }
 
@@ -187,7 +195,7 @@ ParseResult parse_ip6(Input& in) noexcept {
   words[Word::Identification] = static_cast<int32_t>(load_be32(packet) & 0xfffff);
 
   if (walk.result != ParseResult::Ok) return walk.result;
-  if (walk.protocol != kTcp) return ParseResult::NotTcp;
+  if (walk.protocol != IpProtocol::Tcp) return parse_icmp(in, walk.transport);
   return parse_tcp(in, walk.transport);
 }
 
@@ -213,7 +221,7 @@ ParseResult parse_ip6_payload(const uint8_t* slab, size_t offset, size_t length,
                               int32_t* words) noexcept {
   std::fill_n(words, static_cast<int32_t>(Word::Stride), 0);
   const Input in{slab + offset, length, offset, slab_index, key, words};
-  write_place(in, kTcp, 0);
+  write_place(in, IpProtocol::Tcp, 0);
   words[Word::Family] = 6;
   words[Word::Interface] = ancillary.interface_index;
   words[Word::TrafficClass] = ancillary.traffic_class;

@@ -18,7 +18,7 @@
 //      f. total length < IHL * 4                           → BadHeader
 //      g. IP words are written (see below)
 //      h. more-fragments bit set or fragment offset not 0  → Fragment
-//      i. protocol is not 6                                → NotTcp, else → 4
+//      i. protocol is not 6                                → 5, else → 4
 //      Options are skipped unread. The reserved and DF bits are ignored.
 //
 //   3. IPv6 (RFC 8200)
@@ -41,7 +41,7 @@
 //           - else skipped: an atomic fragment (RFC 6946)
 //         anything else, 0 at a later place too            → the loop ends
 //      f. IP words are written
-//      g. next header is not 6 (AH and ESP included)       → NotTcp, else → 4
+//      g. next header is not 6 (AH and ESP included)       → 5, else → 4
 //
 //   4. TCP (RFC 9293 §3.1), in the rest
 //      a. fewer than 20 bytes                              → BadTcpHeader
@@ -49,6 +49,17 @@
 //      c. Checksum: Verified when pseudo-header and the rest sum to 0xffff; else Partial when the
 //         field equals the folded, uncomplemented sum of the pseudo-header; else Bad (still Ok)
 //      d. the TCP words are written, options into theirs   → Ok
+//
+//   5. ICMP errors that quote a TCP segment, in the rest; whatever else → NotTcp
+//      a. protocol 1 in IPv4, 58 in IPv6; at least 8 bytes; type 3, 11 or 12 (RFC 792), or 1 to 4
+//         (RFC 4443)
+//      b. the quoted packet is of the same family and has its whole fixed header, in IPv4 with
+//         IHL >= 5; it is no fragment but a first one; behind IPv4's options, or the extension
+//         headers 0, 43, 44 and 60 in any order, stands TCP with at least 8 bytes. Lengths that the
+//         quoted header states, and its checksum, are not looked at: it was cut, and routed
+//      c. the quoted source is the packet's destination; the quoted destination isn't mapped
+//      d. Checksum: Verified or Bad (still Ok)
+//      e. the ICMP words are written                       → Ok
 //
 // Options (RFC 9293 §3.1), as Linux reads them: kind 0 ends, kind 1 is one byte. Any other has a
 // length byte; the reading ends (and what was read stays) where that is missing, < 2, or reaches
@@ -62,7 +73,9 @@
 // Protocol (of the transport header), TrafficClass, HopLimit, Source, Destination, Identification,
 // Slab, PacketOffset, PacketLength (as stated by the IP header, without padding), TransportOffset.
 // Fragment, NotTcp, Martian and BadTcpHeader have just these; Ok has all but Interface, GsoSize and
-// SliceCount, which stay zero (the first two are the caller's to set). Direction is In.
+// SliceCount, which stay zero (the first two are the caller's to set). Of an ICMP error Ok has the
+// IP words, Checksum, the quoted ports and sequence number, PayloadOffset and PayloadLength (of what
+// is quoted) and those of IcmpWord. Direction is In.
 
 #include <cstddef>
 #include <cstdint>

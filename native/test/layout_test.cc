@@ -42,10 +42,12 @@ static void compare(const std::string& name, std::span<const NamedNumber> ours) 
 
 TEST(layout_is_that_of_typescript) {
   compare("Word", kWordNames);
+  compare("IcmpWord", kIcmpWordNames);
   compare("Checksum", kChecksumStateNames);
   compare("Direction", kDirectionNames);
   compare("Flag", kFlagNames);
   compare("Option", kOptionNames);
+  compare("IpProtocol", kProtocolNames);
   for (const NamedNumber& limit : kLimitNames) {
     const std::string line =
         "export const " + std::string(limit.name) + " = " + std::to_string(limit.number) + ";";

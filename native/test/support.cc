@@ -1,5 +1,6 @@
 #include "support.h"
 
+#include <algorithm>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -78,6 +79,37 @@ Bytes ip4_packet(const Bytes& segment, const Bytes& options, uint8_t protocol) {
   return packet;
 }
 
+Bytes icmp4_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quoted) {
+  Bytes message(8);
+  message[0] = type;
+  message[1] = code;
+  put32(message, 4, rest);
+  message = message + quoted;
+  put16(message, 2, static_cast<uint16_t>(~plain_sum(message)));
+  Bytes packet = ip4_packet(message, {}, 1);
+  // From a router to the source of what is quoted.
+  put32(packet, 12, 0xc0a80001);
+  std::copy_n(quoted.begin() + 12, 4, packet.begin() + 16);
+  fix_ip4(packet);
+  return packet;
+}
+
+Bytes icmp6_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quoted) {
+  Bytes message(8);
+  message[0] = type;
+  message[1] = code;
+  put32(message, 4, rest);
+  Bytes packet = ip6_packet(message + quoted, 58);
+  packet[23] = 0x99;
+  std::copy_n(quoted.begin() + 8, 16, packet.begin() + 24);
+  put16(packet, 42, 0);
+  Bytes all(2);
+  put16(all, 0, plain_pseudo_sum(packet, 40));
+  all = all + part(packet, 40, packet.size());
+  put16(packet, 42, static_cast<uint16_t>(~plain_sum(all)));
+  return packet;
+}
+
 Bytes ip6_packet(const Bytes& segment, uint8_t next, const Bytes& extensions) {
   Bytes header = from_hex(
       "61212345000006ff"
@@ -86,7 +118,7 @@ Bytes ip6_packet(const Bytes& segment, uint8_t next, const Bytes& extensions) {
   header[6] = next;
   Bytes packet = header + extensions + segment;
   put16(packet, 4, static_cast<uint32_t>(packet.size() - 40));
-  if (segment.size() >= 20) fix_tcp(packet, 40 + extensions.size());
+  if (next != 58 && segment.size() >= 20) fix_tcp(packet, 40 + extensions.size());
   return packet;
 }
 
@@ -101,7 +133,7 @@ uint16_t plain_pseudo_sum(const Bytes& packet, size_t at) {
   Bytes pseudo = is4 ? part(packet, 12, 20) : part(packet, 8, 40);
   pseudo.resize(pseudo.size() + 8);
   put32(pseudo, pseudo.size() - 8, static_cast<uint32_t>(packet.size() - at));
-  pseudo.back() = 6;
+  pseudo.back() = packet[is4 ? 9 : 6] == 58 ? 58 : 6;
   return plain_sum(pseudo);
 }
 
@@ -142,6 +174,17 @@ void check_words(size_t length, ParseResult result, const Words& words) {
   }
   CHECK(static_cast<size_t>(words[Word::PacketLength]) <= length);
   CHECK_EQ(words[Word::PayloadOffset] + words[Word::PayloadLength], words[Word::PacketLength]);
+  if (words[Word::Protocol] != IpProtocol::Tcp) {
+    CHECK_EQ(words[Word::Protocol],
+             words[Word::Family] == 4 ? IpProtocol::Icmp : IpProtocol::Icmp6);
+    CHECK_EQ(words[Word::PayloadOffset], words[Word::TransportOffset] + 8);
+    CHECK(words[Word::PayloadLength] >= (words[Word::Family] == 4 ? 28 : 48));
+    CHECK(words[Word::Checksum] != ChecksumState::Partial);
+    CHECK(words[IcmpWord::Kind] > 0 && words[IcmpWord::Kind] <= 0xffff);
+    for (const int i : {Word::Acknowledgment, Word::Flags, Word::Hash}) CHECK_EQ(words[i], 0);
+    for (int i = Word::Options; i < IcmpWord::Peer; ++i) CHECK_EQ(words[i], 0);
+    return;
+  }
   CHECK_EQ(words[Word::OptionsOffset], words[Word::TransportOffset] + 20);
   CHECK_EQ(words[Word::OptionsOffset] + words[Word::OptionsLength], words[Word::PayloadOffset]);
   CHECK(words[Word::PayloadLength] >= 0);
@@ -178,6 +221,8 @@ std::vector<Bytes> sample_packets() {
                                from_hex("3c000502000001002b010104000000000104000000000000"
                                         "2c000000000000003c000006deadbeef0600010400000000")));
   packets.push_back(ip4_packet(Bytes(30, 3), {}, 17));
+  packets.push_back(icmp4_packet(3, 4, 1200, ip4_packet(segment)));
+  packets.push_back(icmp6_packet(2, 0, 1300, ip6_packet(segment)));
   return packets;
 }
 

@@ -49,6 +49,11 @@ Bytes ip4_packet(const Bytes& segment, const Bytes& options = {}, uint8_t protoc
 /// IPv6 header around extension headers and `segment`, its checksum right. fd00::1 to fd00::2.
 Bytes ip6_packet(const Bytes& segment, uint8_t next = 6, const Bytes& extensions = {});
 
+/// An ICMP error that quotes `quoted`, from a router to its source, all checksums right.
+/// @param rest the second word of its header
+Bytes icmp4_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quoted);
+Bytes icmp6_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quoted);
+
 /// Makes the header checksum of an IPv4 packet right.
 void fix_ip4(Bytes& packet);
 

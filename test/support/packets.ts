@@ -36,7 +36,8 @@ export function plainSum(bytes: Uint8Array, from: number, to: number): number {
 
 /**
  * Makes TCP packets of every kind into a buffer: both families, IP options and extension headers,
- * TCP options from orderly to random, right and wrong checksums; and damages some of them.
+ * TCP options from orderly to random, right and wrong checksums; ICMP messages that quote them; and
+ * damages some of them.
  */
 export class PacketMaker {
   constructor(private readonly random: Random) {}
@@ -52,6 +53,10 @@ export class PacketMaker {
 
   /** Writes a packet at `at`; returns its length as the IP header states it. */
   make(out: Uint8Array, at: number): number {
+    return this.chance(10) ? this.makeIcmp(out, at) : this.makeSegment(out, at);
+  }
+
+  private makeSegment(out: Uint8Array, at: number): number {
     return this.chance(50) ? this.makeIpv4(out, at) : this.makeIpv6(out, at);
   }
 
@@ -118,6 +123,38 @@ export class PacketMaker {
       return plainSum(out, at + 8, at + 40) + 6 + tcpLength;
     });
     return 40 + extensions + length;
+  }
+
+  /** An ICMP message of any type that quotes the packet that was made before it. */
+  private makeIcmp(out: Uint8Array, at: number): number {
+    const is4 = this.chance(50);
+    const header = is4 ? 20 : 40;
+    const quoted = at + header + 8;
+    const made = is4 ? this.makeIpv4(out, quoted) : this.makeIpv6(out, quoted);
+    const left = Math.min(made, this.chance(80) ? 28 + this.below(600) : this.below(70));
+    const length = header + 8 + left;
+    this.fill(out, at, header + 8);
+    const types = is4 ? [3, 3, 3, 11, 12, 4, 8] : [1, 2, 2, 3, 4, 0, 128];
+    out[at + header] = types[this.below(7)];
+    out[at + header + 1] = this.chance(80) ? this.below(16) : this.below(256);
+    const mine = at + (is4 ? 16 : 24);
+    const theirs = quoted + (is4 ? 12 : 8);
+    if (this.chance(95)) out.copyWithin(mine, theirs, theirs + (is4 ? 4 : 16));
+    out[at] = is4 ? 0x45 : 0x60;
+    if (is4) {
+      write16(out, at + 2, length);
+      write16(out, at + 6, 0);
+      out[at + 9] = this.chance(97) ? 1 : 58;
+      repairIpv4(out, at, length);
+    } else {
+      write16(out, at + 4, length - 40);
+      out[at + 6] = this.chance(97) ? 58 : 1;
+    }
+    const pseudo = is4 ? 0 : plainSum(out, at + 8, at + 40) + 58 + length - 40;
+    const sum = () => foldPlain(pseudo + plainSum(out, at + header, at + length));
+    write16(out, at + header + 2, 0);
+    write16(out, at + header + 2, this.chance(90) ? ~sum() & 0xffff : this.below(0x10000));
+    return length;
   }
 
   private makeExtension(out: Uint8Array, at: number, kind: number): number {

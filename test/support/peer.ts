@@ -1,4 +1,5 @@
 import { buildPacket, packetLength } from '../../lib/codec/build';
+import { icmpError, type IcmpMessage } from '../../lib/codec/build-icmp';
 import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult } from '../../lib/codec/result';
 import { Errno } from '../../lib/core/errno';
@@ -40,6 +41,8 @@ export interface Heard {
   ecn: number;
   /** The urgent pointer; 0 without URG. */
   urgent: number;
+  /** From its IP header on. */
+  packet: Uint8Array;
 }
 
 /** What a segment of the peer has; what is left out is what an orderly peer would send. */
@@ -160,6 +163,13 @@ export class Peer {
     this.listen();
   }
 
+  /** A router on the way says something of a packet that the stack has sent. */
+  complain(packet: Uint8Array, message: IcmpMessage): void {
+    const router = address(this.local.includes(':') ? 'fd00::99' : '10.0.0.99');
+    this.deliver(icmpError(router, packet, message));
+    this.listen();
+  }
+
   /** The packet that `say` would deliver. */
   packet(flags: string, say: Say = {}): Uint8Array {
     const bits = [...flags].reduce((sum, letter) => sum | LETTERS[letter], 0);
@@ -248,6 +258,7 @@ export class Peer {
         (words[Word.Sack + 2 * i] - this.iss) | 0,
         (words[Word.Sack + 2 * i + 1] - this.iss) | 0,
       ]),
+      packet,
     };
     if ((heard.options & Option.Timestamps) !== 0) this.tsEcr = heard.tsVal;
     const from = words[Word.SourcePort];

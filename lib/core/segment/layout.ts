@@ -2,6 +2,12 @@
  * The descriptor: what stands for one packet on both sides of the border to C++. It is a row of
  * 32-bit words in an Int32Array; `native/core/descriptor.h` has the same numbers (a test compares).
  * Multi-byte header fields are in host order, as int32; lengths and offsets in bytes.
+ *
+ * Beside TCP segments there are ICMP errors that quote one (`Protocol` is an `IpProtocol` for
+ * ICMP). Their addresses are those of the packet itself, so `Source` is the router's. Ports and
+ * `Sequence` are of the quoted segment, the ports as its receiver sees them: `DestinationPort` is
+ * of the one who sent it, to whom the error came. `IcmpWord` has the rest; all other words of TCP
+ * are 0.
  */
 export const enum Word {
   /** 4 or 6. */
@@ -59,7 +65,9 @@ export const enum Word {
   SackCount = 37,
   /** Left and right edge of each block. */
   Sack = 38,
-  /** IPv4 identification; IPv6 flow label. */
+  /**
+   * IPv4 identification (to be built: and `MAY_FRAGMENT`, perhaps); IPv6 flow label.
+   */
   Identification = 46,
   /** How many slices of the batch's slice table hold the payload (to be built). */
   SliceCount = 47,
@@ -67,7 +75,17 @@ export const enum Word {
   Stride = 48,
 }
 
-/** What is known of a received TCP checksum. */
+/** Words that mean something else in the descriptor of an ICMP error. */
+export const enum IcmpWord {
+  /** Type and code, as the two bytes stand in the header. */
+  Kind = 21,
+  /** Where the message is about that: the MTU of the next hop, as it stands there; else 0. */
+  Mtu = 22,
+  /** Four words: whom the quoted segment was for. */
+  Peer = 38,
+}
+
+/** What is known of a received checksum. */
 export const enum Checksum {
   /** Checked and right. */
   Verified = 0,
@@ -102,6 +120,16 @@ export const enum Option {
   Timestamps = 8,
   Sack = 16,
 }
+
+/** Protocol numbers (IANA) of what descriptors stand for. */
+export const enum IpProtocol {
+  Icmp = 1,
+  Tcp = 6,
+  Icmp6 = 58,
+}
+
+/** Bit of `Word.Identification` of an IPv4 packet to be built: without DF. */
+export const MAY_FRAGMENT = 65536;
 
 /** Payload slices that one descriptor can have. */
 export const MAX_SLICES = 8;

@@ -32,6 +32,25 @@ export const enum SocketOption {
   Ttl = 13,
   /** IP_TOS and IPV6_TCLASS; the two ECN bits are TCP's own. */
   TrafficClass = 14,
+  /** IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: a `MtuDiscover`. */
+  MtuDiscover = 15,
+  /** IP_RECVERR and IPV6_RECVERR: an ICMP error is told at once (SO_ERROR), and ends nothing. */
+  ReceiveErrors = 16,
+}
+
+/** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
+export const enum MtuDiscover {
+  /** DF is clear, and nothing is sent again before its time. */
+  Dont = 0,
+  /** DF is set, unless the path has room for less than is believed. */
+  Want = 1,
+  /** DF is set always. */
+  Do = 2,
+  /** DF is clear: for those who probe the path by themselves. */
+  Probe = 3,
+  /** DF is clear; what routers say counts for nothing. */
+  Interface = 4,
+  Omit = 5,
 }
 
 /** The values of one socket's options. Sockets share an object until one of them changes. */
@@ -53,6 +72,8 @@ export class SocketOptions {
   userTimeout = 0;
   ttl: number;
   trafficClass = 0;
+  mtuDiscover: number;
+  receiveErrors = 0;
 
   constructor(settings: Settings) {
     this.keepIdle = settings.keepAliveTime;
@@ -61,6 +82,7 @@ export class SocketOptions {
     this.sendBuffer = settings.sendBuffer;
     this.receiveBuffer = settings.receiveBuffer;
     this.ttl = settings.ttl;
+    this.mtuDiscover = settings.noPathMtuDiscovery === 0 ? MtuDiscover.Want : MtuDiscover.Dont;
   }
 }
 
@@ -83,6 +105,8 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['userTimeout', 0, 0x7fffffff],
   ['ttl', 1, 255],
   ['trafficClass', 0, 255],
+  ['mtuDiscover', MtuDiscover.Dont, MtuDiscover.Omit],
+  ['receiveErrors', 0, 1],
 ];
 
 /** The least and the largest value that an option takes. */

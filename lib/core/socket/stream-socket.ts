@@ -3,6 +3,7 @@ import { ANY4, ANY6, isIpv4, isMulticast, isWildcard, type IpAddress } from '../
 import { LOOPBACK4, LOOPBACK6 } from '../ip/address';
 import type { Connection } from '../tcp/connection';
 import { armKeepAlive } from '../tcp/keepalive';
+import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/path-mtu';
 import { Has } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
@@ -219,7 +220,9 @@ export class StreamSocket {
     this.remotePort = port;
     this.error = 0;
     const tuple = tuples.add(local, localPort, remote, port);
-    this.connection = open(this.tcp, this, tuple, path.mtu, before);
+    const mtu = knownMtu(this.tcp, tuple, path.mtu);
+    this.connection = open(this.tcp, this, tuple, mtu, before);
+    startPathMtu(this.tcp, this.connection);
     this.phase = Phase.Connecting;
     return -Errno.EINPROGRESS;
   }
@@ -294,6 +297,12 @@ export class StreamSocket {
     this.shut = Shut.Both;
     this.local = local;
     this.remote = remote;
+  }
+
+  /** Called by TCP: something has gone wrong that the connection survives. */
+  report(error: number): void {
+    this.error = error;
+    this.tcp.notify(this);
   }
 
   /** Whether there is a connection that is not over. */
@@ -476,9 +485,18 @@ export class StreamSocket {
     if (option === SocketOption.KeepAlive || option === SocketOption.KeepIdle) {
       armKeepAlive(this.tcp, c);
     }
+    if (option === SocketOption.MtuDiscover) noteFragmentation(this.tcp, c);
     releaseHeld(c, option);
     this.tcp.markReady(c);
     return 0;
+  }
+
+  /** IP_MTU and IPV6_MTU: the largest packet that the path takes, bytes; -errno. */
+  get pathMtu(): number {
+    const c = this.connection;
+    if (c === null || c.row < 0) return -Errno.ENOTCONN;
+    syncPathMtu(this.tcp, c);
+    return c.pathMtu;
   }
 
   getOption(option: SocketOption): number {

@@ -48,6 +48,23 @@ export class Counters {
   IpExtInECT1Pkts = 0;
   IpExtInECT0Pkts = 0;
   IpExtInCEPkts = 0;
+  /** ICMP that quotes a segment which is not in flight. */
+  TcpExtOutOfWindowIcmps = 0;
+  IcmpInMsgs = 0;
+  IcmpInErrors = 0;
+  IcmpInCsumErrors = 0;
+  IcmpInDestUnreachs = 0;
+  IcmpInTimeExcds = 0;
+  IcmpInParmProbs = 0;
+  Icmp6InMsgs = 0;
+  Icmp6InErrors = 0;
+  Icmp6InCsumErrors = 0;
+  Icmp6InDestUnreachs = 0;
+  Icmp6InPktTooBigs = 0;
+  Icmp6InTimeExcds = 0;
+  Icmp6InParmProblems = 0;
+  /** Segments from addresses that nobody can have, or that nobody may answer. */
+  NetlandMartianSources = 0;
   /** Answers without a connection that found no room in the outgoing queue. */
   NetlandReplyDrops = 0;
 }

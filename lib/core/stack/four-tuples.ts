@@ -176,6 +176,11 @@ export class FourTuples extends RowTable {
     return readAddress(this.words, row * Field.Stride + Field.Remote);
   }
 
+  /** Where in `words` the remote address of a row stands: four of them. */
+  remoteAt(row: number): number {
+    return row * Field.Stride + Field.Remote;
+  }
+
   localPort(row: number): number {
     return this.words[row * Field.Stride + Field.Ports] >>> 16;
   }

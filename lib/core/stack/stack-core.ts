@@ -1,12 +1,17 @@
 import type { Environment } from '../environment';
+import type { IcmpError } from '../icmp/icmp-error';
 import type { SlabTable } from '../memory/slabs';
 import type { SegmentBatch } from '../segment/batch';
 import { StreamSocket } from '../socket/stream-socket';
+import { icmpArrives } from '../tcp/icmp-arrives';
 import { listConnections, type ConnectionEntry } from '../tcp/listing';
 import { makeSettings, type Settings } from '../tcp/settings';
 import { Tcp, type Trace } from '../tcp/tcp';
 import { State } from '../tcp/state';
 import type { Counters } from './counters';
+
+/** What there is to be told of beside segments. */
+export type ControlEvent = IcmpError;
 
 /** Options of a stack's core. */
 export interface StackOptions {
@@ -61,6 +66,12 @@ export class StackCore {
   onSegment(batch: SegmentBatch, index: number, now: number): void {
     this.tcp.setNow(now);
     this.tcp.onSegment(batch, index);
+  }
+
+  /** Takes what the network says about segments that we have sent. */
+  onControl(event: ControlEvent, now: number): void {
+    this.tcp.setNow(now);
+    icmpArrives(this.tcp, event);
   }
 
   /** Fires every timer that is due. */

@@ -42,6 +42,8 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
   }
   // Nothing waits longer than the peer's next word (Linux: only the call itself holds back).
   c.unset(Has.More);
+  // The path works.
+  c.softError = 0;
   noteTimestamp(c, seg, tcp.nowMs);
   const flight = c.inFlight;
   const advanced = (ack - c.sndUna) | 0;

@@ -91,6 +91,10 @@ export const enum Has {
   QueueCwr = 0x8000000,
   /** The peer has sent ECT or CE: its new data is marked (Linux: TCP_ECN_SEEN). */
   EcnSeen = 0x10000000,
+  /** `pathMtu` is what routers have said, and not what the route has room for. */
+  PathMtu = 0x20000000,
+  /** Routers may fragment what is sent: IPv4's DF is clear. */
+  MayFragment = 0x40000000,
 }
 
 /**
@@ -141,6 +145,8 @@ export class Connection {
   sndMss = 0;
   /** What we announced. */
   advMss = 0;
+  /** What the peer announced, or is taken to take. */
+  peerMss = 0;
 
   // Timestamps (RFC 7323).
   tsRecent = 0;

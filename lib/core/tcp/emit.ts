@@ -1,5 +1,5 @@
 import type { SegmentBatch } from '../segment/batch';
-import { Direction, Flag, Option, Word } from '../segment/layout';
+import { Direction, Flag, MAY_FRAGMENT, Option, Word } from '../segment/layout';
 import { Has, type Connection } from './connection';
 import { acknowledgmentSent } from './delayed-ack';
 import { reportDuplicate } from './dsack';
@@ -26,7 +26,7 @@ function startSegment(tcp: Tcp, c: Connection, batch: SegmentBatch): number {
   if (words[base + Word.Family] === 4) {
     // Never 0, which a raw socket of Linux replaces by a number of its own.
     c.ipId = (c.ipId % 0xffff) + 1;
-    words[base + Word.Identification] = c.ipId;
+    words[base + Word.Identification] = c.has(Has.MayFragment) ? c.ipId | MAY_FRAGMENT : c.ipId;
   } else {
     words[base + Word.Identification] = c.tsOffset & 0xfffff;
   }

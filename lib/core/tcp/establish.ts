@@ -74,6 +74,7 @@ export function agreeOnOptions(c: Connection, seg: Segment): void {
 
 /** Eff.snd.MSS (RFC 9293 §3.7.1): the peer's, the path's and the user's limit less the options. */
 export function setSendMss(c: Connection, mss: number, family: number): void {
+  c.peerMss = mss;
   const most = announcedMss(c.pathMtu, family, c.options.maxSegment);
   const options = c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0;
   const fitsPath = Math.max(announcedMss(c.pathMtu, family, 0) - options, 1);

@@ -8,6 +8,7 @@ import { restartAfterIdle, validateCwnd } from './cwnd-validation';
 import { dataSent } from './delayed-ack';
 import { emitAck, emitSegment, emitSyn } from './emit';
 import { limitedTransmit, segments } from './recovery';
+import { syncPathMtu } from './path-mtu';
 import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
 import { armPersist } from './zero-window';
@@ -20,6 +21,7 @@ import type { Tcp } from './tcp';
  * @returns false: the batch is full and something is left
  */
 export function transmit(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
+  syncPathMtu(tcp, c);
   if (c.has(Has.SynPending)) return transmitSyn(tcp, c, batch);
   if (c.state < State.ESTABLISHED) return true;
   if (!retransmitLost(tcp, c, batch)) return false;

@@ -110,7 +110,6 @@ export function giveUp(tcp: Tcp, c: Connection): void {
 /** New data was acknowledged (RFC 6298 §5.2, §5.3): the count starts anew. */
 export function retransmissionAcknowledged(tcp: Tcp, c: Connection): void {
   c.retransmits = 0;
-  c.softError = 0;
   if (c.inFlight === 0) tcp.timers.cancel(c.row, Timer.Retransmit);
   else armRetransmit(tcp, c, true);
 }

@@ -277,6 +277,32 @@ export const SETTINGS = {
     unit: 'bool',
     about: 'Shrink the congestion window where nothing was sent for a while (RFC 5681 §4.1).',
   },
+  noPathMtuDiscovery: {
+    sysctl: 'net.ipv4.ip_no_pmtu_disc',
+    default: 0,
+    min: 0,
+    max: 3,
+    unit: 'times',
+    about:
+      'Path MTU discovery in IPv4 (RFC 1191): 0 as it is meant; 1 not, DF is clear, and a router ' +
+      'that complains gets minPathMtu; 2 what routers say counts for nothing; 3 as 0.',
+  },
+  minPathMtu: {
+    sysctl: 'net.ipv4.route.min_pmtu',
+    default: 552,
+    min: 68,
+    max: 65_535,
+    unit: 'bytes',
+    about: 'Smallest path MTU in IPv4 that is believed.',
+  },
+  pathMtuExpires: {
+    sysctl: 'net.ipv4.route.mtu_expires',
+    default: 600_000,
+    min: 1,
+    max: 24 * HOUR,
+    unit: 'ms',
+    about: 'How long what a router has said of the path MTU is believed (RFC 1191 §6.3).',
+  },
   ttl: {
     sysctl: 'net.ipv4.ip_default_ttl',
     default: 64,

@@ -1,5 +1,5 @@
 import { isIpv4 } from '../ip/address';
-import { Direction, Flag, Option, Word } from '../segment/layout';
+import { Direction, Flag, MAY_FRAGMENT, Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { largestReceiveBuffer, type SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
@@ -12,6 +12,7 @@ import { Connection, Has } from './connection';
 import { ECN_MASK, grantsEcn } from './ecn';
 import { announcedMss, established, peerMss, peerScale, setSendMss } from './establish';
 import { initialWindow, MAX_WINDOW, windowScaleFor } from './receive-window';
+import { dontFragment, knownMtu, startPathMtu } from './path-mtu';
 import { measuredRtt, setRto } from './rtt';
 import { SynField, SynTable } from './syn-table';
 import { issBeyond } from './time-wait';
@@ -61,11 +62,12 @@ export class SynReceived {
     const at = row * SynField.Stride;
     const { options } = listener;
     const family = seg.words[seg.base + Word.Family];
-    const mss = announcedMss(mtu, family, options.maxSegment);
+    const pathMtu = knownMtu(tcp, tuple, mtu);
+    const mss = announcedMss(pathMtu, family, options.maxSegment);
     const isn = tcp.isn.isn(local, localPort, remote, remotePort, tcp.now);
     w[at + SynField.Iss] = issBeyond(isn, afterIss);
     w[at + SynField.Irs] = seg.seq;
-    w[at + SynField.PathMtu] = mtu;
+    w[at + SynField.PathMtu] = pathMtu;
     w[at + SynField.PeerMss] = peerMss(seg);
     w[at + SynField.PeerScale] = peerScale(seg);
     w[at + SynField.Options] = seg.options & this.offered();
@@ -203,6 +205,7 @@ export class SynReceived {
     c.rcvMss = Math.min(c.advMss, 536);
     c.rcvWnd = w[at + SynField.ReceiveWindow];
     c.rcvSsthresh = c.rcvWnd;
+    startPathMtu(tcp, c);
     setSendMss(c, w[at + SynField.PeerMss], seg.words[seg.base + Word.Family]);
     setRto(c, tcp.settings);
     c.retransmits = w[at + SynField.Retries];
@@ -236,6 +239,21 @@ export class SynReceived {
     }
   }
 
+  /**
+   * An ICMP error quotes what has this sequence number (Linux: tcp_req_err).
+   * @param fatal it says that our SYN+ACK will not arrive
+   */
+  icmpArrives(row: number, sequence: number, fatal: boolean): void {
+    const { counters } = this.tcp;
+    if (sequence !== this.table.words[row * SynField.Stride + SynField.Iss]) {
+      counters.TcpExtOutOfWindowIcmps++;
+    } else if (fatal) {
+      counters.TcpExtListenDrops++;
+      counters.TcpAttemptFails++;
+      this.drop(row);
+    }
+  }
+
   /** The listener has closed: its handshakes are forgotten without a word. */
   listenerClosed(id: number): void {
     let row = -1;
@@ -264,12 +282,17 @@ export class SynReceived {
     const words = tcp.replies.words;
     const at = row * SynField.Stride;
     const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
-    tcp.tuples.fill(table.words[at + SynField.FourTuple], words, base);
+    const tuple = table.words[at + SynField.FourTuple];
+    tcp.tuples.fill(tuple, words, base);
     words[base + Word.Protocol] = 6;
     words[base + Word.Direction] = Direction.Out;
     words[base + Word.HopLimit] = listener === null ? tcp.settings.ttl : listener.options.ttl;
     words[base + Word.TrafficClass] = (listener?.options.trafficClass ?? 0) & ~ECN_MASK;
     words[base + Word.Acknowledgment] = (table.words[at + SynField.Irs] + 1) | 0;
+    const { options } = listener ?? { options: tcp.defaultOptions };
+    if (words[base + Word.Family] === 4 && !dontFragment(tcp, tuple, options)) {
+      words[base + Word.Identification] = MAY_FRAGMENT;
+    }
     if ((table.words[at + SynField.Options] & Option.Timestamps) !== 0) {
       words[base + Word.Options] = Option.Timestamps;
       words[base + Word.TsVal] = timestamp(tcp.now, table.words[at + SynField.TsOffset]);

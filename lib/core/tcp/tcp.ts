@@ -1,5 +1,6 @@
 import type { Environment } from '../environment';
 import { readAddress } from '../ip/address';
+import { PathMtus } from '../ip/path-mtus';
 import { Arena } from '../memory/arena';
 import { BlockPool } from '../memory/block-pool';
 import { Spares } from '../memory/spares';
@@ -66,6 +67,7 @@ export class Tcp {
   readonly inbounds = new Spares(() => new Inbound(), SPARE_BUFFERS);
   readonly replies = new SegmentBatch(REPLIES);
   readonly listeners = new Listeners();
+  readonly pathMtus: PathMtus;
   readonly synReceived: SynReceived;
   readonly timeWait: TimeWait;
   /** Connections with a handshake, data or a FIN that the peer has not acknowledged. */
@@ -89,6 +91,7 @@ export class Tcp {
   ) {
     this.defaultOptions = new SocketOptions(settings);
     this.tuples = new FourTuples(hashKey);
+    this.pathMtus = new PathMtus(hashKey[0] ^ hashKey[1]);
     this.ports = new LocalPorts(environment, this.tuples);
     this.isn = new InitialSequence(environment.random);
     this.pool = new BlockPool(slabs, environment.allocate);

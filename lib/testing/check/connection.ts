@@ -124,7 +124,9 @@ function checkControl(tcp: Tcp, c: Connection): void {
   check(c.retransmits >= 0 && c.backoff >= 0 && c.probes >= 0, 'a negative count of attempts');
   const { rtoMin, rtoMax } = tcp.settings;
   check(c.rto > 0 && c.rto <= rtoMax * 1000, 'RTO out of range');
-  const backedOff = Math.min(rtoMin * 2 ** c.retransmits, rtoMax) * 1000;
+  // ICMP may have taken doublings back (RFC 6069).
+  const doublings = Math.min(c.retransmits, c.backoff);
+  const backedOff = Math.min(rtoMin * 2 ** doublings, rtoMax) * 1000;
   check(handshake || c.rto >= backedOff, 'a timeout that was not doubled');
   check(c.srtt >= 0 && c.rttvar >= 0, 'a negative round trip');
   check(c.sndScale <= MAX_SCALE && c.rcvScale <= MAX_SCALE, 'a window scale beyond 14');

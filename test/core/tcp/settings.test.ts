@@ -25,6 +25,9 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_invalid_ratelimit': 500,
   'net.ipv4.tcp_min_tso_segs': 2,
   'net.ipv4.tcp_slow_start_after_idle': 1,
+  'net.ipv4.ip_no_pmtu_disc': 0,
+  'net.ipv4.route.min_pmtu': 552,
+  'net.ipv4.route.mtu_expires': 600_000,
   'net.ipv4.ip_default_ttl': 64,
 };
 
