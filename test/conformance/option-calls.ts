@@ -2,6 +2,7 @@ import { isIpv4 } from '../../lib/core/ip/address';
 import { SocketOption } from '../../lib/core/socket/options';
 import { Has } from '../../lib/core/tcp/connection';
 import { TIMESTAMP_BYTES } from '../../lib/core/tcp/receive-window';
+import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
 import type { SocketFile } from './files';
 import { Level } from './linux';
@@ -131,6 +132,26 @@ const synCount: SocketOptionCall = {
   },
 };
 
+/** TCP_DEFER_ACCEPT: Linux counts the timeouts of a SYN+ACK that fit into so many seconds. */
+const deferAccept: SocketOptionCall = {
+  get: ({ socket }, session) =>
+    timeoutSeconds(socket.getOption(SocketOption.DeferAccept), session.host.core.tcp.settings),
+  set: ({ socket }, value, session) => {
+    const seconds = int(value);
+    const { settings } = session.host.core.tcp;
+    let timeouts = 0;
+    while (timeouts < 255 && timeoutSeconds(timeouts, settings) < seconds) timeouts++;
+    check(socket.setOption(SocketOption.DeferAccept, timeouts));
+  },
+};
+
+/** What so many timeouts take, each twice as long as the one before. */
+function timeoutSeconds(timeouts: number, { rtoInitial, rtoMax }: Settings): number {
+  let ms = 0;
+  for (let i = 0; i < timeouts; i++) ms += Math.min(rtoInitial * 2 ** i, rtoMax);
+  return ms / 1000;
+}
+
 /** The congestion control by name: there is one. */
 const congestion: SocketOptionCall = {
   get: ({ socket }, session) => {
@@ -228,6 +249,7 @@ const TCP_LEVEL: OptionTable = {
   5: number(SocketOption.KeepInterval, 1, 32_767, 1000),
   6: number(SocketOption.KeepCount, 1, 127),
   7: synCount,
+  9: deferAccept,
   11: { get: (file, session) => tcpInfo(session.host.core, file) },
   13: congestion,
   18: number(SocketOption.UserTimeout, 0, 2 ** 31 - 1),

@@ -36,6 +36,8 @@ export const enum SocketOption {
   MtuDiscover = 15,
   /** IP_RECVERR and IPV6_RECVERR: an ICMP error is told at once (SO_ERROR), and ends nothing. */
   ReceiveErrors = 16,
+  /** TCP_DEFER_ACCEPT: SYN+ACK timeouts that a connection without data may take; 0: none. */
+  DeferAccept = 17,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -74,6 +76,7 @@ export class SocketOptions {
   trafficClass = 0;
   mtuDiscover: number;
   receiveErrors = 0;
+  deferAccept = 0;
 
   constructor(settings: Settings) {
     this.keepIdle = settings.keepAliveTime;
@@ -107,6 +110,7 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['trafficClass', 0, 255],
   ['mtuDiscover', MtuDiscover.Dont, MtuDiscover.Omit],
   ['receiveErrors', 0, 1],
+  ['deferAccept', 0, 255],
 ];
 
 /** The least and the largest value that an option takes. */

@@ -8,6 +8,7 @@ import { Has } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
 import { closeBoth, closeSending, open, received, releaseHeld, send } from '../tcp/user-calls';
+import { Listening } from './listening';
 import { optionValue, SocketOption, withOption, type SocketOptions } from './options';
 
 /** Linux's bits of poll(2). */
@@ -57,14 +58,10 @@ export class StreamSocket {
   /** In the stack's queue of sockets with something to tell. */
   hasEvent = false;
   nextEvent: StreamSocket | null = null;
-  /** Handshakes under way for this listener: entries of the SYN table. */
-  synCount = 0;
-  backlog = 0;
+  /** While in LISTEN. */
+  listening: Listening | null = null;
 
   private connection: Connection | null = null;
-  /** Connections to be accepted, the oldest first; of one that has ended meanwhile its socket. */
-  private queue: (Connection | StreamSocket)[] | null = null;
-  private listenerId = -1;
   private holdsPort = false;
   private closed = false;
   private phase = Phase.Unconnected;
@@ -95,7 +92,7 @@ export class StreamSocket {
   }
 
   get state(): State {
-    if (this.queue !== null) return State.LISTEN;
+    if (this.listening !== null) return State.LISTEN;
     return this.connection === null ? State.CLOSED : this.connection.state;
   }
 
@@ -131,50 +128,49 @@ export class StreamSocket {
     if (this.closed) return -Errno.EBADF;
     if (this.phase !== Phase.Unconnected) return -Errno.EINVAL;
     const limit = this.tcp.settings.somaxconn;
-    this.backlog = backlog < 0 || backlog > limit ? limit : backlog;
-    if (this.queue !== null) return 0;
+    const granted = backlog < 0 || backlog > limit ? limit : backlog;
+    if (this.listening !== null) {
+      this.listening.backlog = granted;
+      return 0;
+    }
     if (!this.holdsPort) {
       const bound = this.bind(this.localAddress, 0);
       if (bound < 0) return bound;
     }
     const allowed = this.tcp.ports.listen(this.domain, this.localAddress, this.localPort);
     if (allowed < 0) return allowed;
-    this.queue = [];
-    this.listenerId = this.tcp.listeners.add(this);
+    this.listening = new Listening(this.tcp.listeners.add(this), granted);
     return 0;
   }
 
-  get id(): number {
-    return this.listenerId;
+  /** As listen(2) has granted it; 0 where nobody listens. */
+  get backlog(): number {
+    return this.listening?.backlog ?? 0;
   }
 
   /** Connections that wait to be accepted. */
   get waiting(): number {
-    return this.queue === null ? 0 : this.queue.length;
-  }
-
-  /** Whether one more connection may wait to be accepted (Linux lets backlog + 1 wait). */
-  get acceptQueueFull(): boolean {
-    return this.queue === null || this.queue.length > this.backlog;
+    return this.listening?.queue.length ?? 0;
   }
 
   /** A handshake with this listener is over. */
   enqueue(c: Connection): void {
-    this.queue?.push(c);
+    this.listening?.queue.push(c);
     this.tcp.notify(this);
   }
 
   /** A connection is about to end before it was accepted: what arrived can still be read. */
   keepForAccept(c: Connection): void {
-    const index = this.queue?.indexOf(c) ?? -1;
-    if (this.queue !== null && index >= 0) this.queue[index] = this.socketOf(c);
+    const queue = this.listening?.queue ?? [];
+    const index = queue.indexOf(c);
+    if (index >= 0) queue[index] = this.socketOf(c);
   }
 
   /** accept(2): the oldest connection that waits. */
   accept(): StreamSocket | number {
     if (this.closed) return -Errno.EBADF;
-    if (this.queue === null) return -Errno.EINVAL;
-    const first = this.queue.shift();
+    if (this.listening === null) return -Errno.EINVAL;
+    const first = this.listening.queue.shift();
     if (first === undefined) return -Errno.EAGAIN;
     const socket = first instanceof StreamSocket ? first : this.socketOf(first);
     this.tcp.notify(socket);
@@ -246,7 +242,7 @@ export class StreamSocket {
    */
   disconnect(): number {
     if (this.closed) return -Errno.EBADF;
-    if (this.queue !== null) this.stopListening();
+    if (this.listening !== null) this.stopListening(this.listening);
     const c = this.connection;
     if (c !== null) {
       if (c.row >= 0) {
@@ -267,7 +263,7 @@ export class StreamSocket {
 
   private mayConnect(address: IpAddress): number {
     if (this.phase === Phase.Disconnecting) return -Errno.EINVAL;
-    if (this.queue !== null || this.phase === Phase.Connected) return -Errno.EISCONN;
+    if (this.listening !== null || this.phase === Phase.Connected) return -Errno.EISCONN;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     if (isIpv4(address) && !this.acceptsIpv4) return -Errno.ENETUNREACH;
     if (isMulticast(address)) return -Errno.ENETUNREACH;
@@ -360,7 +356,7 @@ export class StreamSocket {
     const c = this.connection;
     // Who has got the peer's FIN has got all: a RST afterwards is news for the writer only.
     if (c !== null && c.has(Has.EndOfStream)) return 0;
-    if (this.queue === null && this.error !== 0) return -this.takeError();
+    if (this.listening === null && this.error !== 0) return -this.takeError();
     if ((this.shut & Shut.Receive) !== 0) return 0;
     return this.isLive ? -Errno.EAGAIN : -Errno.ENOTCONN;
   }
@@ -388,7 +384,7 @@ export class StreamSocket {
   close(): number {
     if (this.closed) return -Errno.EBADF;
     this.closed = true;
-    if (this.queue !== null) this.stopListening();
+    if (this.listening !== null) this.stopListening(this.listening);
     if (this.connection !== null) closeBoth(this.tcp, this.connection);
     this.releasePort();
     return 0;
@@ -404,18 +400,15 @@ export class StreamSocket {
     this.close();
   }
 
-  private stopListening(): void {
-    const queue = this.queue ?? [];
-    this.queue = null;
-    this.synCount = 0;
-    this.tcp.listeners.remove(this, this.listenerId);
-    this.tcp.synReceived.listenerClosed(this.listenerId);
+  private stopListening(listening: Listening): void {
+    this.listening = null;
+    this.tcp.listeners.remove(this, listening.id);
+    this.tcp.synReceived.listenerClosed(listening.id);
     this.tcp.ports.unlisten(this.domain, this.localAddress, this.localPort);
-    for (const entry of queue) {
+    for (const entry of listening.queue) {
       if (entry instanceof StreamSocket) entry.close();
       else this.socketOf(entry).abort();
     }
-    this.listenerId = -1;
   }
 
   private releasePort(): void {
@@ -426,7 +419,7 @@ export class StreamSocket {
 
   /** poll(2). */
   poll(): number {
-    if (this.queue !== null) return this.queue.length > 0 ? Poll.IN : 0;
+    if (this.listening !== null) return this.waiting > 0 ? Poll.IN : 0;
     const c = this.connection;
     const ended = c !== null && c.has(Has.EndOfStream);
     const shut = ended ? this.shut | Shut.Receive : this.shut;

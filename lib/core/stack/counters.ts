@@ -11,6 +11,9 @@ export class Counters {
   TcpInErrs = 0;
   TcpOutRsts = 0;
   TcpInCsumErrors = 0;
+  TcpExtSyncookiesSent = 0;
+  TcpExtSyncookiesRecv = 0;
+  TcpExtSyncookiesFailed = 0;
   TcpExtEmbryonicRsts = 0;
   TcpExtTW = 0;
   TcpExtTWRecycled = 0;
@@ -22,6 +25,10 @@ export class Counters {
   TcpExtDelayedACKLost = 0;
   TcpExtListenOverflows = 0;
   TcpExtListenDrops = 0;
+  TcpExtTCPReqQFullDoCookies = 0;
+  TcpExtTCPReqQFullDrop = 0;
+  TcpExtTCPDeferAcceptDrop = 0;
+  TcpExtTCPSynRetrans = 0;
   TcpExtTCPRenoRecovery = 0;
   TcpExtTCPFastRetrans = 0;
   TcpExtTCPSlowStartRetrans = 0;
@@ -37,6 +44,7 @@ export class Counters {
   TcpExtTCPSYNChallenge = 0;
   TcpExtTCPACKSkippedChallenge = 0;
   TcpExtTCPACKSkippedSeq = 0;
+  TcpExtTCPACKSkippedSynRecv = 0;
   TcpExtTCPKeepAlive = 0;
   TcpExtTCPWinProbe = 0;
   TcpExtTCPFromZeroWindowAdv = 0;

@@ -1,6 +1,8 @@
+import type { Path } from '../environment';
 import type { Segment } from '../segment/segment';
 import { readAddress } from '../ip/address';
 import { Word } from '../segment/layout';
+import type { Listening } from '../socket/listening';
 import type { StreamSocket } from '../socket/stream-socket';
 import { refuse } from './arrives-closed';
 import type { Tcp } from './tcp';
@@ -17,9 +19,9 @@ export function arrivesListen(
 ): void {
   // First: a RST can't be for anything here.
   if (seg.isRst) return;
-  // Second: nothing was sent, so nothing can be acknowledged.
+  // Second: nothing was sent, so nothing can be acknowledged; but for cookies.
   if (seg.isAck) {
-    refuse(tcp, seg);
+    if (!tcp.synReceived.takeCookie(listener, seg)) refuse(tcp, seg);
     return;
   }
   // Third: a SYN; its data, if any, is not taken, and the peer sends it again. Fourth: drop.
@@ -33,20 +35,36 @@ function thirdTakeSyn(
   seg: Segment,
   afterIss: number | null,
 ): void {
-  if (listener.acceptQueueFull) {
-    tcp.counters.TcpExtListenOverflows++;
+  const listening = listener.listening as Listening;
+  // Who comes back from TIME-WAIT is certainly there, and has given a place free.
+  const cookie = afterIss === null && isCrowded(tcp, listening);
+  const dropped = cookie && tcp.settings.syncookies === 0;
+  if (dropped) tcp.counters.TcpExtTCPReqQFullDrop++;
+  else if (cookie) tcp.counters.TcpExtTCPReqQFullDoCookies++;
+  if (!dropped && listening.isFull) tcp.counters.TcpExtListenOverflows++;
+  const path = dropped || listening.isFull ? null : pathOf(tcp, seg);
+  if (path === null || (afterIss === null && isNearlyCrowded(tcp, listening))) {
     tcp.counters.TcpExtListenDrops++;
     return;
   }
-  if (listener.synCount >= Math.min(tcp.settings.maxSynBacklog, Math.max(listener.backlog, 8))) {
-    tcp.counters.TcpExtListenDrops++;
-    return;
-  }
-  const local = readAddress(seg.words, seg.base + Word.Destination);
-  const path = tcp.environment.paths.route(readAddress(seg.words, seg.base + Word.Source), local);
-  if (typeof path === 'number') {
-    tcp.counters.TcpExtListenDrops++;
-    return;
-  }
-  tcp.synReceived.open(listener, seg, path.mtu, afterIss);
+  if (cookie) tcp.synReceived.answerWithCookie(listener, seg, path.mtu);
+  else tcp.synReceived.open(listener, seg, path.mtu, afterIss);
+}
+
+/** As on Linux, no more handshakes are remembered than may wait to be accepted. */
+function isCrowded({ settings }: Tcp, { handshakes, backlog }: Listening): boolean {
+  return settings.syncookies === 2 || handshakes >= backlog;
+}
+
+/** Without cookies Linux keeps the last quarter of its table for peers that it knows. */
+function isNearlyCrowded({ settings }: Tcp, { handshakes }: Listening): boolean {
+  const { syncookies, maxSynBacklog } = settings;
+  return syncookies === 0 && maxSynBacklog - handshakes < maxSynBacklog >> 2;
+}
+
+/** The way back to where a segment came from; null: there is none. */
+export function pathOf(tcp: Tcp, { words, base }: Segment): Path | null {
+  const local = readAddress(words, base + Word.Destination);
+  const path = tcp.environment.paths.route(readAddress(words, base + Word.Source), local);
+  return typeof path === 'number' ? null : path;
 }

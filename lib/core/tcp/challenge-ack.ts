@@ -9,11 +9,19 @@ import type { Tcp } from './tcp';
  * often.
  */
 export function mayAnswer(tcp: Tcp, c: Connection): boolean {
-  const last = c.answeredMs;
-  if (last !== 0 && elapsedMs(tcp.nowMs, last) < tcp.settings.invalidRatelimit) return false;
-  // 0 stands for never.
-  c.answeredMs = tcp.nowMs === 0 ? -1 : tcp.nowMs;
+  if (answeredLately(tcp, c.answeredMs)) return false;
+  c.answeredMs = answeredNow(tcp);
   return true;
+}
+
+/** Whether another answer would be too soon after that of `answeredMs`; 0 stands for never. */
+export function answeredLately(tcp: Tcp, answeredMs: number): boolean {
+  return answeredMs !== 0 && elapsedMs(tcp.nowMs, answeredMs) < tcp.settings.invalidRatelimit;
+}
+
+/** The present as `answeredLately` takes it. */
+export function answeredNow(tcp: Tcp): number {
+  return tcp.nowMs === 0 ? -1 : tcp.nowMs;
 }
 
 /**

@@ -1,4 +1,5 @@
 import type { Random } from '../environment';
+import type { FourTuples } from '../stack/four-tuples';
 import { writeAddress, type IpAddress } from '../ip/address';
 import { SipHash } from '../random/sip-hash';
 
@@ -40,6 +41,12 @@ export class InitialSequence {
     return (Math.floor(now / STEP) + this.sequences.hash(this.words, WORDS)) | 0;
   }
 
+  /** The same for a row of the four-tuples. */
+  ofTuple(tuples: FourTuples, row: number, now: number): number {
+    const [localPort, remotePort] = [tuples.localPort(row), tuples.remotePort(row)];
+    return this.isn(tuples.local(row), localPort, tuples.remote(row), remotePort, now);
+  }
+
   /**
    * What is added to the clock to give TSval, int32: always the same for a four-tuple, so that
    * PAWS and RFC 6191 hold from one connection to the next, and unrelated to that of another
@@ -53,6 +60,12 @@ export class InitialSequence {
   ): number {
     this.write(local, localPort, remote, remotePort);
     return this.timestamps.hash(this.words, WORDS);
+  }
+
+  /** The same for a row of the four-tuples. */
+  offsetOfTuple(tuples: FourTuples, row: number): number {
+    const [localPort, remotePort] = [tuples.localPort(row), tuples.remotePort(row)];
+    return this.timestampOffset(tuples.local(row), localPort, tuples.remote(row), remotePort);
   }
 
   private write(local: IpAddress, localPort: number, remote: IpAddress, remotePort: number): void {

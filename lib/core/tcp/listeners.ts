@@ -1,6 +1,9 @@
 import { isWildcard, readAddress, sameAddress, type IpAddress } from '../ip/address';
 import { Word } from '../segment/layout';
+import type { Segment } from '../segment/segment';
 import type { StreamSocket } from '../socket/stream-socket';
+import { elapsedMs } from '../time/elapsed';
+import { COOKIE_LIFETIME_MS } from './syn-cookies';
 
 const MAPPED = 0xffff;
 
@@ -34,6 +37,15 @@ export class Listeners {
 
   get(id: number): StreamSocket | null {
     return this.byId[id];
+  }
+
+  /** Whether a listener on the segment's port has answered with a cookie that may be good yet. */
+  sentCookies({ words, base }: Segment, nowMs: number): boolean {
+    const listeners = this.byPort.get(words[base + Word.DestinationPort]) ?? [];
+    return listeners.some(({ listening }) => {
+      const sent = listening?.cookieMs ?? null;
+      return sent !== null && elapsedMs(nowMs, sent) <= COOKIE_LIFETIME_MS;
+    });
   }
 
   /** The listener that a received segment is for: the most specific address wins. */

@@ -30,7 +30,7 @@ function listenerEntry(listener: StreamSocket): ConnectionEntry {
   return {
     state: stateName(State.LISTEN),
     recvQ: listener.waiting,
-    sendQ: listener.backlog,
+    sendQ: listener.listening?.backlog ?? 0,
     localAddress: formatAddressAs(listener.localAddress, listener.domain),
     localPort: listener.localPort,
     remoteAddress: null,

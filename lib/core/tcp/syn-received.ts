@@ -1,34 +1,31 @@
-import { isIpv4 } from '../ip/address';
-import { Direction, Flag, MAY_FRAGMENT, Option, Word } from '../segment/layout';
+import { Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
+import { seqGt, seqLt } from '../sequence';
+import type { Listening } from '../socket/listening';
 import { largestReceiveBuffer, type SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Shape } from '../stack/four-tuples';
 import { isAcceptable } from './acceptability';
-import { openSendWindow } from './acknowledgment';
+import { openSendWindow, takeRtt } from './acknowledgment';
+import { pathOf } from './arrives-listen';
 import { arrivesOtherwise } from './arrives-otherwise';
 import { refuse } from './arrives-closed';
+import { answeredLately, answeredNow } from './challenge-ack';
 import { Connection, Has } from './connection';
-import { ECN_MASK, grantsEcn } from './ecn';
-import { announcedMss, established, peerMss, peerScale, setSendMss } from './establish';
-import { initialWindow, MAX_WINDOW, windowScaleFor } from './receive-window';
-import { dontFragment, knownMtu, startPathMtu } from './path-mtu';
+import { grantsEcn } from './ecn';
+import { established, peerMss, peerScale, setSendMss } from './establish';
+import { initialWindow, TIMESTAMP_BYTES, windowScaleFor } from './receive-window';
+import { knownMtu, startPathMtu } from './path-mtu';
 import { measuredRtt, setRto } from './rtt';
-import { SynField, SynTable } from './syn-table';
+import { resendSynAck, rowMss, sendSynAck, sendSynReceivedAck } from './syn-answers';
+import { cookieEcn, cookieOptions, cookieScale } from './syn-cookies';
+import { SynField, SynFlag, SynTable } from './syn-table';
 import { issBeyond } from './time-wait';
 import { isOlder, timestamp } from './timestamps';
 import type { Tcp } from './tcp';
 
 /** The options that a SYN may ask for and a SYN+ACK grant. */
 const NEGOTIABLE = Option.Timestamps | Option.SackPermitted | Option.WindowScale;
-
-/** Bits of `SynField.Flags`. */
-const enum SynFlag {
-  /** The SYN+ACK was sent again for a SYN that came again. */
-  Resent = 1,
-  /** Explicit congestion notification was asked for and granted. */
-  Ecn = 2,
-}
 
 /**
  * SYN-RECEIVED of a passive OPEN (RFC 9293 §3.10.7.4 for that state): a row of integers for each
@@ -50,40 +47,109 @@ export class SynReceived {
   /** Takes a SYN: the row of its handshake is made and answered. */
   open(listener: StreamSocket, seg: Segment, mtu: number, afterIss: number | null): void {
     const { tcp, table } = this;
-    const { tuples } = tcp;
-    const tuple = tuples.addReceived(seg.words, seg.base);
-    const local = tuples.local(tuple);
-    const localPort = tuples.localPort(tuple);
-    const remote = tuples.remote(tuple);
-    const remotePort = tuples.remotePort(tuple);
-    tcp.ports.retain(local, localPort);
-    const row = table.alloc(tuple, listener.id);
+    const row = this.enter(listener, seg, mtu, seg.options & this.offered());
+    const tuple = table.words[row * SynField.Stride + SynField.FourTuple];
+    const isn = tcp.isn.ofTuple(tcp.tuples, tuple, tcp.now);
+    table.words[row * SynField.Stride + SynField.Iss] = issBeyond(isn, afterIss);
+    sendSynAck(tcp, table, row);
+    table.timers.set(row, 0, tcp.now + tcp.settings.rtoInitial * 1000);
+  }
+
+  /** Takes a SYN that there is no room to remember: the answer says all. */
+  answerWithCookie(listener: StreamSocket, seg: Segment, mtu: number): void {
+    const { tcp, table } = this;
+    const agreed = seg.options & this.offered();
+    // Without timestamps there is no place for other options.
+    const row = this.enter(listener, seg, mtu, (agreed & Option.Timestamps) !== 0 ? agreed : 0);
     const w = table.words;
     const at = row * SynField.Stride;
-    const { options } = listener;
-    const family = seg.words[seg.base + Word.Family];
+    w[at + SynField.Iss] = tcp.synCookies.issue(seg, w[at + SynField.PeerMss], tcp.now);
+    w[at + SynField.Flags] |= SynFlag.Cookie;
+    if ((agreed & Option.Timestamps) === 0) w[at + SynField.Flags] &= ~SynFlag.Ecn;
+    sendSynAck(tcp, table, row);
+    this.drop(row);
+    tcp.counters.TcpExtSyncookiesSent++;
+    (listener.listening as Listening).cookieMs = tcp.nowMs;
+  }
+
+  /**
+   * An acknowledgment comes to a listener that has sent cookies: if it is that of one, the
+   * handshake is over as if it had been remembered.
+   * @returns false: it is not
+   */
+  takeCookie(listener: StreamSocket, seg: Segment): boolean {
+    const { tcp, table } = this;
+    const { settings } = tcp;
+    if (settings.syncookies === 0 || seg.isSyn || !tcp.listeners.sentCookies(seg, tcp.nowMs)) {
+      return false;
+    }
+    const mss = tcp.synCookies.check(seg, tcp.now);
+    if (mss === 0) {
+      tcp.counters.TcpExtSyncookiesFailed++;
+      return false;
+    }
+    tcp.counters.TcpExtSyncookiesRecv++;
+    const path = pathOf(tcp, seg);
+    if (path === null) return true;
+    const row = this.enter(listener, seg, path.mtu, 0);
+    const w = table.words;
+    const at = row * SynField.Stride;
+    w[at + SynField.Irs] = (seg.seq - 1) | 0;
+    w[at + SynField.Iss] = (seg.ack - 1) | 0;
+    w[at + SynField.PeerMss] = mss;
+    const clock = (seg.tsEcr - w[at + SynField.TsOffset]) | 0;
+    const ecn = seg.hasTimestamps && cookieEcn(clock) && settings.ecn !== 0;
+    w[at + SynField.Flags] = SynFlag.Cookie | (ecn ? SynFlag.Ecn : 0);
+    const agreed = seg.hasTimestamps ? Option.Timestamps | cookieOptions(clock) : 0;
+    if ((agreed & ~this.offered()) !== 0) {
+      this.drop(row);
+      return false;
+    }
+    this.agree(row, listener, agreed, cookieScale(clock));
+    if (this.complete(row, seg) === null) this.drop(row);
+    return true;
+  }
+
+  /** Makes a row for the handshake that a segment belongs to; its ISS is still to be set. */
+  private enter(listener: StreamSocket, seg: Segment, mtu: number, options: number): number {
+    const { tcp, table } = this;
+    const { tuples } = tcp;
+    const listening = listener.listening as Listening;
+    const tuple = tuples.addReceived(seg.words, seg.base);
+    tcp.ports.retain(tuples.local(tuple), tuples.localPort(tuple));
+    const row = table.alloc(tuple, listening.id);
+    const w = table.words;
+    const at = row * SynField.Stride;
     const pathMtu = knownMtu(tcp, tuple, mtu);
-    const mss = announcedMss(pathMtu, family, options.maxSegment);
-    const isn = tcp.isn.isn(local, localPort, remote, remotePort, tcp.now);
-    w[at + SynField.Iss] = issBeyond(isn, afterIss);
     w[at + SynField.Irs] = seg.seq;
     w[at + SynField.PathMtu] = pathMtu;
     w[at + SynField.PeerMss] = peerMss(seg);
-    w[at + SynField.PeerScale] = peerScale(seg);
-    w[at + SynField.Options] = seg.options & this.offered();
     if (grantsEcn(tcp.settings, seg)) w[at + SynField.Flags] |= SynFlag.Ecn;
     w[at + SynField.TsRecent] = seg.tsVal;
-    w[at + SynField.TsOffset] = tcp.isn.timestampOffset(local, localPort, remote, remotePort);
+    w[at + SynField.TsOffset] = tcp.isn.offsetOfTuple(tuples, tuple);
+    w[at + SynField.TsFirst] = timestamp(tcp.now, w[at + SynField.TsOffset]);
     w[at + SynField.SentAt] = tcp.now | 0;
-    if ((w[at + SynField.Options] & Option.WindowScale) !== 0) {
-      w[at + SynField.OurScale] = windowScaleFor(largestReceiveBuffer(options, tcp.settings));
-    }
-    const tsBytes = (w[at + SynField.Options] & Option.Timestamps) !== 0 ? 12 : 0;
-    w[at + SynField.ReceiveWindow] = initialWindow(options.receiveBuffer, mss - tsBytes);
+    this.agree(row, listener, options, peerScale(seg));
     tuples.set(tuple, Shape.Syn, row);
-    listener.synCount++;
-    this.sendSynAck(row);
-    table.timers.set(row, 0, tcp.now + tcp.settings.rtoInitial * 1000);
+    listening.handshakes++;
+    listening.young++;
+    return row;
+  }
+
+  /** What both sides have, and what follows from it for our window. */
+  private agree(row: number, { options }: StreamSocket, agreed: number, scale: number): void {
+    const { tcp, table } = this;
+    const w = table.words;
+    const at = row * SynField.Stride;
+    const scaled = (agreed & Option.WindowScale) !== 0;
+    w[at + SynField.Options] = agreed;
+    w[at + SynField.PeerScale] = scaled ? scale : 0;
+    w[at + SynField.OurScale] = scaled
+      ? windowScaleFor(largestReceiveBuffer(options, tcp.settings))
+      : 0;
+    const tsBytes = (agreed & Option.Timestamps) !== 0 ? TIMESTAMP_BYTES : 0;
+    const mss = rowMss(tcp, table, at);
+    w[at + SynField.ReceiveWindow] = initialWindow(options.receiveBuffer, mss - tsBytes);
   }
 
   private offered(): number {
@@ -96,26 +162,18 @@ export class SynReceived {
     );
   }
 
-  /** The MSS that we announce, bytes. */
-  private mss(at: number): number {
-    const w = this.table.words;
-    const { tuples, listeners } = this.tcp;
-    const family = isIpv4(tuples.local(w[at + SynField.FourTuple])) ? 4 : 6;
-    const listener = listeners.get(w[at + SynField.Listener]);
-    return announcedMss(w[at + SynField.PathMtu], family, listener?.options.maxSegment ?? 0);
-  }
-
   /** SEGMENT ARRIVES at a handshake, in the order of RFC 9293 §3.10.7.4. */
   arrives(row: number, seg: Segment): void {
-    const { tcp } = this;
-    const w = this.table.words;
+    const { tcp, table } = this;
+    const w = table.words;
     const at = row * SynField.Stride;
     const irs = w[at + SynField.Irs];
     const paws = this.isOld(at, seg);
     if (seg.isSyn && !seg.isAck && !seg.isRst && seg.seq === irs && !paws) {
       // The peer has sent its SYN again: ours was lost, or is on its way.
-      w[at + SynField.Flags] |= SynFlag.Resent;
-      this.sendSynAck(row);
+      if (!this.mayAnswer(at, seg)) return;
+      resendSynAck(tcp, table, row);
+      this.startTimer(row);
       return;
     }
     // Before the sequence check, so that an old duplicate is told to go away (as Linux does).
@@ -124,24 +182,37 @@ export class SynReceived {
       refuse(tcp, seg);
       return;
     }
-    if (paws || !isAcceptable((irs + 1) | 0, w[at + SynField.ReceiveWindow], seg.seq, seg.len)) {
+    const forged = this.echoesWrongTime(at, seg);
+    const window = w[at + SynField.ReceiveWindow];
+    if (paws || forged || !isAcceptable((irs + 1) | 0, window, seg.seq, seg.len)) {
       if (paws) tcp.counters.TcpExtPAWSEstab++;
-      if (!seg.isRst) this.sendAck(row);
+      else if (forged) tcp.counters.TcpExtTSEcrRejected++;
+      if (!seg.isRst && this.mayAnswer(at, seg)) sendSynReceivedAck(tcp, table, row);
       return;
     }
-    // Second: RFC 5961 §3.2 holds here too.
+    // Second: RFC 5961 §3.2 holds here too. Deviation: Linux takes any RST in the window.
     if (seg.isRst && seg.seq !== ((irs + 1) | 0)) {
-      this.sendAck(row);
+      if (this.mayAnswer(at, seg)) sendSynReceivedAck(tcp, table, row);
       return;
     }
     // Fourth: a SYN returns to LISTEN, as the RST does.
     if (seg.isRst || seg.isSyn) {
-      tcp.counters.TcpExtEmbryonicRsts++;
       tcp.counters.TcpAttemptFails++;
-      this.drop(row);
+      this.reset(row, seg);
       return;
     }
-    if (acceptableAck) this.complete(row, seg);
+    if (!acceptableAck || this.defers(row, seg)) return;
+    if (this.complete(row, seg) !== null) return;
+    // The acknowledgment is forgotten; the SYN+ACK, sent again, will bring another.
+    if (tcp.settings.abortOnOverflow === 1) this.reset(row, seg);
+    else w[at + SynField.Flags] |= SynFlag.Acknowledged;
+  }
+
+  /** The handshake has failed, and the peer learns it. */
+  private reset(row: number, seg: Segment): void {
+    refuse(this.tcp, seg);
+    this.tcp.counters.TcpExtEmbryonicRsts++;
+    this.drop(row);
   }
 
   private isOld(at: number, seg: Segment): boolean {
@@ -152,19 +223,60 @@ export class SynReceived {
     return isOlder(seg.tsVal, w[at + SynField.TsRecent], 0, 0);
   }
 
-  /** The third segment: a control block takes the row's place and waits to be accepted. */
-  private complete(row: number, seg: Segment): void {
+  /** TSecr is not of a SYN+ACK of ours: whoever sent it has not seen one. */
+  private echoesWrongTime(at: number, seg: Segment): boolean {
+    const w = this.table.words;
+    if ((w[at + SynField.Options] & Option.Timestamps) === 0) return false;
+    if (!seg.hasTimestamps || seg.tsEcr === 0) return false;
+    const latest = timestamp(this.tcp.now, w[at + SynField.TsOffset]);
+    return seqLt(seg.tsEcr, w[at + SynField.TsFirst]) || seqGt(seg.tsEcr, latest);
+  }
+
+  /** The limit of `challenge-ack.ts`, for a handshake. */
+  private mayAnswer(at: number, seg: Segment): boolean {
+    const { tcp } = this;
+    const w = this.table.words;
+    if (seg.len > 0 && !seg.isSyn) return true;
+    if (answeredLately(tcp, w[at + SynField.AnsweredMs])) {
+      tcp.counters.TcpExtTCPACKSkippedSynRecv++;
+      return false;
+    }
+    w[at + SynField.AnsweredMs] = answeredNow(tcp);
+    return true;
+  }
+
+  /** TCP_DEFER_ACCEPT: the connection begins with its first data, or when the time is over. */
+  private defers(row: number, seg: Segment): boolean {
+    const w = this.table.words;
+    const at = row * SynField.Stride;
+    const deferred = this.listenerOf(at)?.options.deferAccept ?? 0;
+    if (w[at + SynField.Timeouts] >= deferred) return false;
+    if (seg.end !== ((w[at + SynField.Irs] + 1) | 0)) return false;
+    w[at + SynField.Flags] |= SynFlag.Acknowledged;
+    this.tcp.counters.TcpExtTCPDeferAcceptDrop++;
+    return true;
+  }
+
+  private listenerOf(at: number): StreamSocket | null {
+    return this.tcp.listeners.get(this.table.words[at + SynField.Listener]);
+  }
+
+  /**
+   * The third segment: a control block takes the row's place and waits to be accepted.
+   * @returns null: there is no room
+   */
+  private complete(row: number, seg: Segment): Connection | null {
     const { tcp, table } = this;
     const at = row * SynField.Stride;
-    const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
-    if (listener === null || listener.acceptQueueFull) {
-      // The acknowledgment is forgotten; the SYN+ACK, sent again, will bring another.
+    const listener = this.listenerOf(at);
+    const listening = listener?.listening ?? null;
+    if (listener === null || listening === null || listening.isFull) {
       tcp.counters.TcpExtListenOverflows++;
       tcp.counters.TcpExtListenDrops++;
-      return;
+      return null;
     }
     const c = this.makeConnection(at, listener.options, seg);
-    listener.synCount--;
+    this.uncount(at, listening);
     table.free(row);
     tcp.enter(c);
     c.listener = listener;
@@ -174,6 +286,7 @@ export class SynReceived {
     listener.enqueue(c);
     arrivesOtherwise(tcp, c, seg);
     if (c.row >= 0) tcp.settle(c);
+    return c;
   }
 
   private makeConnection(at: number, options: SocketOptions, seg: Segment): Connection {
@@ -201,16 +314,18 @@ export class SynReceived {
     c.tsRecentMs = tcp.nowMs;
     c.tsOffset = w[at + SynField.TsOffset];
     c.pathMtu = w[at + SynField.PathMtu];
-    c.advMss = this.mss(at);
+    c.advMss = rowMss(tcp, this.table, at);
     c.rcvMss = Math.min(c.advMss, 536);
     c.rcvWnd = w[at + SynField.ReceiveWindow];
     c.rcvSsthresh = c.rcvWnd;
     startPathMtu(tcp, c);
     setSendMss(c, w[at + SynField.PeerMss], seg.words[seg.base + Word.Family]);
     setRto(c, tcp.settings);
-    c.retransmits = w[at + SynField.Retries];
+    c.retransmits = w[at + SynField.Timeouts];
+    const flags = w[at + SynField.Flags];
     // Karn's rule: of a SYN+ACK that was sent twice it isn't known which one was acknowledged.
-    if (c.retransmits === 0 && (w[at + SynField.Flags] & SynFlag.Resent) === 0) {
+    if ((flags & SynFlag.Cookie) !== 0) takeRtt(tcp, c, seg);
+    else if ((flags & SynFlag.Resent) === 0) {
       measuredRtt(c, ((tcp.now | 0) - w[at + SynField.SentAt]) | 0, tcp.settings);
     }
     openSendWindow(c, seg);
@@ -220,23 +335,37 @@ export class SynReceived {
   /** Retransmits every SYN+ACK that is due, with doubling intervals; gives up at the limit. */
   onTimer(): void {
     const { tcp, table } = this;
-    while (table.timers.expire(tcp.now)) {
-      const row = table.timers.row;
-      const at = row * SynField.Stride;
-      const retries = table.words[at + SynField.Retries];
-      if (retries >= tcp.settings.synackRetries) {
-        tcp.counters.TcpAttemptFails++;
-        this.drop(row);
-        continue;
-      }
-      table.words[at + SynField.Retries] = retries + 1;
-      tcp.counters.TcpRetransSegs++;
-      tcp.counters.TcpExtTCPTimeouts++;
-      this.sendSynAck(row);
-      const { rtoInitial, rtoMax } = tcp.settings;
-      const interval = Math.min(rtoInitial * 2 ** (retries + 1), rtoMax);
-      table.timers.set(row, 0, tcp.now + interval * 1000);
+    while (table.timers.expire(tcp.now)) this.timeout(table.timers.row);
+  }
+
+  private timeout(row: number): void {
+    const { tcp, table } = this;
+    const w = table.words;
+    const at = row * SynField.Stride;
+    const listener = this.listenerOf(at) as StreamSocket;
+    const listening = listener.listening as Listening;
+    const { deferAccept, synCount } = listener.options;
+    const timeouts = w[at + SynField.Timeouts];
+    const limit = patience(listening, synCount > 0 ? synCount : tcp.settings.synackRetries);
+    // Who has acknowledged, and only owes data, isn't asked again before his time is over.
+    const waits = deferAccept > 0 && (w[at + SynField.Flags] & SynFlag.Acknowledged) !== 0;
+    if (timeouts >= limit && (!waits || timeouts >= deferAccept)) {
+      tcp.counters.TcpAttemptFails++;
+      this.drop(row);
+      return;
     }
+    if (timeouts === 0) listening.young--;
+    w[at + SynField.Timeouts] = timeouts + 1;
+    tcp.counters.TcpExtTCPTimeouts++;
+    if (!waits || timeouts >= deferAccept - 1) resendSynAck(tcp, table, row);
+    this.startTimer(row);
+  }
+
+  private startTimer(row: number): void {
+    const { tcp, table } = this;
+    const { rtoInitial, rtoMax } = tcp.settings;
+    const timeouts = table.words[row * SynField.Stride + SynField.Timeouts];
+    table.timers.set(row, 0, tcp.now + Math.min(rtoInitial * 2 ** timeouts, rtoMax) * 1000);
   }
 
   /**
@@ -264,71 +393,26 @@ export class SynReceived {
     const { tcp, table } = this;
     const at = row * SynField.Stride;
     const tuple = table.words[at + SynField.FourTuple];
-    const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
-    if (listener !== null) listener.synCount--;
+    const listening = this.listenerOf(at)?.listening ?? null;
+    if (listening !== null) this.uncount(at, listening);
     tcp.ports.release(tcp.tuples.local(tuple), tcp.tuples.localPort(tuple));
     tcp.tuples.remove(tuple);
     table.free(row);
   }
 
-  /** The words that SYN+ACK and ACK of a row share; -1 where there is no room for a reply. */
-  private startAnswer(row: number): number {
-    const { tcp, table } = this;
-    const base = tcp.replies.push();
-    if (base < 0) {
-      tcp.counters.NetlandReplyDrops++;
-      return -1;
-    }
-    const words = tcp.replies.words;
-    const at = row * SynField.Stride;
-    const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
-    const tuple = table.words[at + SynField.FourTuple];
-    tcp.tuples.fill(tuple, words, base);
-    words[base + Word.Protocol] = 6;
-    words[base + Word.Direction] = Direction.Out;
-    words[base + Word.HopLimit] = listener === null ? tcp.settings.ttl : listener.options.ttl;
-    words[base + Word.TrafficClass] = (listener?.options.trafficClass ?? 0) & ~ECN_MASK;
-    words[base + Word.Acknowledgment] = (table.words[at + SynField.Irs] + 1) | 0;
-    const { options } = listener ?? { options: tcp.defaultOptions };
-    if (words[base + Word.Family] === 4 && !dontFragment(tcp, tuple, options)) {
-      words[base + Word.Identification] = MAY_FRAGMENT;
-    }
-    if ((table.words[at + SynField.Options] & Option.Timestamps) !== 0) {
-      words[base + Word.Options] = Option.Timestamps;
-      words[base + Word.TsVal] = timestamp(tcp.now, table.words[at + SynField.TsOffset]);
-      words[base + Word.TsEcr] = table.words[at + SynField.TsRecent];
-    }
-    tcp.counters.TcpOutSegs++;
-    return base;
+  private uncount(at: number, listening: Listening): void {
+    listening.handshakes--;
+    if (this.table.words[at + SynField.Timeouts] === 0) listening.young--;
   }
+}
 
-  /** <SEQ=ISS><ACK=RCV.NXT><CTL=SYN,ACK> with what both agree on. */
-  private sendSynAck(row: number): void {
-    const base = this.startAnswer(row);
-    if (base < 0) return;
-    const { words } = this.tcp.replies;
-    const w = this.table.words;
-    const at = row * SynField.Stride;
-    words[base + Word.Sequence] = w[at + SynField.Iss];
-    const granted = (w[at + SynField.Flags] & SynFlag.Ecn) !== 0 ? Flag.ECE : 0;
-    words[base + Word.Flags] = Flag.SYN | Flag.ACK | granted;
-    words[base + Word.Window] = Math.min(w[at + SynField.ReceiveWindow], MAX_WINDOW);
-    words[base + Word.Options] |= Option.Mss;
-    words[base + Word.Options] |=
-      w[at + SynField.Options] & (Option.SackPermitted | Option.WindowScale);
-    words[base + Word.Mss] = this.mss(at);
-    words[base + Word.WindowScale] = w[at + SynField.OurScale];
-  }
-
-  /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>: the segment was not acceptable. */
-  private sendAck(row: number): void {
-    const base = this.startAnswer(row);
-    if (base < 0) return;
-    const { words } = this.tcp.replies;
-    const w = this.table.words;
-    const at = row * SynField.Stride;
-    words[base + Word.Sequence] = (w[at + SynField.Iss] + 1) | 0;
-    words[base + Word.Flags] = Flag.ACK;
-    words[base + Word.Window] = w[at + SynField.ReceiveWindow] >> w[at + SynField.OurScale];
-  }
+/**
+ * How often a SYN+ACK is sent again at most: as Linux has it, half of the places are kept for those
+ * who answer soon, and the more of the others there are, the sooner they are forgotten.
+ */
+function patience({ handshakes, young, backlog }: Listening, retries: number): number {
+  if (2 * handshakes <= Math.max(8, backlog)) return retries;
+  let left = retries;
+  for (let share = 2 * young; left > 2 && handshakes >= share; share *= 2) left--;
+  return left;
 }

@@ -25,22 +25,36 @@ export const enum SynField {
   TsOffset = 9,
   /** RCV.WND that we have offered, bytes. */
   ReceiveWindow = 10,
-  /** SND.WND, bytes: the window of the SYN, which is never scaled. */
-  PeerWindow = 11,
-  /** How often SYN and ACK were sent again. */
-  Retries = 12,
-  /** When they were first sent: µs, modulo 2^32. */
+  /** When a segment that doesn't fit was last answered: ms; 0: never. */
+  AnsweredMs = 11,
+  /** How often the timer has expired. */
+  Timeouts = 12,
+  /** When SYN and ACK was first sent: µs, modulo 2^32. */
   SentAt = 13,
   /** Largest IP packet on the path, bytes. */
   PathMtu = 14,
-  /** Free for the engine. */
+  /** `SynFlag` bits. */
   Flags = 15,
-  Stride = 16,
+  /** TSval of the first SYN+ACK: what is echoed can't be older. */
+  TsFirst = 16,
+  Stride = 17,
+}
+
+/** Bits of `SynField.Flags`. */
+export const enum SynFlag {
+  /** The SYN+ACK was sent again. */
+  Resent = 1,
+  /** The SYN+ACK is a cookie, and the row will not stay. */
+  Cookie = 2,
+  /** The peer has acknowledged the SYN+ACK, but there was no room, or no data yet. */
+  Acknowledged = 4,
+  /** Explicit congestion notification was asked for and granted. */
+  Ecn = 8,
 }
 
 /**
  * Connections in SYN-RECEIVED by passive open: what a SYN that may be forged costs us, and apart
- * from the accept queue. A row of 56 bytes, a timer and the four-tuple's row for each.
+ * from the accept queue. A row of 68 bytes, a timer and the four-tuple's row for each.
  */
 export class SynTable extends RowTable {
   /** Kind 0 of each row: when SYN and ACK is sent again, or the row given up. */

@@ -31,6 +31,7 @@ import { reno } from './reno';
 import { retransmissionTimeout } from './retransmission';
 import type { Settings } from './settings';
 import { isClosing, isSynchronized, State } from './state';
+import { SynCookies } from './syn-cookies';
 import { SynReceived } from './syn-received';
 import { TimeWait } from './time-wait';
 import { persistTimeout } from './zero-window';
@@ -68,6 +69,7 @@ export class Tcp {
   readonly replies = new SegmentBatch(REPLIES);
   readonly listeners = new Listeners();
   readonly pathMtus: PathMtus;
+  readonly synCookies: SynCookies;
   readonly synReceived: SynReceived;
   readonly timeWait: TimeWait;
   /** Connections with a handshake, data or a FIN that the peer has not acknowledged. */
@@ -98,6 +100,7 @@ export class Tcp {
     const arena = new Arena(environment.allocate);
     this.sendBuffers = new Spares(() => new SendBuffer(this.pool), SPARE_BUFFERS);
     this.receiveBuffers = new Spares(() => new ReceiveBuffer(arena), SPARE_BUFFERS);
+    this.synCookies = new SynCookies(environment.random);
     this.synReceived = new SynReceived(this);
     this.timeWait = new TimeWait(this);
   }

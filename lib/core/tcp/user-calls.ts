@@ -26,12 +26,8 @@ export function open(
   const c = new Connection(tcp.allocateRow(), socket.options, tcp.congestion);
   c.tuple = tuple;
   c.socket = socket;
-  const local = tuples.local(tuple);
-  const remote = tuples.remote(tuple);
-  const localPort = tuples.localPort(tuple);
-  const remotePort = tuples.remotePort(tuple);
-  c.iss = issBeyond(isn.isn(local, localPort, remote, remotePort, tcp.now), before);
-  c.tsOffset = isn.timestampOffset(local, localPort, remote, remotePort);
+  c.iss = issBeyond(isn.ofTuple(tuples, tuple, tcp.now), before);
+  c.tsOffset = isn.offsetOfTuple(tuples, tuple);
   c.sndUna = c.iss;
   c.sndNxt = (c.iss + 1) | 0;
   if (settings.timestamps === 1) c.set(Has.Timestamps);
@@ -39,7 +35,7 @@ export function open(
   if (settings.windowScaling === 1) c.set(Has.WindowScale);
   if (asksForEcn(settings)) c.set(Has.Ecn);
   c.set(Has.SynPending);
-  prepareHandshake(tcp, c, mtu, isIpv4(remote) ? 4 : 6);
+  prepareHandshake(tcp, c, mtu, isIpv4(tuples.remote(tuple)) ? 4 : 6);
   c.state = State.SYN_SENT;
   tcp.enter(c);
   tcp.counters.TcpActiveOpens++;

@@ -4,7 +4,7 @@ import { Shape } from '../../core/stack/four-tuples';
 import { Counters } from '../../core/stack/counters';
 import type { StackCore } from '../../core/stack/stack-core';
 import type { Connection } from '../../core/tcp/connection';
-import { stateName, type State } from '../../core/tcp/state';
+import { State, stateName } from '../../core/tcp/state';
 import { formatSegment } from '../../observe/tcpdump';
 import { Remembered } from './connection';
 import type { Flow } from './flow';
@@ -161,6 +161,7 @@ export class Checks {
       check(known.state === c.state, 'a change of state that nobody was told of');
       checkTransition(c, to);
       known.state = to;
+      if (c.state === State.CLOSED) this.wire.opened(stack.core.tcp.tuples, c);
     } catch (error) {
       throw this.explain(error, host, c, null);
     }

@@ -1,4 +1,5 @@
 import { LARGE_BLOCK } from '../../core/memory/block-pool';
+import type { Listening } from '../../core/socket/listening';
 import { Counters } from '../../core/stack/counters';
 import { Shape } from '../../core/stack/four-tuples';
 import type { StackCore } from '../../core/stack/stack-core';
@@ -66,9 +67,11 @@ export function checkTables(core: StackCore): void {
   check(syns === tcp.synReceived.count, 'the number of handshakes');
   check(timeWaits === tcp.timeWait.count, 'the number of connections in TIME-WAIT');
   check(nextTimeWait === tcp.timeWait.next(), 'the end of the next TIME-WAIT');
-  for (const listener of tcp.listeners.all()) {
-    check(listener.synCount === (handshakes.get(listener.id) ?? 0), "a listener's handshakes");
-    check(listener.waiting <= listener.backlog + 1, 'more than the backlog waits');
+  for (const { listening } of tcp.listeners.all()) {
+    const { id, queue, backlog, young } = listening as Listening;
+    const count = handshakes.get(id) ?? 0;
+    check(listening?.handshakes === count && young <= count, "a listener's handshakes");
+    check(queue.length <= backlog + 1, 'more than the backlog waits');
   }
 }
 
@@ -78,10 +81,13 @@ function checkHandshake(tcp: Tcp, tuple: number, row: number): number {
   const at = table.base(row);
   check(table.words[at + SynField.FourTuple] === tuple, 'a four-tuple of another handshake');
   const listener = table.words[at + SynField.Listener];
-  check(tcp.listeners.get(listener) !== null, 'a handshake without a listener');
   const due = table.timers.due(row, 0);
   check(due <= tcp.now + tcp.settings.rtoMax * 1000, 'a handshake that nobody repeats');
-  check(table.words[at + SynField.Retries] <= tcp.settings.synackRetries, 'too many SYN+ACKs');
+  const options = tcp.listeners.get(listener)?.options ?? null;
+  check(options !== null, 'a handshake without a listener');
+  const { synCount, deferAccept } = options ?? tcp.defaultOptions;
+  const limit = Math.max(synCount || tcp.settings.synackRetries, deferAccept);
+  check(table.words[at + SynField.Timeouts] <= limit, 'too many SYN+ACKs');
   return listener;
 }
 

@@ -1,6 +1,8 @@
 import { optionsLength } from '../../codec/options';
 import { Flag, Option, Word } from '../../core/segment/layout';
 import { seqGeq, seqGt, seqLeq, seqLt, seqMax } from '../../core/sequence';
+import type { FourTuples } from '../../core/stack/four-tuples';
+import type { Connection } from '../../core/tcp/connection';
 import { type Flow, Flows } from './flow';
 import { check } from './violation';
 
@@ -19,6 +21,7 @@ export class Wire {
   readonly flows = new Flows();
   /** Answers to old SYNs, which lead nowhere. */
   private readonly strays = new Set<string>();
+  private readonly ends = new Int32Array(Word.Stride);
 
   /**
    * A segment leaves a host.
@@ -52,9 +55,24 @@ export class Wire {
     return flow;
   }
 
+  /**
+   * A passive open is over. One by an old SYN cookie, whose ACK has come again, is not looked at:
+   * nobody remembers that there was such a connection already.
+   */
+  opened(tuples: FourTuples, c: Connection): void {
+    tuples.fill(c.tuple, this.ends, 0);
+    const flow = this.flows.find(this.ends);
+    const acknowledged = flow?.acknowledged ?? null;
+    if (acknowledged !== null && seqGt(acknowledged, c.rcvNxt)) this.flows.delete(flow);
+  }
+
   private syn(words: Int32Array): void {
     const before = this.flows.find(words);
-    if (before !== null && before.iss === words[Word.Sequence]) return;
+    if (before !== null && before.iss === words[Word.Sequence]) {
+      // A SYN cookie has the same number when an old SYN comes again to where nobody remembers it.
+      if (isOlder(before, words)) this.flows.delete(before);
+      return;
+    }
     const other = this.flows.findBack(words);
     if ((words[Word.Flags] & Flag.ACK) === 0) {
       // A new connection: what the other end may still say of an old one is not looked at. One
@@ -74,6 +92,12 @@ export class Wire {
     this.strays.add(name);
     this.flows.delete(before);
   }
+}
+
+/** Whether a SYN+ACK acknowledges less than what its sender has said already. */
+function isOlder({ acknowledged }: Flow, words: Int32Array): boolean {
+  if ((words[Word.Flags] & Flag.ACK) === 0 || acknowledged === null) return false;
+  return seqLt(words[Word.Acknowledgment], acknowledged);
 }
 
 /** Whether `ack` is the first acknowledgment of what `flow` has sent. */

@@ -70,9 +70,9 @@ class HostReport {
   private handshakes(listener: StreamSocket): void {
     const { table } = this.tcp.synReceived;
     let row = -1;
-    while ((row = table.nextOf(listener.id, row)) >= 0) {
+    while ((row = table.nextOf(listener.listening?.id ?? -1, row)) >= 0) {
       const at = row * SynField.Stride;
-      const sent = times(1 + table.words[at + SynField.Retries]);
+      const sent = times(1 + table.words[at + SynField.Timeouts]);
       const due = this.until(table.timers.due(row, 0));
       const ends = this.ends(table.words[at + SynField.FourTuple]);
       this.busy.push(

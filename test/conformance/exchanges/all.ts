@@ -10,6 +10,7 @@ import { RESETS } from './resets';
 import { RETRANSMISSIONS } from './retransmission';
 import { SACKS } from './sack';
 import { SEGMENTS } from './segments';
+import { SERVERS } from './servers';
 
 /** Every exchange that is held against the kernel. */
 export const EXCHANGES: readonly Exchange[] = [
@@ -19,6 +20,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...RETRANSMISSIONS,
   ...SEGMENTS,
   ...SACKS,
+  ...SERVERS,
   ...FLOWS,
   ...CALLS,
   ...POLLS,

@@ -79,6 +79,7 @@ describe('counters, as nstat(8) has them', () => {
     expect(counted(silent, () => silent.pass(100 * SECOND))).toEqual({
       TcpAttemptFails: 1,
       TcpExtTCPTimeouts: 5,
+      TcpExtTCPSynRetrans: 5,
       TcpRetransSegs: 5,
       TcpOutSegs: 5,
     });

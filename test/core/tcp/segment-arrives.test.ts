@@ -110,7 +110,13 @@ describe('SYN-RECEIVED of a passive OPEN (§3.10.7.4)', () => {
       ['RST, old', 'R', { seq: 0 }, '-', 'second'],
       ['RST with a wrong ACK', 'R.', { seq: 1, ack: 2 }, '-', 'second'],
       ['the SYN again', 'S', { seq: 0 }, 'S. 0 ack 1', '§3.8.1: SYN+ACK again'],
-      ['another SYN, in the window', 'S', { seq: 9 }, '- → CLOSED', 'fourth: back to LISTEN'],
+      [
+        'another SYN, in the window',
+        'S',
+        { seq: 9 },
+        'R. 0 ack 10 → CLOSED',
+        'fourth: back to LISTEN',
+      ],
       ['no ACK', 'P', { seq: 1, data: 5 }, '-', 'fifth'],
       ['ACK of the ISS', '.', { seq: 1, ack: 0 }, 'R 0', 'fifth'],
       ['ACK of what was not sent', '.', { seq: 1, ack: 2 }, 'R 2', 'fifth'],
@@ -126,7 +132,7 @@ describe('SYN-RECEIVED of a passive OPEN (§3.10.7.4)', () => {
       ],
     ],
     () => {
-      const peer = new Peer();
+      const peer = new Peer({ hostIss: 0 });
       peer.server();
       peer.say('S', peer.synFields());
       return [peer, null];

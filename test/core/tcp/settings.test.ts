@@ -13,6 +13,8 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_max_tw_buckets': 262_144,
   'net.ipv4.tcp_max_syn_backlog': 4096,
   'net.core.somaxconn': 4096,
+  'net.ipv4.tcp_syncookies': 1,
+  'net.ipv4.tcp_abort_on_overflow': 0,
   'net.ipv4.tcp_timestamps': 1,
   'net.ipv4.tcp_window_scaling': 1,
   'net.ipv4.tcp_sack': 1,

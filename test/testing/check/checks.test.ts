@@ -1,3 +1,4 @@
+import type { Listening } from '../../../lib/core/socket/listening';
 import { Checksum, Direction, Flag, Option, Word } from '../../../lib/core/segment/layout';
 import { Shape } from '../../../lib/core/stack/four-tuples';
 import { Has, Timer, type Connection } from '../../../lib/core/tcp/connection';
@@ -293,7 +294,10 @@ describe('what stacks hold', () => {
         lab.a.core.tcp.timeWait.table.count++;
       },
     ],
-    ["a listener's handshakes", ({ sockets }) => sockets.listener.synCount++],
+    [
+      "a listener's handshakes",
+      ({ sockets }) => (sockets.listener.listening as Listening).handshakes++,
+    ],
   ])('%s', (message, act) => {
     const scene = new Scene();
     act(scene);

@@ -73,9 +73,9 @@ describe('a RST may have data, which says why (SHLD-2)', () => {
     const peer = new Peer();
     const listener = peer.server();
     peer.say('S', peer.synFields());
-    expect(listener.synCount).toBe(1);
+    expect(listener.listening?.handshakes).toBe(1);
     peer.say('R', { data: reason });
-    expect(listener.synCount).toBe(0);
+    expect(listener.listening?.handshakes).toBe(0);
   });
 
   test.each<[string, (peer: Peer, socket: StreamSocket) => void]>([

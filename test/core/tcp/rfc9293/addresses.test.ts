@@ -133,6 +133,10 @@ test.each(['SYN-SENT', 'SYN-RECEIVED'])(
     expect(peer.heard().map(({ flags }) => flags)).toEqual(['S.']);
     peer.say(state === 'SYN-SENT' ? 'S.' : '.', state === 'SYN-SENT' ? { seq: 0 } : {});
     expect(socket.state).toBe(State.ESTABLISHED);
-    expect([listener.state, listener.synCount, listener.waiting]).toEqual([State.LISTEN, 1, 0]);
+    expect([listener.state, listener.listening?.handshakes, listener.waiting]).toEqual([
+      State.LISTEN,
+      1,
+      0,
+    ]);
   },
 );
