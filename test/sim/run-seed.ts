@@ -1,6 +1,7 @@
 import { FAULT_KINDS, type FaultKind } from './faults';
 import { Life } from './life';
 import type { Report } from './report';
+import { describeSettings } from './settings';
 import { StreamLife } from './stream-life';
 
 /** Every so many seeds one goes through the API that people use. */
@@ -36,8 +37,11 @@ export async function runSeed(
   } catch (thrown) {
     error = thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown);
   }
-  const { network } = life.world;
-  if (print !== null) for (const line of network.trace.lines()) print(line);
+  const { network, settings } = life.world;
+  if (print !== null) {
+    for (const [name, tcp] of settings) print(describeSettings(name, tcp));
+    for (const line of network.trace.lines()) print(line);
+  }
   await network.close();
   const { user, system } = process.cpuUsage(started);
   return { seed, report, error, cost: (user + system) / 1000 };

@@ -1,8 +1,9 @@
 import type { StackCore } from '../../lib/core/stack/stack-core';
-import type { Settings } from '../../lib/core/tcp/settings';
+import { SETTINGS, type Settings } from '../../lib/core/tcp/settings';
 import { Network, type Cable, type Host, type Router } from '../../lib/testing';
 import type { WireOptions } from '../../lib/testing/link/options';
 import type { Chance } from './chance';
+import { drawSettings } from './settings';
 
 /** A cable, and what it is like where no fault has changed it. */
 export interface Link {
@@ -27,6 +28,8 @@ const HEALTHY: WireOptions = {
 export class World {
   readonly network: Network;
   readonly hosts: Host[] = [];
+  /** What is not the default on a host, by its name. */
+  readonly settings = new Map<string, Partial<Settings>>();
   readonly routers: Router[] = [];
   readonly links: Link[] = [];
   readonly mtu: number;
@@ -43,7 +46,7 @@ export class World {
   private readonly rates: number[] = [];
 
   constructor(
-    seed: number,
+    private readonly seed: number,
     private readonly chance: Chance,
     trace: boolean,
   ) {
@@ -65,41 +68,28 @@ export class World {
 
   private addHost(index: number): void {
     const { chance } = this;
-    const tcp = this.settings();
+    const name = `h${index}`;
+    const tcp = drawSettings(this.seed, name);
+    this.settings.set(name, tcp);
     const first = 40_000;
     const clockRate = chance.pick([1, 1, 1, 0.99, 1.02]);
     this.rates.push(clockRate);
     this.hosts.push(
-      this.network.host(`h${index}`, {
+      this.network.host(name, {
         tcp,
         localPortRange: [first, first + chance.pick([3, 30, 20_000, 20_000])],
         clockRate,
       }),
     );
     if (chance.percent(30)) this.numberNearWrap(this.hosts[index]);
-    this.lastWait = Math.max(this.lastWait, 2 * (tcp.msl ?? 0), tcp.finTimeout ?? 0);
+    const finTimeout = tcp.finTimeout ?? SETTINGS.finTimeout.default;
+    this.lastWait = Math.max(this.lastWait, 2 * (tcp.msl ?? SETTINGS.msl.default), finTimeout);
   }
 
   /** Until it reboots its connections begin shortly before the numbers wrap, or change sign. */
   private numberNearWrap({ core }: Host): void {
     let next = this.chance.pick([2 ** 31, 2 ** 32]) - this.chance.below(300_000);
     core.tcp.isn.isn = () => (next += 100_000) | 0;
-  }
-
-  private settings(): Partial<Settings> {
-    const { chance } = this;
-    const flag = (): number => (chance.percent(80) ? 1 : 0);
-    return {
-      timestamps: flag(),
-      sack: flag(),
-      windowScaling: flag(),
-      rfc1337: flag(),
-      initialCwnd: chance.pick([1, 2, 10, 10, 10]),
-      receiveBuffer: chance.pick([1024, 3000, 20_000, 1_048_576, 1_048_576]),
-      sendBuffer: chance.pick([1024, 5000, 65_536, 1_048_576]),
-      msl: chance.pick([100, 1000, 30_000]),
-      finTimeout: chance.pick([100, 60_000]),
-    };
   }
 
   private addRouter(index: number): void {
@@ -122,6 +112,7 @@ export class World {
       loss: chance.pick([0, 0, 0, 0, 0.01, 0.05]),
       duplicate: chance.pick([0, 0, 0, 0.01]),
       reorder: chance.percent(10) ? { probability: 0.02 } : undefined,
+      ecn: chance.percent(15) ? { threshold: mtu * chance.below(20) } : undefined,
     };
     this.slowest = Math.min(this.slowest, rate);
     this.roundTrip += 4 * delay * 1000;

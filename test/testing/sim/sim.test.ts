@@ -2,10 +2,12 @@ import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { makeSettings, SETTINGS, type SettingName } from '../../../lib/core/tcp/settings';
 import { FAULT_KINDS } from '../../sim/faults';
 import { readOptions, replayCommand } from '../../sim/options';
 import regressions from '../../sim/regressions.json';
 import { runSeed } from '../../sim/run-seed';
+import { drawSettings } from '../../sim/settings';
 import { Totals } from '../../sim/totals';
 
 const ROOT = resolve(__dirname, '../../..');
@@ -65,9 +67,10 @@ test(
 );
 
 test(
-  'a replay prints every segment with the states of its ends, and every fault',
+  'a replay prints the settings of hosts, every segment with the states of its ends, every fault',
   async () => {
     const { code, out } = await sim('--replay', '12', '--faults', 'cut');
+    expect(out).toMatch(/^h0: (\w+=\d+ ?)+\nh1: /);
     expect(out).toMatch(/^\d+\.\d{6} -- cut h\d-[hr]\d/m);
     expect(out).toMatch(/^\d+\.\d{6} h\d\.\d+ > h\d\.80: Flags \[S\].* \[SYN-SENT\]$/m);
     expect(out).toMatch(/\[received, ESTABLISHED\]$/m);
@@ -75,6 +78,30 @@ test(
   },
   TIMEOUT,
 );
+
+describe('the settings of hosts', () => {
+  const all = Array.from({ length: 400 }, (_, seed) => drawSettings(seed, 'h0'));
+
+  it('are mixed: each choice takes all its values, most others some', () => {
+    const seen = (name: SettingName): Set<number> =>
+      new Set(all.map((settings) => settings[name] ?? SETTINGS[name].default));
+    const names = Object.keys(SETTINGS) as SettingName[];
+    for (const name of names) {
+      const { unit, min, max } = SETTINGS[name];
+      if (unit === 'bool' || unit === 'choice') expect(seen(name).size).toBe(max - min + 1);
+    }
+    expect(names.filter((name) => seen(name).size > 1).length).toBeGreaterThan(20);
+  });
+
+  it('are settings that a stack takes', () => {
+    for (const settings of all) expect(makeSettings(settings)).toMatchObject(settings);
+  });
+
+  it('differ from host to host, and are the same again', () => {
+    expect(drawSettings(1, 'h1')).not.toEqual(all[1]);
+    expect(drawSettings(1, 'h0')).toEqual(all[1]);
+  });
+});
 
 describe('the command line', () => {
   it('has defaults', () => {
