@@ -49,4 +49,6 @@ export interface Environment {
   ports: PortAuthority;
   /** Memory for payload, uninitialised where that is cheaper. */
   allocate(bytes: number): Uint8Array;
+  /** Takes what the program's own code has thrown, to throw it again when the stack is at rest. */
+  report?(error: unknown): void;
 }

@@ -152,17 +152,18 @@ function timeoutSeconds(timeouts: number, { rtoInitial, rtoMax }: Settings): num
   return ms / 1000;
 }
 
-/** The congestion control by name: there is one. */
+/** The congestion control by name, of at most 15 characters. */
 const congestion: SocketOptionCall = {
-  get: ({ socket }, session) => {
+  get: ({ socket }) => {
     const raw = Buffer.alloc(16);
-    raw.write(socket.status?.congestion.name ?? session.host.core.tcp.congestion.name);
+    raw.write(socket.congestion);
     return raw;
   },
-  set: (_file, value, session) => {
+  set: ({ socket }, value) => {
+    if (value.length < 1) throw new CallError('EINVAL');
     const end = value.indexOf(0);
-    const name = value.toString('latin1', 0, end < 0 ? value.length : end);
-    if (name !== session.host.core.tcp.congestion.name) throw new CallError('ENOENT');
+    const name = value.toString('latin1', 0, Math.min(end < 0 ? value.length : end, 15));
+    check(socket.setCongestion(name));
   },
 };
 

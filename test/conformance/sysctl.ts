@@ -17,9 +17,19 @@ const TRIPLES: Readonly<Record<string, readonly [SettingName | null, SettingName
     'net.ipv4.tcp_wmem': [null, 'sendBuffer', 1],
   };
 
+/** What sockets have that didn't choose for themselves. */
+const CONGESTION = 'net.ipv4.tcp_congestion_control';
+
 /** sysctl -w: a setting of the stack by Linux's name. */
 export function sysctl(core: StackCore, request: Request): Reply {
   const key = request.text('key').replaceAll('/', '.');
+  if (key === CONGESTION) {
+    const name = request.raw('value');
+    const control = typeof name === 'string' ? core.tcp.controllers.find(name.trim()) : null;
+    if (control === null) throw new CallError('ENOENT');
+    core.tcp.defaultOptions.congestion = control;
+    return { ret: 0 };
+  }
   const values = numbers(request);
   if (Object.hasOwn(TRIPLES, key)) {
     const [middle, last, unit] = TRIPLES[key];

@@ -4,7 +4,6 @@ import { SocketOption } from '../../lib/core/socket/options';
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import type { Host } from '../../lib/testing';
 import { SimEvent } from '../../lib/testing/engine/event-queue';
-import { controllerOf } from './controllers';
 
 const PORT = 5001;
 const BLOCK = new Uint8Array(65_536);
@@ -31,7 +30,9 @@ export class Flow extends SimEvent {
     private readonly buffer?: number,
   ) {
     super();
-    Object.assign(from.core.tcp, { congestion: controllerOf(controller) });
+    const control = from.core.tcp.controllers.find(controller);
+    if (control === null) throw new Error(`there is no controller '${controller}'`);
+    from.core.tcp.defaultOptions.congestion = control;
     this.listen();
     from.simulation.at(this, start);
   }

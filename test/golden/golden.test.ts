@@ -6,7 +6,7 @@ import { SHARES } from './shares';
 import { bound } from './theory';
 
 const NIGHTLY = process.env.NETLAND_NIGHTLY === '1';
-const controllers = CONTROLLERS.map(({ name }) => name);
+const controllers = CONTROLLERS;
 const script = new Script('test/golden/worker.ts');
 afterAll(() => script.end());
 

@@ -37,7 +37,7 @@ function readValues(): Values {
 
 /** Each controller in a process of its own. */
 async function measureAll({ quick, controller, cells }: Values): Promise<AllFigures> {
-  const names = CONTROLLERS.map(({ name }) => name);
+  const names = CONTROLLERS;
   const chosen = names.filter((name) => controller === undefined || name === controller);
   const measured = await Promise.all(
     chosen.map(async (name): Promise<[string, Figures]> => {
@@ -53,7 +53,7 @@ async function measureAll({ quick, controller, cells }: Values): Promise<AllFigu
 }
 
 function merge(before: AllFigures, now: AllFigures, isWhole: boolean): AllFigures {
-  const names = CONTROLLERS.map(({ name }) => name);
+  const names = CONTROLLERS;
   const merged = names.map((name) => [
     name,
     isWhole ? now[name] : { ...before[name], ...now[name] },

@@ -9,6 +9,7 @@ import { SegmentBatch } from '../../lib/core/segment/batch';
 import { Flag, Option, Word } from '../../lib/core/segment/layout';
 import { Shape } from '../../lib/core/stack/four-tuples';
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
+import type { CongestionController } from '../../lib/core/tcp/congestion-controller';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
 import { formatFlags } from '../../lib/observe/tcpdump';
@@ -82,6 +83,8 @@ export interface PeerOptions {
   /** Whether it offers timestamps. */
   timestamps?: boolean;
   ports?: readonly [number, number];
+  /** Default: 'reno', whose windows are easily reckoned. */
+  congestionControl?: string | CongestionController;
 }
 
 const LETTERS: Readonly<Record<string, Flag>> = {
@@ -148,6 +151,10 @@ export class Peer {
       options.tcp ?? {},
       options.ports,
     );
+    const { controllers, defaultOptions } = this.host.core.tcp;
+    const control = controllers.find(options.congestionControl ?? 'reno');
+    if (control === null) throw new Error('there is no such congestion control');
+    defaultOptions.congestion = control;
     this.start = this.now = options.start ?? 0;
     this.host.core.advance(this.now);
     this.iss = options.iss ?? 1_000_000;

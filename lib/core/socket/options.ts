@@ -1,3 +1,4 @@
+import type { CongestionControl } from '../tcp/congestion';
 import type { Settings } from '../tcp/settings';
 
 /** Options of a stream socket; Linux's name in the comment. Times are ms, sizes bytes. */
@@ -78,7 +79,11 @@ export class SocketOptions {
   receiveErrors = 0;
   deferAccept = 0;
 
-  constructor(settings: Settings) {
+  /** @param congestion TCP_CONGESTION */
+  constructor(
+    settings: Settings,
+    public congestion: CongestionControl,
+  ) {
     this.keepIdle = settings.keepAliveTime;
     this.keepInterval = settings.keepAliveInterval;
     this.keepCount = settings.keepAliveProbes;
@@ -89,7 +94,7 @@ export class SocketOptions {
   }
 }
 
-type OptionKey = keyof SocketOptions;
+type OptionKey = Exclude<keyof SocketOptions, 'congestion'>;
 
 /** Where each option is kept, and its range; the index is the `SocketOption`. */
 const RANGES: readonly (readonly [OptionKey, number, number])[] = [
@@ -134,6 +139,16 @@ export function withOption(
   const changed = Object.assign(Object.create(SocketOptions.prototype), options) as SocketOptions;
   changed[key] = value;
   if (option === SocketOption.ReceiveBuffer) changed.receiveBufferFixed = 1;
+  return changed;
+}
+
+/** `options` with another congestion controller, as a new object. */
+export function withCongestion(
+  options: SocketOptions,
+  congestion: CongestionControl,
+): SocketOptions {
+  const changed = Object.assign(Object.create(SocketOptions.prototype), options) as SocketOptions;
+  changed.congestion = congestion;
   return changed;
 }
 

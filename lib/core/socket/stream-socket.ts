@@ -1,7 +1,9 @@
 import { Errno } from '../errno';
 import { ANY4, ANY6, isIpv4, isMulticast, isWildcard, type IpAddress } from '../ip/address';
 import { LOOPBACK4, LOOPBACK6 } from '../ip/address';
+import type { CongestionController } from '../tcp/congestion-controller';
 import type { Connection } from '../tcp/connection';
+import { changeControl } from '../tcp/controllers';
 import { armKeepAlive } from '../tcp/keepalive';
 import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/path-mtu';
 import { Has } from '../tcp/connection';
@@ -9,7 +11,13 @@ import { canSend, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
 import { closeBoth, closeSending, open, received, releaseHeld, send } from '../tcp/user-calls';
 import { Listening } from './listening';
-import { optionValue, SocketOption, withOption, type SocketOptions } from './options';
+import {
+  optionValue,
+  SocketOption,
+  withCongestion,
+  withOption,
+  type SocketOptions,
+} from './options';
 
 /** Linux's bits of poll(2). */
 export const enum Poll {
@@ -490,6 +498,24 @@ export class StreamSocket {
     if (c === null || c.row < 0) return -Errno.ENOTCONN;
     syncPathMtu(this.tcp, c);
     return c.pathMtu;
+  }
+
+  /** TCP_CONGESTION: the controller of that name, or the program's; -ENOENT: there is none. */
+  setCongestion(which: string | CongestionController): number {
+    if (this.closed) return -Errno.EBADF;
+    const control = this.tcp.controllers.find(which);
+    if (control === null) return -Errno.ENOENT;
+    this.options = withCongestion(this.options, control);
+    const c = this.connection;
+    if (c === null || c.row < 0) return 0;
+    c.options = this.options;
+    if (c.congestion !== control) changeControl(c, control);
+    return 0;
+  }
+
+  /** TCP_CONGESTION: the name of the controller. */
+  get congestion(): string {
+    return (this.connection ?? this.options).congestion.name;
   }
 
   getOption(option: SocketOption): number {

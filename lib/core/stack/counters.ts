@@ -45,6 +45,8 @@ export class Counters {
   TcpExtTCPACKSkippedChallenge = 0;
   TcpExtTCPACKSkippedSeq = 0;
   TcpExtTCPACKSkippedSynRecv = 0;
+  TcpExtTCPHystartDelayDetect = 0;
+  TcpExtTCPHystartDelayCwnd = 0;
   TcpExtTCPKeepAlive = 0;
   TcpExtTCPWinProbe = 0;
   TcpExtTCPFromZeroWindowAdv = 0;
@@ -75,4 +77,8 @@ export class Counters {
   NetlandMartianSources = 0;
   /** Answers without a connection that found no room in the outgoing queue. */
   NetlandReplyDrops = 0;
+  /** Exceptions of congestion controllers of the program's. */
+  NetlandCongestionErrors = 0;
+  /** Windows that such a controller asked for, and that are none. */
+  NetlandCongestionNonsense = 0;
 }

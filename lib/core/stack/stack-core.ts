@@ -3,6 +3,7 @@ import type { IcmpError } from '../icmp/icmp-error';
 import type { SlabTable } from '../memory/slabs';
 import type { SegmentBatch } from '../segment/batch';
 import { StreamSocket } from '../socket/stream-socket';
+import type { CongestionController } from '../tcp/congestion-controller';
 import { icmpArrives } from '../tcp/icmp-arrives';
 import { listConnections, type ConnectionEntry } from '../tcp/listing';
 import { makeSettings, type Settings } from '../tcp/settings';
@@ -17,6 +18,8 @@ export type ControlEvent = IcmpError;
 export interface StackOptions {
   /** Changes to TCP's settings; the rest keeps its default. */
   tcp?: Partial<Settings>;
+  /** Name of the stack's own controller, or one of the program's. Default: 'cubic'. */
+  congestionControl?: string | CongestionController;
 }
 
 /**
@@ -28,7 +31,8 @@ export class StackCore {
 
   /**
    * @param hashKey 64-bit key of the four-tuple hash, two words, which the link has too
-   * @throws RangeError for a setting that doesn't exist or is out of range
+   * @throws RangeError for a setting, or a congestion control, that doesn't exist, or a value that
+   *   is out of range
    */
   constructor(
     environment: Environment,
@@ -36,7 +40,8 @@ export class StackCore {
     hashKey: Int32Array,
     options: StackOptions = {},
   ) {
-    this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(options.tcp));
+    const { tcp, congestionControl } = options;
+    this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(tcp), congestionControl);
   }
 
   /** Told of each TCP segment with the state of its connection; null for nobody. */

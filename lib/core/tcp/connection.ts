@@ -224,13 +224,15 @@ export class Connection {
   /** The listener that it came by, until it is accepted. */
   listener: StreamSocket | null = null;
   nextReady: Connection | null = null;
+  congestion: CongestionControl;
 
   /** @param row its place in the stack's connection and timer tables; -1 once it is over */
   constructor(
     public row: number,
     public options: SocketOptions,
-    public congestion: CongestionControl,
-  ) {}
+  ) {
+    this.congestion = options.congestion;
+  }
 
   has(bits: number): boolean {
     return (this.flags & bits) !== 0;

@@ -12,6 +12,11 @@ export function slowStart(c: Connection, acked: number): number {
 
 /** Adds one segment to `cwnd` for every `window` segments acknowledged. */
 export function additiveIncrease(c: Connection, window: number, acked: number): void {
+  // What was gathered for a larger `window` is paid out gently (Linux: tcp_cong_avoid_ai).
+  if (c.cwndCount >= window) {
+    c.cwndCount = 0;
+    c.cwnd++;
+  }
   c.cwndCount += acked;
   if (c.cwndCount >= window) {
     const steps = Math.floor(c.cwndCount / window);

@@ -292,7 +292,7 @@ export class SynReceived {
   private makeConnection(at: number, options: SocketOptions, seg: Segment): Connection {
     const { tcp } = this;
     const w = this.table.words;
-    const c = new Connection(tcp.allocateRow(), options, tcp.congestion);
+    const c = new Connection(tcp.allocateRow(), options);
     const agreed = w[at + SynField.Options];
     c.tuple = w[at + SynField.FourTuple];
     c.iss = w[at + SynField.Iss];

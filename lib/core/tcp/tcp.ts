@@ -15,8 +15,9 @@ import { FourTuples, Shape } from '../stack/four-tuples';
 import { LocalPorts } from '../stack/ports';
 import { TimerTable } from '../time/timer-table';
 import { segmentArrives } from './segment-arrives';
-import type { CongestionControl } from './congestion';
+import type { CongestionController } from './congestion-controller';
 import { Has, Timer, type Connection } from './connection';
+import { Controllers } from './controllers';
 import { delayedAckExpired } from './delayed-ack';
 import { countCodepoint } from './ecn';
 import { sendReset } from './emit';
@@ -27,7 +28,6 @@ import { SendBuffer } from './send-buffer';
 import { keepAliveTimeout } from './keepalive';
 import { Listeners } from './listeners';
 import { transmit } from './output';
-import { reno } from './reno';
 import { retransmissionTimeout } from './retransmission';
 import type { Settings } from './settings';
 import { isClosing, isSynchronized, State } from './state';
@@ -56,7 +56,7 @@ export class Tcp {
   stateChange: ((c: Connection, to: State) => void) | null = null;
   readonly counters = new Counters();
   readonly defaultOptions: SocketOptions;
-  readonly congestion: CongestionControl = reno;
+  readonly controllers: Controllers;
   readonly tuples: FourTuples;
   readonly timers = new TimerTable(Timer.Kinds);
   readonly ports: LocalPorts;
@@ -90,8 +90,15 @@ export class Tcp {
     readonly slabs: SlabTable,
     hashKey: Int32Array,
     readonly settings: Settings,
+    congestion?: string | CongestionController,
   ) {
-    this.defaultOptions = new SocketOptions(settings);
+    const report = (error: unknown) => environment.report?.(error);
+    this.controllers = new Controllers(settings, this.counters, report);
+    const control = this.controllers.find(congestion);
+    if (control === null) {
+      throw new RangeError(`There is no congestion control "${String(congestion)}"`);
+    }
+    this.defaultOptions = new SocketOptions(settings, control);
     this.tuples = new FourTuples(hashKey);
     this.pathMtus = new PathMtus(hashKey[0] ^ hashKey[1]);
     this.ports = new LocalPorts(environment, this.tuples);

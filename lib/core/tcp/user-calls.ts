@@ -23,7 +23,7 @@ export function open(
   before: number | null,
 ): Connection {
   const { tuples, settings, isn } = tcp;
-  const c = new Connection(tcp.allocateRow(), socket.options, tcp.congestion);
+  const c = new Connection(tcp.allocateRow(), socket.options);
   c.tuple = tuple;
   c.socket = socket;
   c.iss = issBeyond(isn.ofTuple(tuples, tuple, tcp.now), before);

@@ -16,6 +16,9 @@ export function hasReference(): boolean {
   return existsSync(REFERENCE);
 }
 
+/** CUBIC may not become the default of a namespace where the host's administrator forbids it. */
+const CONGESTION = 'net.ipv4.tcp_congestion_control';
+
 /** Linux's defaults, whatever this machine has made of them. */
 const DEFAULTS: Readonly<Record<string, string>> = {
   'net.ipv4.tcp_rmem': '4096 131072 6291456',
@@ -23,8 +26,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   // Connections to one peer would learn from each other.
   'net.ipv4.tcp_no_metrics_save': '1',
   'net.ipv4.tcp_syncookies': '0',
-  // Where it is another, the windows are that one's.
-  'net.ipv4.tcp_congestion_control': 'reno',
+  [CONGESTION]: 'reno',
 };
 
 /** kernel_reference.py, listening. */
@@ -115,7 +117,7 @@ export async function runOurs(exchange: Exchange, firstPort: number): Promise<Ta
   const backend = new Ours(hostOptions({ remote: '192.0.2.0/24', remote6: '2001:db8::/32' }));
   const talk = new Talk(backend, exchange.family ?? 4, firstPort);
   await backend.request('hello', { proto: 1, io: 'json', pid: process.pid, flags: '' });
-  for (const [key, value] of Object.entries(exchange.sysctls ?? {})) {
+  for (const [key, value] of Object.entries({ [CONGESTION]: 'reno', ...exchange.sysctls })) {
     const { ret } = await backend.request('sysctl', { key, value });
     if (ret !== 0) throw new Error(`sysctl ${key} is not known`);
   }

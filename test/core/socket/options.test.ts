@@ -6,6 +6,7 @@ import {
   withOption,
 } from '../../../lib/core/socket/options';
 import { makeSettings } from '../../../lib/core/tcp/settings';
+import { reno } from '../../../lib/core/tcp/reno';
 import { Lab } from '../../support/lab';
 
 /** Each option, its value on a new socket, and its range. */
@@ -37,7 +38,7 @@ const tcp = {
 };
 
 describe('socket options', () => {
-  const initial = new SocketOptions(makeSettings(tcp));
+  const initial = new SocketOptions(makeSettings(tcp), reno);
 
   test.each(OPTIONS)('%s', (_, option, value, min, max) => {
     expect(optionValue(initial, option)).toBe(value);

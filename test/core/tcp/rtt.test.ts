@@ -10,7 +10,7 @@ const MIN = settings.rtoMin * 1000;
 
 /** A connection, and the round trips that it measures: one in each window of data. */
 function measuring() {
-  const c = new Connection(0, new SocketOptions(settings), reno);
+  const c = new Connection(0, new SocketOptions(settings, reno));
   return {
     c,
     sample(rtt: number): void {
