@@ -20,5 +20,6 @@ export type {
   SocketOptions,
 } from './net/types';
 export type { ConnectionEntry } from './core/tcp/listing';
+export type { TcpInfo } from './core/tcp/tcp-info';
 export type { SettingName, Settings } from './core/tcp/settings';
 export type { NodeError, SystemError } from './errors';

@@ -4,12 +4,13 @@ import { Has } from '../../lib/core/tcp/connection';
 import { TIMESTAMP_BYTES } from '../../lib/core/tcp/receive-window';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
+import type { TcpInfo } from '../../lib/core/tcp/tcp-info';
 import type { SocketFile } from './files';
 import { Level } from './linux';
 import type { Operation } from './operations';
 import { CallError, check, type Reply, type Request } from './request';
 import type { Session } from './session';
-import { tcpInfo, type TcpInfo } from './tcp-info';
+import { infoMembers } from './tcp-info';
 
 /** An option of a socket; what has no `set` can only be read. */
 interface SocketOptionCall {
@@ -251,7 +252,7 @@ const TCP_LEVEL: OptionTable = {
   6: number(SocketOption.KeepCount, 1, 127),
   7: synCount,
   9: deferAccept,
-  11: { get: (file, session) => tcpInfo(session.host.core, file) },
+  11: { get: ({ socket }) => socket.tcpInfo() },
   13: congestion,
   18: number(SocketOption.UserTimeout, 0, 2 ** 31 - 1),
   36: inQueue,
@@ -297,7 +298,7 @@ function getsockopt(session: Session, request: Request): Reply {
     return { ret: 0, val: value, raw: raw.subarray(0, optlen).toString('base64') };
   }
   if (Buffer.isBuffer(value)) return { ret: 0, raw: value.subarray(0, optlen).toString('base64') };
-  return { ret: 0, ...value };
+  return { ret: 0, ...infoMembers(value, optlen) };
 }
 
 function setsockopt(session: Session, request: Request): Reply {

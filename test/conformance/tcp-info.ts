@@ -1,74 +1,127 @@
-import type { StackCore } from '../../lib/core/stack/stack-core';
-import { Has } from '../../lib/core/tcp/connection';
-import { segments } from '../../lib/core/tcp/recovery';
-import { State } from '../../lib/core/tcp/state';
-import { elapsedMs } from '../../lib/core/time/elapsed';
-import type { SocketFile } from './files';
+import type { TcpInfo } from '../../lib/core/tcp/tcp-info';
 
-/** Members of Linux's struct tcp_info, as far as the core knows them. */
-export type TcpInfo = Readonly<Record<`tcpi_${string}`, number>>;
+type Name = keyof TcpInfo;
 
-/** Linux's numbers of the states, by ours. */
-const STATES: Readonly<Record<State, number>> = {
-  [State.CLOSED]: 7,
-  [State.LISTEN]: 10,
-  [State.SYN_SENT]: 2,
-  [State.SYN_RECEIVED]: 3,
-  [State.ESTABLISHED]: 1,
-  [State.FIN_WAIT_1]: 4,
-  [State.FIN_WAIT_2]: 5,
-  [State.CLOSE_WAIT]: 8,
-  [State.CLOSING]: 11,
-  [State.LAST_ACK]: 9,
-  // A socket whose connection is in TIME-WAIT is closed.
-  [State.TIME_WAIT]: 7,
-};
+/** Bytes of the struct as Linux 6.18 has it. */
+export const INFO_BYTES = 280;
 
-const enum InfoOption {
-  Timestamps = 1,
-  Sack = 2,
-  WindowScale = 4,
+/** Members in the struct's order with their bytes; each begins at a multiple of these. */
+const MEMBERS: readonly (readonly [Name | 'wscale' | 'bits', number])[] = [
+  ['tcpi_state', 1],
+  ['tcpi_ca_state', 1],
+  ['tcpi_retransmits', 1],
+  ['tcpi_probes', 1],
+  ['tcpi_backoff', 1],
+  ['tcpi_options', 1],
+  ['wscale', 1],
+  ['bits', 1],
+  ['tcpi_rto', 4],
+  ['tcpi_ato', 4],
+  ['tcpi_snd_mss', 4],
+  ['tcpi_rcv_mss', 4],
+  ['tcpi_unacked', 4],
+  ['tcpi_sacked', 4],
+  ['tcpi_lost', 4],
+  ['tcpi_retrans', 4],
+  ['tcpi_fackets', 4],
+  ['tcpi_last_data_sent', 4],
+  ['tcpi_last_ack_sent', 4],
+  ['tcpi_last_data_recv', 4],
+  ['tcpi_last_ack_recv', 4],
+  ['tcpi_pmtu', 4],
+  ['tcpi_rcv_ssthresh', 4],
+  ['tcpi_rtt', 4],
+  ['tcpi_rttvar', 4],
+  ['tcpi_snd_ssthresh', 4],
+  ['tcpi_snd_cwnd', 4],
+  ['tcpi_advmss', 4],
+  ['tcpi_reordering', 4],
+  ['tcpi_rcv_rtt', 4],
+  ['tcpi_rcv_space', 4],
+  ['tcpi_total_retrans', 4],
+  ['tcpi_pacing_rate', 8],
+  ['tcpi_max_pacing_rate', 8],
+  ['tcpi_bytes_acked', 8],
+  ['tcpi_bytes_received', 8],
+  ['tcpi_segs_out', 4],
+  ['tcpi_segs_in', 4],
+  ['tcpi_notsent_bytes', 4],
+  ['tcpi_min_rtt', 4],
+  ['tcpi_data_segs_in', 4],
+  ['tcpi_data_segs_out', 4],
+  ['tcpi_delivery_rate', 8],
+  ['tcpi_busy_time', 8],
+  ['tcpi_rwnd_limited', 8],
+  ['tcpi_sndbuf_limited', 8],
+  ['tcpi_delivered', 4],
+  ['tcpi_delivered_ce', 4],
+  ['tcpi_bytes_sent', 8],
+  ['tcpi_bytes_retrans', 8],
+  ['tcpi_dsack_dups', 4],
+  ['tcpi_reord_seen', 4],
+  ['tcpi_rcv_ooopack', 4],
+  ['tcpi_snd_wnd', 4],
+  ['tcpi_rcv_wnd', 4],
+  ['tcpi_rehash', 4],
+  ['tcpi_total_rto', 2],
+  ['tcpi_total_rto_recoveries', 2],
+  ['tcpi_total_rto_time', 4],
+  ['tcpi_received_ce', 4],
+  ['tcpi_delivered_e1_bytes', 4],
+  ['tcpi_delivered_e0_bytes', 4],
+  ['tcpi_delivered_ce_bytes', 4],
+  ['tcpi_received_e1_bytes', 4],
+  ['tcpi_received_e0_bytes', 4],
+  ['tcpi_received_ce_bytes', 4],
+  ['tcpi_accecn_fail_mode', 2],
+  ['tcpi_accecn_opt_seen', 2],
+];
+
+/** The members whose bytes all lie within the first `length` of the struct. */
+function* layout(length: number): Generator<readonly [Name | 'wscale' | 'bits', number, number]> {
+  let offset = 0;
+  for (const [name, bytes] of MEMBERS) {
+    if (offset + bytes > length) return;
+    yield [name, offset, bytes];
+    offset += bytes;
+  }
 }
 
-/** TCP_INFO. */
-export function tcpInfo(core: StackCore, { socket }: SocketFile): TcpInfo {
-  const state = { tcpi_state: STATES[socket.state] };
-  const c = socket.status;
-  if (socket.state === State.LISTEN) {
-    return { ...state, tcpi_unacked: socket.waiting, tcpi_sacked: socket.backlog };
+/** A struct as a reply has it: the members that `length` bytes hold. */
+export function infoMembers(info: TcpInfo, length: number): Partial<TcpInfo> {
+  const members: Partial<TcpInfo> = {};
+  for (const [name, , bytes] of layout(length)) {
+    if (name === 'wscale') {
+      members.tcpi_snd_wscale = info.tcpi_snd_wscale;
+      members.tcpi_rcv_wscale = info.tcpi_rcv_wscale;
+    } else if (name === 'bits') {
+      members.tcpi_delivery_rate_app_limited = info.tcpi_delivery_rate_app_limited;
+      members.tcpi_fastopen_client_fail = info.tcpi_fastopen_client_fail;
+    } else if (info[name] === Infinity) {
+      // Linux's ~0.
+      members[name] = 2 ** (8 * bytes);
+    } else {
+      // What doesn't fit is cut off.
+      members[name] = bytes === 8 ? info[name] : info[name] % 2 ** (8 * bytes);
+    }
   }
-  if (c === null || c.row < 0) return state;
-  const { nowMs } = core.tcp;
-  const options =
-    (c.has(Has.Timestamps) ? InfoOption.Timestamps : 0) |
-    (c.has(Has.Sack) ? InfoOption.Sack : 0) |
-    (c.has(Has.WindowScale) ? InfoOption.WindowScale : 0);
-  return {
-    ...state,
-    tcpi_ca_state: c.caState,
-    tcpi_retransmits: c.retransmits,
-    tcpi_probes: c.probes,
-    tcpi_backoff: c.backoff,
-    tcpi_options: options,
-    tcpi_snd_wscale: c.sndScale,
-    tcpi_rcv_wscale: c.rcvScale,
-    tcpi_rto: c.rto,
-    tcpi_ato: c.atoMs * 1000,
-    tcpi_snd_mss: c.sndMss,
-    tcpi_rcv_mss: c.rcvMss,
-    tcpi_unacked: c.sndMss === 0 ? 0 : segments(c, c.inFlight),
-    tcpi_last_data_sent: elapsedMs(nowMs, c.lastSendMs),
-    tcpi_last_data_recv: elapsedMs(nowMs, c.lastReceiveMs),
-    tcpi_last_ack_recv: elapsedMs(nowMs, c.heardMs),
-    tcpi_pmtu: c.pathMtu,
-    tcpi_rcv_ssthresh: c.rcvSsthresh,
-    tcpi_rtt: c.srtt >> 3,
-    tcpi_rttvar: c.mdev >> 2,
-    tcpi_snd_ssthresh: c.ssthresh,
-    tcpi_snd_cwnd: c.cwnd,
-    tcpi_advmss: c.advMss,
-    tcpi_notsent_bytes: socket.outQueueUnsent,
-    tcpi_snd_wnd: c.sndWnd,
-    tcpi_rcv_wnd: c.receiveWindow,
-  };
+  return members;
+}
+
+/** The same of the kernel's bytes. */
+export function decodeInfo(raw: Buffer): Partial<TcpInfo> {
+  const members: Partial<TcpInfo> = {};
+  for (const [name, offset, bytes] of layout(raw.length)) {
+    const value = bytes === 8 ? Number(raw.readBigUInt64LE(offset)) : raw.readUIntLE(offset, bytes);
+    if (name === 'wscale') {
+      members.tcpi_snd_wscale = value & 15;
+      members.tcpi_rcv_wscale = value >> 4;
+    } else if (name === 'bits') {
+      members.tcpi_delivery_rate_app_limited = value & 1;
+      members.tcpi_fastopen_client_fail = (value >> 1) & 3;
+    } else {
+      members[name] = value;
+    }
+  }
+  return members;
 }

@@ -9,7 +9,16 @@ import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/p
 import { Has } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
-import { closeBoth, closeSending, open, received, releaseHeld, send } from '../tcp/user-calls';
+import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
+import {
+  closeBoth,
+  closeSending,
+  isWritable,
+  open,
+  received,
+  releaseHeld,
+  send,
+} from '../tcp/user-calls';
 import { Listening } from './listening';
 import {
   optionValue,
@@ -51,9 +60,6 @@ const enum Shut {
   Both = 3,
 }
 
-/** Least free space in the send buffer that makes a socket writable: a third, as on Linux. */
-const WRITABLE_SHARE = 3;
-
 /**
  * A TCP socket as the system calls know it, never blocking. Each call returns 0 or more, or minus
  * Linux's errno. `owner` is free for the layer above.
@@ -79,6 +85,8 @@ export class StreamSocket {
   /** Where bound, and of a connection that is over; one that lives has its four-tuple. */
   private local: IpAddress;
   private remote: IpAddress;
+  /** TCP_INFO of the connection that is over. */
+  private lastInfo: TcpInfo | null = null;
 
   constructor(
     private readonly tcp: Tcp,
@@ -264,6 +272,7 @@ export class StreamSocket {
       this.tcp.dropReceiveBuffer(c);
     }
     this.shut = 0;
+    this.lastInfo = null;
     this.phase = Phase.Unconnected;
     this.tcp.notify(this);
     return 0;
@@ -296,8 +305,9 @@ export class StreamSocket {
   }
 
   /** Called by TCP: the connection of this four-tuple is over. */
-  ended(error: number, local: IpAddress, remote: IpAddress): void {
+  ended(error: number, local: IpAddress, remote: IpAddress, info: TcpInfo | null): void {
     this.error = error;
+    this.lastInfo = info;
     this.shut = Shut.Both;
     this.local = local;
     this.remote = remote;
@@ -436,13 +446,8 @@ export class StreamSocket {
     if ((shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
     if (c?.state === State.SYN_SENT || c?.state === State.SYN_RECEIVED) return mask;
     if (this.inQueue > 0) mask |= Poll.IN;
-    if ((shut & Shut.Send) !== 0 || c === null || this.isWritable(c)) mask |= Poll.OUT;
+    if ((shut & Shut.Send) !== 0 || c === null || isWritable(c)) mask |= Poll.OUT;
     return mask;
-  }
-
-  private isWritable(c: Connection): boolean {
-    const limit = c.options.sendBuffer;
-    return limit - c.queued >= Math.floor(limit / WRITABLE_SHARE);
   }
 
   /** SO_ERROR: why the connection ended, once; 0. */
@@ -473,6 +478,14 @@ export class StreamSocket {
     const c = this.connection;
     if (c === null || !canSend(c.state)) return 0;
     return Math.max(c.options.sendBuffer - c.queued, 0);
+  }
+
+  /** TCP_INFO; of a connection that is over its last values. */
+  tcpInfo(): TcpInfo {
+    if (this.listening !== null) return listenerInfo(this.tcp, this);
+    return this.isLive
+      ? tcpInfo(this.tcp, this.connection)
+      : (this.lastInfo ?? tcpInfo(this.tcp, null));
   }
 
   setOption(option: SocketOption, value: number): number {

@@ -69,6 +69,7 @@ function addSackBlocks(
 function finishSegment(tcp: Tcp, c: Connection, batch: SegmentBatch, base: number): void {
   const flags = batch.words[base + Word.Flags];
   tcp.counters.TcpOutSegs++;
+  tcp.totals.left(c.row, batch.words[base + Word.PayloadLength] > 0);
   if ((flags & Flag.ACK) !== 0) acknowledgmentSent(tcp, c);
   if ((flags & Flag.RST) !== 0) tcp.counters.TcpOutRsts++;
 }

@@ -37,9 +37,21 @@ export function segmentArrives(tcp: Tcp, seg: Segment): void {
 /** The segment belongs to a connection that has a control block. */
 function arrivesAtConnection(tcp: Tcp, row: number, seg: Segment): void {
   const c = tcp.connection(row);
+  tcp.totals.arrived(row, segmentsOf(seg), seg.length > 0);
+  const acknowledged = c.sndUna - c.iss;
+  const received = c.rcvNxt - c.irs;
   if (c.state === State.SYN_SENT) arrivesSynSent(tcp, c, seg);
   else arrivesOtherwise(tcp, c, seg);
-  if (c.row >= 0) tcp.settle(c);
+  if (c.row < 0) return;
+  tcp.totals.sent(row, acknowledged, c.sndUna - c.iss);
+  tcp.totals.received(row, received, c.rcvNxt - c.irs);
+  tcp.settle(c);
+}
+
+/** How many segments the link has put together into this one. */
+function segmentsOf(seg: Segment): number {
+  const size = seg.words[seg.base + Word.GsoSize];
+  return size > 0 && seg.length > size ? Math.ceil(seg.length / size) : 1;
 }
 
 /** No connection has these endpoints: LISTEN, or CLOSED. What isn't for us gets no answer. */

@@ -36,6 +36,7 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
     if (buffer.refused) tcp.counters.TcpExtTCPOFODrop++;
     // RFC 5681 §4.2: out of order, so the peer learns of the hole at once.
     tcp.counters.TcpExtTCPOFOQueue++;
+    tcp.totals.noteRare(c.row).rcvOoopack++;
     // Without SACK the window must stay as it is, or the peer sees no duplicates (RFC 5681 §2).
     if (c.has(Has.Sack)) growWindow(c, seg.length);
     sendAckNow(tcp, c);

@@ -284,6 +284,9 @@ export class SynReceived {
     tcp.counters.TcpPassiveOpens++;
     established(tcp, c);
     listener.enqueue(c);
+    // As Linux counts: the SYN, and this one.
+    tcp.totals.arrived(c.row, 1, false);
+    tcp.totals.arrived(c.row, 1, seg.length > 0);
     arrivesOtherwise(tcp, c, seg);
     if (c.row >= 0) tcp.settle(c);
     return c;

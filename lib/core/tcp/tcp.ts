@@ -26,6 +26,7 @@ import { InitialSequence } from './isn';
 import { ReceiveBuffer } from './receive-buffer';
 import { SendBuffer } from './send-buffer';
 import { keepAliveTimeout } from './keepalive';
+import { noteLimit } from './limits';
 import { Listeners } from './listeners';
 import { transmit } from './output';
 import { retransmissionTimeout } from './retransmission';
@@ -34,6 +35,8 @@ import { isClosing, isSynchronized, State } from './state';
 import { SynCookies } from './syn-cookies';
 import { SynReceived } from './syn-received';
 import { TimeWait } from './time-wait';
+import { Limit, Totals } from './totals';
+import { closedInfo, type TcpInfo } from './tcp-info';
 import { persistTimeout } from './zero-window';
 
 /** Told of each segment, with its connection's state: after a received one was processed, when one
@@ -59,6 +62,7 @@ export class Tcp {
   readonly controllers: Controllers;
   readonly tuples: FourTuples;
   readonly timers = new TimerTable(Timer.Kinds);
+  readonly totals = new Totals();
   readonly ports: LocalPorts;
   readonly isn: InitialSequence;
   /** Memory of what waits to be sent, or to be acknowledged. */
@@ -175,6 +179,7 @@ export class Tcp {
     while (this.firstReady !== null && batch.count < batch.capacity) {
       const c = this.firstReady;
       const done = c.row < 0 || transmit(this, c, batch);
+      if (done && c.row >= 0) noteLimit(this, c);
       this.firstReady = c.nextReady;
       if (this.firstReady === null) this.lastReady = null;
       c.nextReady = null;
@@ -246,10 +251,9 @@ export class Tcp {
 
   /** Row for a new connection in the tables of connections and timers. */
   allocateRow(): number {
-    const row = this.freeRows.pop();
-    if (row !== undefined) return row;
-    this.connections.push(null);
-    return this.connections.length - 1;
+    const row = this.freeRows.pop() ?? this.connections.push(null) - 1;
+    this.totals.begin(row);
+    return row;
   }
 
   /** Enters `c`, whose row and four-tuple are set, into the tables. */
@@ -287,6 +291,7 @@ export class Tcp {
     if (open) c.set(Has.Unfinished);
     else c.unset(Has.Unfinished);
     this.unfinished += open ? 1 : -1;
+    if (!handshake) this.totals.setLimit(c.row, open ? Limit.Busy : Limit.Idle, this.nowMs);
   }
 
   /** Nobody holds the connection any more, nor will. */
@@ -314,8 +319,9 @@ export class Tcp {
     if (c.row < 0) return;
     if (c.state === State.SYN_SENT) this.counters.TcpAttemptFails++;
     const tuple = c.tuple;
+    const info = this.lastInfo(c);
     this.leave(c);
-    this.tell(c, error);
+    this.tell(c, error, info);
     this.ports.release(this.tuples.local(tuple), this.tuples.localPort(tuple));
     this.tuples.remove(tuple);
   }
@@ -328,15 +334,17 @@ export class Tcp {
       this.finish(c, 0);
       return;
     }
+    const info = this.lastInfo(c);
     this.leave(c);
     c.state = State.TIME_WAIT;
-    this.tell(c, 0);
+    this.tell(c, 0, info);
   }
 
   private leave(c: Connection): void {
     this.setState(c, State.CLOSED);
     this.timers.clear(c.row);
     this.connections[c.row] = null;
+    this.totals.end(c.row);
     this.freeRows.push(c.row);
     c.row = -1;
     c.sendBuffer?.clear();
@@ -368,14 +376,20 @@ export class Tcp {
     this.inbounds.give(inbound);
   }
 
-  private tell(c: Connection, error: number): void {
+  /** What a program that holds the connection, or will, may ask after its end. */
+  private lastInfo(c: Connection): TcpInfo | null {
+    if (c.socket === null && c.listener === null) return null;
+    return closedInfo(this, c);
+  }
+
+  private tell(c: Connection, error: number, info: TcpInfo | null): void {
     c.listener?.keepForAccept(c);
     if (c.socket === null) {
       c.receiveBuffer?.clear();
       this.dropReceiveBuffer(c);
       return;
     }
-    c.socket.ended(error, this.tuples.local(c.tuple), this.tuples.remote(c.tuple));
+    c.socket.ended(error, this.tuples.local(c.tuple), this.tuples.remote(c.tuple), info);
     this.notify(c.socket);
   }
 

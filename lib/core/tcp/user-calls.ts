@@ -43,6 +43,15 @@ export function open(
   return c;
 }
 
+/** Least free space in the send buffer that makes a socket writable: a third, as on Linux. */
+const WRITABLE_SHARE = 3;
+
+/** Whether SEND will take enough to be worth a call. */
+export function isWritable(c: Connection): boolean {
+  const limit = c.options.sendBuffer;
+  return limit - c.queued >= Math.floor(limit / WRITABLE_SHARE);
+}
+
 /** SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno. */
 export function send(
   tcp: Tcp,
@@ -53,6 +62,7 @@ export function send(
   more: boolean,
 ): number {
   const room = c.options.sendBuffer - c.queued;
+  if (room < length) tcp.totals.setWaitsForRoom(c.row, true);
   if (room <= 0) return -Errno.EAGAIN;
   const taken = Math.min(room, length);
   c.sendBuffer ??= tcp.sendBuffers.take();

@@ -4,6 +4,7 @@ import { CLOSINGS } from './closing';
 import { ECN } from './ecn';
 import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
+import { INFOS } from './info';
 import { IPV6 } from './ipv6';
 import { POLLS } from './polling';
 import { RESETS } from './resets';
@@ -26,4 +27,5 @@ export const EXCHANGES: readonly Exchange[] = [
   ...POLLS,
   ...IPV6,
   ...ECN,
+  ...INFOS,
 ];

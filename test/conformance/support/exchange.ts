@@ -1,5 +1,6 @@
 import type { Fields } from '../../support/segments';
 import { Flag } from '../../../lib/core/segment/layout';
+import { decodeInfo, INFO_BYTES } from '../tcp-info';
 import type { Backend, Message } from './backend';
 import { flagBits, formatFlags, makePacket, readPacket, type Sent } from './wire';
 
@@ -279,6 +280,18 @@ export class Talk {
 
   async getOption(fd: number, level: number, opt: number, optlen = 4): Promise<void> {
     await this.call('getsockopt', { fd, level, opt, optlen });
+  }
+
+  /** TCP_INFO: these members of it, without `tcpi_`. */
+  async info(fd: number, names: readonly string[]): Promise<void> {
+    this.start();
+    const members = { fd, level: 6, opt: 11, name: 'TCP_INFO', optlen: INFO_BYTES };
+    const reply = await this.backend.request('getsockopt', members);
+    const info: Message =
+      typeof reply.raw === 'string' ? { ...decodeInfo(Buffer.from(reply.raw, 'base64')) } : reply;
+    const told = names.map((name) => `${name} ${String(info[`tcpi_${name}`])}`).join(' ');
+    this.record(`TCP_INFO of ${this.handles.get(fd)}: ${told}`, { ret: 0 }, null);
+    await this.finish();
   }
 
   /** SO_ERROR. */

@@ -1,0 +1,28 @@
+import type { Connection } from './connection';
+import { currentMss } from './output';
+import { segments } from './recovery';
+import { canSend } from './state';
+import type { Tcp } from './tcp';
+import { Limit } from './totals';
+import { isWritable } from './user-calls';
+
+/**
+ * After `transmit`: what holds back the rest, or will (Linux: tcp_chrono_start and tcp_chrono_stop
+ * in tcp_write_xmit, tcp_cwnd_validate and tcp_check_space).
+ */
+export function noteLimit(tcp: Tcp, c: Connection): void {
+  const { totals } = tcp;
+  if (c.queued === 0 && totals.limit(c.row) <= Limit.Busy) return;
+  if (totals.waitsForRoom(c.row) && isWritable(c)) totals.setWaitsForRoom(c.row, false);
+  totals.setLimit(c.row, limit(tcp, c), tcp.nowMs);
+}
+
+function limit(tcp: Tcp, c: Connection): Limit {
+  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  if (segments(c, c.inFlight) >= c.cwnd) return Limit.Busy;
+  if (unsent <= 0) {
+    return canSend(c.state) && tcp.totals.waitsForRoom(c.row) ? Limit.SendBuffer : Limit.Busy;
+  }
+  const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  return Math.min(unsent, currentMss(c)) > window ? Limit.Window : Limit.Busy;
+}
