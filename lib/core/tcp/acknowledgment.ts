@@ -1,14 +1,22 @@
-import { Flag, Option, Word } from '../segment/layout';
+import { Option } from '../segment/layout';
 import type { Segment } from '../segment/segment';
-import { seqGeq, seqGt, seqLt } from '../sequence';
-import { Has, type Connection } from './connection';
+import { seqGt, seqLt } from '../sequence';
+import { News, type AckNews } from './ack-news';
+import { takeAcknowledged } from './acked';
+import { CaState, Has, Timer, type Connection } from './connection';
 import { challengeAck } from './challenge-ack';
-import { congestionEchoed, isCongestionEcho } from './ecn';
-import { duplicateAck, newlyAcknowledged } from './recovery';
-import { retransmissionAcknowledged } from './retransmission';
-import { measuredRtt } from './rtt';
-import { noteTimestamp, timestamp } from './timestamps';
+import { isCwndLimited } from './cwnd-validation';
+import { rateSample } from './delivery-rate';
+import { isCongestionEcho } from './ecn';
+import { Pending, type Flight } from './flight';
+import { rackUpdateWindow } from './rack';
+import { adjustWindow, recoverFromLoss } from './recovery';
+import { armRetransmit } from './retransmission';
+import { measuredRtt, noteMinRtt, rttByTimestamp } from './rtt';
+import { processSack } from './sack';
+import { noteTimestamp } from './timestamps';
 import type { Tcp } from './tcp';
+import { probeAcknowledged, scheduleProbe } from './tlp';
 import { probeAnswered } from './zero-window';
 
 /** What the ACK field asks for (RFC 9293 §3.10.7.4, fifth, ESTABLISHED). */
@@ -32,12 +40,16 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
     challengeAck(tcp, c);
     return AckResult.Drop;
   }
+  const { news } = tcp;
+  news.start(c.sndUna, c.delivered, c.packetsInFlight);
+  tcp.echo = c.has(Has.Timestamps) && seg.hasTimestamps ? seg.tsEcr : 0;
   if (seqLt(ack, c.sndUna)) {
     // RFC 5961 §5.2: too old to be from this peer; else a mere duplicate, whose data may be good.
     if (seqLt(ack, (c.sndUna - c.maxSndWnd) | 0)) {
       challengeAck(tcp, c);
       return AckResult.Drop;
     }
+    oldAck(tcp, c, seg);
     return AckResult.Continue;
   }
   // Nothing waits longer than the peer's next word (Linux: only the call itself holds back).
@@ -45,39 +57,92 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
   // The path works.
   c.softError = 0;
   noteTimestamp(c, seg, tcp.nowMs);
-  const flight = c.inFlight;
+  if (seg.len > 0) news.add(News.Data);
+  if (updateWindow(c, seg)) news.add(News.WindowUpdate);
   const advanced = (ack - c.sndUna) | 0;
-  const windowChanged = updateWindow(c, seg);
-  const echoed = isCongestionEcho(c, seg) && flight > 0;
-  if (advanced === 0) {
-    const sacked = reportsSack(c, seg);
-    if (flight > 0 && (sacked || isDuplicate(seg, windowChanged))) duplicateAck(tcp, c, sacked);
-    if (flight === 0) probeAnswered(tcp, c);
-    if (echoed) congestionEchoed(tcp, c, 0);
-    tcp.markReady(c);
-    return AckResult.Continue;
-  }
-  const result = newAck(tcp, c, seg, advanced);
-  if (echoed) congestionEchoed(tcp, c, advanced);
-  return result;
+  const finAcknowledged = advanced > 0 && takeFromBuffer(tcp, c, ack, advanced);
+  if (c.flight !== null) updateFlight(tcp, c, c.flight, seg);
+  if (advanced === 0 && c.inFlight === 0) probeAnswered(tcp, c);
+  tcp.markReady(c);
+  if (advanced > 0 && c.socket !== null) tcp.notify(c.socket);
+  return finAcknowledged ? AckResult.FinAcknowledged : AckResult.Continue;
 }
 
-function newAck(tcp: Tcp, c: Connection, seg: Segment, advanced: number): AckResult {
-  const finAcknowledged = c.has(Has.Fin) && seg.ack === ((c.sndEnd + 1) | 0);
+/** SND.UNA advances. @returns whether our FIN is acknowledged */
+function takeFromBuffer(tcp: Tcp, c: Connection, ack: number, advanced: number): boolean {
+  const finAcknowledged = c.has(Has.Fin) && ack === ((c.sndEnd + 1) | 0);
+  tcp.news.add(News.Advanced);
   c.sendBuffer?.discard(finAcknowledged ? advanced - 1 : advanced);
   tcp.dropSendBuffer(c);
-  c.sndUna = seg.ack;
-  if (seqLt(c.sndSmall, c.sndUna)) c.sndSmall = c.sndUna;
-  takeRtt(tcp, c, seg);
-  newlyAcknowledged(tcp, c, advanced);
-  retransmissionAcknowledged(tcp, c);
+  c.sndUna = ack;
+  if (seqLt(c.sndSmall, ack)) c.sndSmall = ack;
+  c.retransmits = 0;
   c.probes = 0;
-  tcp.markReady(c);
-  if (c.socket !== null) tcp.notify(c.socket);
-  if (!finAcknowledged) return AckResult.Continue;
   // Nothing of ours is left: the FIN no longer counts as sequence space to be sent.
-  c.unset(Has.Fin);
-  return AckResult.FinAcknowledged;
+  if (finAcknowledged) c.unset(Has.Fin);
+  return finAcknowledged;
+}
+
+/** What the acknowledgment says of segments in flight, in the order in which Linux has it. */
+function updateFlight(tcp: Tcp, c: Connection, f: Flight, seg: Segment): void {
+  const { news } = tcp;
+  const { losses } = f;
+  const limited = isCwndLimited(c);
+  if (f.count > 0 && isCongestionEcho(c, seg)) news.add(News.Ece);
+  if (reportsSack(c, seg)) processSack(tcp, c, f, seg);
+  if (f.count > 0) {
+    takeAcknowledged(tcp, c, f, seg.ack);
+    if (news.sampleAt !== 0) rackUpdateWindow(tcp, c, f, news.sampleDelivered);
+    if (f.tlpOut) probeAcknowledged(tcp, c, f, seg.ack);
+    if (isDubious(c, news)) recoverFromLoss(tcp, c, f, isDuplicate(news));
+    if (news.has(News.SetTimer)) setTimer(tcp, c, f);
+    finishNews(tcp, c, f, losses);
+    c.congestion.acked?.(c, news.ackedSacked, news.rtt, tcp.now);
+    adjustWindow(tcp, c, f, limited);
+  } else {
+    if (news.has(News.Dsack)) recoverFromLoss(tcp, c, f, false);
+    if (f.tlpOut) probeAcknowledged(tcp, c, f, seg.ack);
+  }
+  tcp.dropFlight(c);
+}
+
+/** An acknowledgment that a later one has overtaken: what it SACKs may be news. */
+function oldAck(tcp: Tcp, c: Connection, seg: Segment): void {
+  const f = c.flight;
+  if (f === null || !reportsSack(c, seg)) return;
+  const { losses } = f;
+  processSack(tcp, c, f, seg);
+  recoverFromLoss(tcp, c, f, false);
+  finishNews(tcp, c, f, losses);
+  tcp.dropFlight(c);
+  tcp.markReady(c);
+}
+
+function finishNews(tcp: Tcp, c: Connection, f: Flight, losses: number): void {
+  const { news } = tcp;
+  news.ackedSacked = (c.delivered - news.priorDelivered) | 0;
+  news.losses = (f.losses - losses) | 0;
+  if (news.has(News.Ece)) tcp.counters.TcpExtTCPDeliveredCE += news.ackedSacked;
+  rateSample(tcp, c, f, news);
+}
+
+/** Whether something may be amiss: a duplicate, SACK, ECN's echo, or a state that isn't Open. */
+function isDubious(c: Connection, news: AckNews): boolean {
+  if (c.caState !== CaState.Open || news.has(News.Sacked | News.Ece | News.Dsack)) return true;
+  return !news.has(News.Data | News.WindowUpdate | News.Advanced);
+}
+
+/** RFC 5681 §2; a report of a duplicate of ours says nothing of a loss (RFC 2883 §5). */
+function isDuplicate(news: AckNews): boolean {
+  return !news.has(News.Data | News.WindowUpdate | News.Advanced | News.Dsack);
+}
+
+/** A probe of the tail, or else the retransmission timer, for what is in flight now. */
+function setTimer(tcp: Tcp, c: Connection, f: Flight): void {
+  if (f.count === 0) {
+    f.pending = Pending.Timeout;
+    tcp.timers.cancel(c.row, Timer.Retransmit);
+  } else if (!scheduleProbe(tcp, c, f, true)) armRetransmit(tcp, c, true);
 }
 
 /**
@@ -91,39 +156,26 @@ function updateWindow(c: Connection, seg: Segment): boolean {
     seqLt(c.sndWl1, seg.seq) ||
     (c.sndWl1 === seg.seq && (window > c.sndWnd || window === 0));
   if (!newer) return false;
-  const changed = window !== c.sndWnd;
   c.sndWnd = window;
   c.sndWl1 = seg.seq;
   if (window > c.maxSndWnd) c.maxSndWnd = window;
-  return changed;
+  return true;
 }
 
-/** RFC 5681 §2: a duplicate acknowledgment, without the help of SACK. */
-function isDuplicate(seg: Segment, windowChanged: boolean): boolean {
-  return seg.length === 0 && (seg.flags & (Flag.SYN | Flag.FIN)) === 0 && !windowChanged;
-}
-
-/**
- * RFC 6675 §2: what reports data behind a hole is a duplicate whatever else it says. Linux moves
- * its window with each of them. The first block is the latest news (RFC 2018 §4); of needless
- * retransmissions it lies before the acknowledgment (RFC 2883 §4).
- */
 function reportsSack(c: Connection, seg: Segment): boolean {
-  if (!c.has(Has.Sack) || (seg.options & Option.Sack) === 0) return false;
-  return seqGt(seg.words[seg.base + Word.Sack], seg.ack);
+  return c.has(Has.Sack) && (seg.options & Option.Sack) !== 0;
 }
 
-/** RFC 6298 §3 and RFC 7323 §4.1: from the timed segment, else, after a loss, from TSecr. */
-export function takeRtt(tcp: Tcp, c: Connection, seg: Segment): void {
-  if (c.has(Has.Timing)) {
-    if (!seqGeq(seg.ack, c.rttSeq)) return;
-    c.unset(Has.Timing);
-    measuredRtt(c, ((tcp.now | 0) - c.rttStart) | 0, tcp.settings);
-    return;
-  }
-  if (!c.has(Has.Timestamps) || !seg.hasTimestamps || seg.tsEcr === 0) return;
-  const ms = (timestamp(tcp.now, c.tsOffset) - seg.tsEcr) | 0;
-  if (ms >= 0) measuredRtt(c, Math.max(ms, 1) * 1000, tcp.settings);
+/** The handshake's round trip (RFC 6298 §3, RFC 7323 §4.1), where its SYN was not lost. */
+export function takeSynRtt(tcp: Tcp, c: Connection, seg: Segment): void {
+  tcp.echo = c.has(Has.Timestamps) && seg.hasTimestamps ? seg.tsEcr : 0;
+  let rtt = -1;
+  if (c.has(Has.Timing)) rtt = ((tcp.now | 0) - c.synSentAt) | 0;
+  else if (tcp.echo !== 0) rtt = rttByTimestamp(tcp, c);
+  c.unset(Has.Timing);
+  if (rtt < 0) return;
+  noteMinRtt(tcp, c, rtt);
+  measuredRtt(c, rtt, tcp.settings);
 }
 
 /** The handshake is over: takes the peer's window, which a SYN does not scale (RFC 7323 §2.2). */

@@ -2,7 +2,7 @@ import type { Segment } from '../segment/segment';
 import { seqGt, seqLeq, seqLt, seqMin } from '../sequence';
 import { Errno } from '../errno';
 import { isAcceptable, reachesWindow, trimToWindow } from './acceptability';
-import { AckResult, openSendWindow, processAck, takeRtt } from './acknowledgment';
+import { AckResult, openSendWindow, processAck, takeSynRtt } from './acknowledgment';
 import { challengeAck, mayAnswer } from './challenge-ack';
 import { Has, type Connection } from './connection';
 import { enterQuickAckMode } from './delayed-ack';
@@ -163,7 +163,7 @@ function handshakeAcknowledged(tcp: Tcp, c: Connection, seg: Segment): boolean {
     refuse(tcp, seg);
     return false;
   }
-  takeRtt(tcp, c, seg);
+  takeSynRtt(tcp, c, seg);
   c.sndUna = (c.iss + 1) | 0;
   openSendWindow(c, seg);
   established(tcp, c);

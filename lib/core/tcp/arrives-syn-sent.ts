@@ -1,7 +1,7 @@
 import { Errno } from '../errno';
 import type { Segment } from '../segment/segment';
 import { seqGt, seqLeq } from '../sequence';
-import { openSendWindow, takeRtt } from './acknowledgment';
+import { openSendWindow, takeSynRtt } from './acknowledgment';
 import { refuse } from './arrives-closed';
 import { Has, Timer, type Connection } from './connection';
 import { agreeOnEcn } from './ecn';
@@ -65,7 +65,7 @@ function fourthTakeSyn(tcp: Tcp, c: Connection, seg: Segment): void {
     crossingSyn(tcp, c);
     return;
   }
-  takeRtt(tcp, c, seg);
+  takeSynRtt(tcp, c, seg);
   c.sndUna = seg.ack;
   established(tcp, c);
   startQuickAcks(c);

@@ -1,5 +1,5 @@
 import { Timer, type Connection } from './connection';
-import { retransmissionTimeout } from './retransmission';
+import { retransmitTimer } from './retransmission';
 import { backOff, setRto } from './rtt';
 import type { Tcp } from './tcp';
 
@@ -18,5 +18,5 @@ export function revertBackoff(tcp: Tcp, c: Connection, sequence: number): void {
   setRto(c, tcp.settings);
   while (c.backoff < doublings) backOff(c, tcp.settings);
   if (sentAt + c.rto > tcp.now) tcp.timers.set(c.row, Timer.Retransmit, sentAt + c.rto);
-  else retransmissionTimeout(tcp, c);
+  else retransmitTimer(tcp, c);
 }

@@ -1,6 +1,7 @@
 import type { StreamSocket } from '../socket/stream-socket';
 import type { SocketOptions } from '../socket/options';
 import type { CongestionControl } from './congestion';
+import type { Flight } from './flight';
 import type { Inbound } from './inbound';
 import type { ReceiveBuffer } from './receive-buffer';
 import type { SendBuffer } from './send-buffer';
@@ -168,8 +169,8 @@ export class Connection {
   backoff = 0;
   /** When the first of them was sent, or a closed window was met. */
   retransmitStartMs = 0;
-  rttSeq = 0;
-  rttStart = 0;
+  /** When our SYN left, while `Has.Timing`. */
+  synSentAt = 0;
   probes = 0;
 
   // Congestion control and recovery; windows in segments.
@@ -190,12 +191,18 @@ export class Connection {
   pacingRate = 0;
   /** The smallest round trip of late, µs; 0: none measured. */
   minRtt = 0;
+  /** When it was measured. */
+  minRttMs = 0;
   caState: CaState = CaState.Open;
-  dupAcks = 0;
-  /** SND.NXT when recovery began (RFC 6582: recover). */
-  recover = 0;
-  /** In `CaState.Loss`: what lies before it has been sent again. */
-  retransmitNext = 0;
+  /** Segments that were delivered (mod 2^32). */
+  delivered = 0;
+  /** Of the last good sample, bytes per ms; and whether the program was its limit. */
+  deliveryRate = 0;
+  rateAppLimited = 0;
+  /** Segments that may overtake one (Linux: reordering). */
+  reordering = 3;
+  /** RFC 8985 §6.2, packed: see `reoWndSteps`, `reoWndPersist`, `reorderingSeen`. */
+  reoWnd = 1;
 
   // Delayed acknowledgments.
   /** Acknowledgments still to be sent at once. */
@@ -217,6 +224,8 @@ export class Connection {
 
   /** What the congestion controller keeps of this connection. */
   congestionState: unknown = null;
+  /** The segments in flight; null where nothing is, nor was of late. */
+  flight: Flight | null = null;
   sendBuffer: SendBuffer | null = null;
   receiveBuffer: ReceiveBuffer | null = null;
   inbound: Inbound | null = null;
@@ -249,6 +258,43 @@ export class Connection {
   /** Bytes of sequence space in flight: SND.NXT - SND.UNA. */
   get inFlight(): number {
     return (this.sndNxt - this.sndUna) | 0;
+  }
+
+  /** Segments sent and not cumulatively acknowledged (Linux: packets_out). */
+  get packetsOut(): number {
+    return this.flight === null ? 0 : this.flight.count;
+  }
+
+  /** Segments in the network, as far as is known (RFC 6675: pipe). */
+  get packetsInFlight(): number {
+    return this.flight === null ? 0 : this.flight.inFlight;
+  }
+
+  /** The reordering window in quarters of the smallest round trip, 1 to 255 (RFC 8985 §6.2). */
+  get reoWndSteps(): number {
+    return this.reoWnd & 0xff;
+  }
+
+  set reoWndSteps(steps: number) {
+    this.reoWnd = (this.reoWnd & ~0xff) | steps;
+  }
+
+  /** Recoveries that are left until the window is as it was. */
+  get reoWndPersist(): number {
+    return (this.reoWnd >> 8) & 0xff;
+  }
+
+  set reoWndPersist(recoveries: number) {
+    this.reoWnd = (this.reoWnd & ~0xff00) | (recoveries << 8);
+  }
+
+  /** Segments have overtaken others. */
+  get reorderingSeen(): boolean {
+    return this.reoWnd > 0xffff;
+  }
+
+  noteReordering(): void {
+    this.reoWnd |= 0x10000;
   }
 
   /** Payload that the user has sent and the peer has not acknowledged. */

@@ -2,7 +2,6 @@ import { seqGeq } from '../sequence';
 import { elapsedMs } from '../time/elapsed';
 import { CongestionEvent } from './congestion';
 import { CaState, Has, type Connection } from './connection';
-import { segments } from './recovery';
 import type { Tcp } from './tcp';
 
 // A congestion window says something about the path only while it is what limits the sender: the
@@ -22,7 +21,7 @@ export function isCwndLimited(c: Connection): boolean {
  * @param limited the window had no room for more
  */
 export function validateCwnd(tcp: Tcp, c: Connection, limited: boolean): void {
-  const flight = segments(c, c.inFlight);
+  const flight = c.packetsOut;
   const isNews = seqGeq(c.sndUna, c.flightEnd) || limited;
   if (isNews || (!c.has(Has.CwndLimited) && flight > c.maxFlight)) {
     if (limited) c.set(Has.CwndLimited);
@@ -76,7 +75,7 @@ export function restartAfterIdle(tcp: Tcp, c: Connection): void {
 }
 
 /** Slow start may come back to near where the window was (Linux: tcp_current_ssthresh). */
-function currentSsthresh(c: Connection): number {
+export function currentSsthresh(c: Connection): number {
   const reducing = c.caState === CaState.Cwr || c.caState === CaState.Recovery;
   return reducing ? c.ssthresh : Math.max(c.ssthresh, (c.cwnd >> 1) + (c.cwnd >> 2));
 }

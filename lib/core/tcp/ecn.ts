@@ -4,7 +4,6 @@ import { seqLt } from '../sequence';
 import type { Counters } from '../stack/counters';
 import { Has, type Connection } from './connection';
 import { enterQuickAckMode } from './delayed-ack';
-import { enterCwr, segments } from './recovery';
 import type { Settings } from './settings';
 import type { Tcp } from './tcp';
 
@@ -149,15 +148,9 @@ export function isCongestionEcho(c: Connection, seg: Segment): boolean {
   return c.has(Has.Ecn) && (seg.flags & (Flag.ECE | Flag.SYN)) === Flag.ECE;
 }
 
-/**
- * ECE, while something was in flight: the window is reduced, once for what was. Deviation: a window
- * of one segment doesn't wait for the retransmission timer (RFC 3168 §6.1.2), but as on Linux none
- * is reduced below two.
- * @param bytes newly acknowledged
- */
-export function congestionEchoed(tcp: Tcp, c: Connection, bytes: number): void {
-  tcp.counters.TcpExtTCPDeliveredCE += segments(c, bytes);
-  enterCwr(c);
+/** The reduction was needless, and is not told of. */
+export function withdrawCwr(c: Connection): void {
+  c.unset(Has.QueueCwr);
 }
 
 /** The window was reduced, for whatever reason: the next new data says so. */

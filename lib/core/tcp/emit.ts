@@ -1,5 +1,6 @@
 import type { SegmentBatch } from '../segment/batch';
 import { Direction, Flag, MAY_FRAGMENT, Option, Word } from '../segment/layout';
+import { seqGt } from '../sequence';
 import { Has, type Connection } from './connection';
 import { acknowledgmentSent } from './delayed-ack';
 import { reportDuplicate } from './dsack';
@@ -49,12 +50,12 @@ function addSackBlocks(
   c: Connection,
   words: Int32Array,
   base: number,
-  payload: boolean,
+  room: number,
 ): number {
   const held = c.receiveBuffer === null ? 0 : c.receiveBuffer.outOfOrder;
   if ((held === 0 && c.inbound === null) || !c.has(Has.Sack)) return 0;
   const most = c.has(Has.Timestamps) ? 3 : 4;
-  const fit = Math.min(((payload ? c.sndMss >> 1 : c.sndMss) - SACK_HEADER) >> 3, most);
+  const fit = Math.min((room - SACK_HEADER) >> 3, most);
   if (fit < 1) return 0;
   let count = Number(reportDuplicate(tcp, c, words, base));
   if (held > 0 && c.receiveBuffer !== null) {
@@ -78,6 +79,7 @@ function finishSegment(tcp: Tcp, c: Connection, batch: SegmentBatch, base: numbe
  * Puts one segment of `c` into `batch`: header, window, timestamps, SACK blocks and `length` bytes
  * of the send buffer from `seq`. Every segment carries ACK (RFC 9293 §3.10.7). PSH marks the end
  * of what the user has sent, unless more is to follow; FIN, if asked for, that of the last byte.
+ * @param sackRoom bytes that SACK blocks may take; beside payload half of the segment
  * @returns payload bytes covered (fewer than `length` where the slices ran out, or where SACK
  *   blocks take their room); -1: batch full
  */
@@ -88,13 +90,14 @@ export function emitSegment(
   seq: number,
   length: number,
   fin: boolean,
+  sackRoom: number = length > 0 ? c.sndMss >> 1 : c.sndMss,
 ): number {
   const base = startSegment(tcp, c, batch);
   if (base < 0) return -1;
   const words = batch.words;
   let flags: number = Flag.ACK;
   let covered = 0;
-  const sack = addSackBlocks(tcp, c, words, base, length > 0);
+  const sack = addSackBlocks(tcp, c, words, base, sackRoom);
   if (length > 0 && c.sendBuffer !== null) {
     const at = batch.sliceBase(base);
     const room = Math.min(length, c.sndMss - sack);
@@ -117,6 +120,25 @@ export function emitSegment(
   if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
   finishSegment(tcp, c, batch, base);
   return covered;
+}
+
+/**
+ * Sends again what lies from `seq` to `end`, our FIN perhaps included. It keeps the bounds that it
+ * had: SACK blocks, which other segments have too, get the room that is left.
+ * @returns where the segment ends; `seq`: the batch is full
+ */
+export function emitRetransmission(
+  tcp: Tcp,
+  c: Connection,
+  batch: SegmentBatch,
+  seq: number,
+  end: number,
+): number {
+  const fin = seqGt(end, c.sndEnd);
+  const length = ((end - seq) | 0) - (fin ? 1 : 0);
+  const covered = emitSegment(tcp, c, batch, seq, length, fin, c.sndMss - length);
+  if (covered < 0) return seq;
+  return (seq + covered + (fin && covered === length ? 1 : 0)) | 0;
 }
 
 /** Puts an empty acknowledgment into `batch`; false when it is full. */

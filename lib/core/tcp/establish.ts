@@ -93,7 +93,7 @@ export function established(tcp: Tcp, c: Connection): void {
   if (c.srtt === 0) c.rto = Math.min(RTO_FALLBACK, tcp.settings.rtoMax * 1000);
   c.unset(Has.Timing | Has.SynPending);
   c.rcvSsthresh = Math.min(c.rcvSsthresh, windowClamp(c));
-  c.recover = c.iss;
+  c.reordering = tcp.settings.reordering;
   c.sndSmall = c.sndUna;
   c.flightEnd = c.sndUna;
   c.cwndStampMs = tcp.nowMs;

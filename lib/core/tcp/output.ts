@@ -1,14 +1,19 @@
 import type { SegmentBatch } from '../segment/batch';
 import { Flag, Word } from '../segment/layout';
-import { seqGeq, seqLt, seqMax } from '../sequence';
+import { seqGeq } from '../sequence';
 import { burstBytes } from './bursts';
 import { CongestionEvent } from './congestion';
-import { CaState, Has, type Connection } from './connection';
+import { Has, type Connection } from './connection';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation';
 import { dataSent } from './delayed-ack';
+import { noteAppLimited, rateSent, rateStart } from './delivery-rate';
 import { emitAck, emitSegment, emitSyn } from './emit';
-import { limitedTransmit, segments } from './recovery';
+import { Pending, type Flight } from './flight';
+import { insteadOfNew, retransmit, retransmitLost } from './retransmit';
+import { Mark } from './sent-queue';
 import { syncPathMtu } from './path-mtu';
+import { countSent } from './prr';
+import { probeSent, scheduleProbe } from './tlp';
 import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
 import { armPersist } from './zero-window';
@@ -24,8 +29,11 @@ export function transmit(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean 
   syncPathMtu(tcp, c);
   if (c.has(Has.SynPending)) return transmitSyn(tcp, c, batch);
   if (c.state < State.ESTABLISHED) return true;
-  if (!retransmitLost(tcp, c, batch)) return false;
+  const f = c.flight;
+  if (f !== null && f.tlpDue && !transmitProbe(tcp, c, f, batch)) return false;
+  if (f !== null && !retransmitLost(tcp, c, f, batch)) return false;
   if (!transmitNew(tcp, c, batch)) return false;
+  if (f !== null && f.frtoNew && !insteadOfNew(tcp, c, f, batch)) return false;
   if (c.has(Has.ProbePending)) {
     // RFC 9293 §3.8.6.1. Deviation: as Linux does, a probe is an old empty segment that the peer
     // must acknowledge, and carries no byte beyond the window.
@@ -43,47 +51,30 @@ function transmitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     tcp.counters.TcpRetransSegs++;
     c.unset(Has.Timing);
   } else {
-    startTiming(c, c.sndNxt, tcp.now);
+    startTiming(c, tcp.now);
   }
   armRetransmit(tcp, c);
   return true;
 }
 
-/** Sends again what loss recovery asks for. */
-function retransmitLost(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
-  if (c.inFlight === 0) {
-    c.unset(Has.RetransmitHead);
+/** RFC 8985 §7.3: a segment of new data, whatever the congestion window says, or else the last. */
+function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
+  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  const length = Math.min(unsent, currentMss(c));
+  if (length > 0 && length <= ((c.sndUna + c.sndWnd - c.sndNxt) | 0)) {
+    if (!sendNew(tcp, c, batch, length, c.has(Has.Fin) && length === unsent)) return false;
+    probeSent(tcp, c, f, false);
     return true;
   }
-  if (c.has(Has.RetransmitHead)) {
-    const next = retransmit(tcp, c, batch, c.sndUna);
-    if (next === c.sndUna) return false;
-    c.unset(Has.RetransmitHead);
-    if (c.caState === CaState.Loss) c.retransmitNext = seqMax(c.retransmitNext, next);
+  const last = f.before(f.tail);
+  if (f.count === 0 || f.has(last, Mark.Sacked)) {
+    f.tlpDue = false;
+    armRetransmit(tcp, c, true);
+    return true;
   }
-  if (c.caState !== CaState.Loss) return true;
-  while (seqLt(c.retransmitNext, c.recover)) {
-    if (segments(c, (c.retransmitNext - c.sndUna) | 0) >= c.cwnd) break;
-    if (seqGeq(c.retransmitNext, (c.sndUna + c.sndWnd) | 0)) break;
-    const next = retransmit(tcp, c, batch, c.retransmitNext);
-    if (next === c.retransmitNext) return false;
-    c.retransmitNext = next;
-  }
+  if (!retransmit(tcp, c, f, last, batch)) return false;
+  probeSent(tcp, c, f, true);
   return true;
-}
-
-/** Sends one segment from `seq` again; returns what follows it, `seq` if the batch is full. */
-function retransmit(tcp: Tcp, c: Connection, batch: SegmentBatch, seq: number): number {
-  const end = c.sndEnd;
-  const length = Math.max(Math.min((end - seq) | 0, (c.sndNxt - seq) | 0, c.sndMss), 0);
-  const fin = c.has(Has.Fin) && seqGeq(c.sndNxt, (end + 1) | 0) && ((seq + length) | 0) === end;
-  const covered = emitSegment(tcp, c, batch, seq, length, fin);
-  if (covered < 0) return seq;
-  tcp.counters.TcpRetransSegs++;
-  if (c.caState === CaState.Loss) tcp.counters.TcpExtTCPSlowStartRetrans++;
-  else tcp.counters.TcpExtTCPFastRetrans++;
-  c.unset(Has.Timing);
-  return (seq + covered + (fin && covered === length ? 1 : 0)) | 0;
 }
 
 /** New data as far as windows, Nagle and the FIN allow. */
@@ -91,7 +82,8 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   if (!hasUnsent(c)) return true;
   // While the peer's window is closed nothing begins (Linux: tcp_ack_update_window).
   if (c.inFlight === 0 && c.sndWnd > 0) restartAfterIdle(tcp, c);
-  let quota = c.cwnd + limitedTransmit(c) - segments(c, c.inFlight);
+  let quota = c.cwnd - c.packetsInFlight;
+  const before = c.packetsOut;
   let sent = false;
   let burst = 0;
   let burstEnd = c.sndNxt;
@@ -109,7 +101,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
       burstEnd = (c.sndNxt + burst) | 0;
     }
     if (!sendNew(tcp, c, batch, length, fin)) {
-      if (sent) finishRound(tcp, c, quota);
+      if (sent) finishRound(tcp, c, quota, before);
       return false;
     }
     if (burst > length && seqGeq(c.sndNxt, burstEnd)) pushLast(batch);
@@ -117,17 +109,25 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     quota--;
     sent = true;
   }
-  if (!hasUnsent(c)) c.unset(Has.Push);
-  if (sent) finishRound(tcp, c, quota);
+  if (!hasUnsent(c)) {
+    c.unset(Has.Push);
+    if (c.flight !== null) noteAppLimited(c, c.flight);
+  }
+  if (sent) finishRound(tcp, c, quota, before);
   else if (quota <= 0) validateCwnd(tcp, c, true);
   else if (c.inFlight === 0 && (c.sndEnd - c.sndNxt) | 0) armPersist(tcp, c);
   return true;
 }
 
-/** New data has left, and the congestion window has room for `quota` more segments. */
-function finishRound(tcp: Tcp, c: Connection, quota: number): void {
+/**
+ * New data has left, and the congestion window has room for `quota` more segments.
+ * @param before segments that were in flight
+ */
+function finishRound(tcp: Tcp, c: Connection, quota: number, before: number): void {
+  const f = tcp.flightOf(c);
   validateCwnd(tcp, c, quota <= 0);
-  armRetransmit(tcp, c);
+  armRetransmit(tcp, c, before === 0 || f.pending === Pending.Probe);
+  scheduleProbe(tcp, c, f, false);
 }
 
 /** The last segment of a burst has PSH, as on Linux: a receiver that gathers passes it on. */
@@ -149,14 +149,18 @@ function sendNew(
 ): boolean {
   const covered = emitSegment(tcp, c, batch, c.sndNxt, length, fin);
   if (covered < 0) return false;
-  const starts = c.inFlight === 0;
-  const end = (c.sndNxt + covered) | 0;
+  const f = tcp.flightOf(c);
+  const starts = f.count === 0;
+  if (starts) rateStart(c, f, tcp.now);
+  const seq = c.sndNxt;
+  const end = (seq + covered) | 0;
   if (length < c.sndMss) c.sndSmall = end;
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
+  rateSent(c, f, f.push(seq, c.sndNxt, tcp.now), tcp.now);
+  countSent(c, f, 1);
   if (covered > 0) {
     if (starts) c.congestion.event?.(c, CongestionEvent.TransmitStart, tcp.now);
     c.lastSendMs = tcp.nowMs;
-    startTiming(c, c.sndNxt, tcp.now);
     dataSent(tcp, c);
   }
   return true;

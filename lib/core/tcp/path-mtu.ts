@@ -3,6 +3,8 @@ import type { IcmpError } from '../icmp/icmp-error';
 import { isIpv4 } from '../ip/address';
 import { MtuDiscover, type SocketOptions } from '../socket/options';
 import { CaState, Has, type Connection } from './connection';
+import { currentSsthresh } from './cwnd-validation';
+import { resetDuplicates } from './dup-threshold';
 import { headerBytes, setSendMss } from './establish';
 import { isSynchronized } from './state';
 import type { Tcp } from './tcp';
@@ -135,15 +137,18 @@ function syncFragmentation(tcp: Tcp, c: Connection, mtu: number): void {
  * No sign of congestion, so that the window stays (Linux: tcp_simple_retransmit).
  */
 export function pathMtuReduced(tcp: Tcp, c: Connection): void {
-  if (!isSynchronized(c.state) || c.inFlight <= c.sndMss) return;
+  const f = c.flight;
+  if (f === null || f.count === 0) return;
+  const { lostOut } = f;
+  f.resegment(c.sndMss);
+  if (f.lostOut === lostOut) return;
+  if (!c.has(Has.Sack)) resetDuplicates(f);
   if (c.caState !== CaState.Loss) {
-    // Linux: tcp_current_ssthresh.
-    const reduced = c.caState === CaState.Cwr || c.caState === CaState.Recovery;
-    if (!reduced) c.ssthresh = Math.max(c.ssthresh, (c.cwnd >> 1) + (c.cwnd >> 2));
+    c.ssthresh = currentSsthresh(c);
     c.caState = CaState.Loss;
-    c.recover = c.sndNxt;
-    c.dupAcks = 0;
+    f.highSeq = c.sndNxt;
+    f.priorSsthresh = 0;
+    f.undoable = f.frto = f.frtoNew = false;
   }
-  c.retransmitNext = c.sndUna;
   tcp.markReady(c);
 }

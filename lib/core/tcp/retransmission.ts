@@ -2,17 +2,38 @@ import { Errno } from '../errno';
 import { elapsedMs } from '../time/elapsed';
 import { Has, Timer, type Connection } from './connection';
 import { queueCwr } from './ecn';
-import { enterLoss } from './recovery';
+import { Pending, type Flight } from './flight';
+import { enterLoss, reorderingTimeout } from './recovery';
 import { backOff } from './rtt';
 import { State } from './state';
 import type { Settings } from './settings';
 import type { Tcp } from './tcp';
+import { probeTimeout } from './tlp';
 
-/** RFC 6298 §5.1, §5.3: starts the timer for what is in flight, and restarts it. */
+/** Least timeout: that of Linux's clock, µs. */
+const TICK = 1000;
+
+/**
+ * RFC 6298 §5.1, §5.3: starts the timer for what is in flight, and restarts it. Where it stood for
+ * a probe or for RACK, it goes on from when the oldest segment left.
+ */
 export function armRetransmit(tcp: Tcp, c: Connection, restart = false): void {
   if (!restart && tcp.timers.due(c.row, Timer.Retransmit) !== Infinity) return;
+  let wait = clampToUserTimeout(tcp, c);
+  const f = c.flight;
+  if (f !== null) {
+    if (f.pending !== Pending.Timeout && f.count > 0) {
+      wait = Math.min(wait, Math.max(timeoutLeft(tcp, c, f), TICK));
+    }
+    f.pending = Pending.Timeout;
+  }
   tcp.timers.cancel(c.row, Timer.Persist);
-  tcp.timers.set(c.row, Timer.Retransmit, tcp.now + clampToUserTimeout(tcp, c));
+  tcp.timers.set(c.row, Timer.Retransmit, tcp.now + wait);
+}
+
+/** µs until the oldest segment in flight has waited for the timeout. */
+export function timeoutLeft(tcp: Tcp, c: Connection, f: Flight): number {
+  return f.sentAt(f.head) + c.rto - tcp.now;
 }
 
 /** The first timeout is the peer's; from then on the timer must not outlast the user's patience. */
@@ -27,23 +48,39 @@ export function userTimeoutLeft(tcp: Tcp, c: Connection): number {
   return Math.max(userTimeout - elapsedMs(tcp.nowMs, c.retransmitStartMs), 0) * 1000;
 }
 
-/** RFC 6298 §5.4 to 5.7: the retransmission timer has expired. */
-export function retransmissionTimeout(tcp: Tcp, c: Connection): void {
+/** The timer went off, for what it stood for. */
+export function retransmitTimer(tcp: Tcp, c: Connection): void {
+  const f = c.flight;
   if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) {
     synTimeout(tcp, c);
     return;
   }
-  if (c.inFlight === 0) return;
+  if (f === null || f.count === 0) return;
+  switch (f.pending) {
+    case Pending.Timeout:
+      retransmissionTimeout(tcp, c, f);
+      return;
+    case Pending.Probe:
+      probeTimeout(tcp, c, f);
+      return;
+    case Pending.Reorder:
+      reorderingTimeout(tcp, c, f);
+      armRetransmit(tcp, c, true);
+      return;
+  }
+}
+
+/** RFC 6298 §5.4 to 5.7: the retransmission timer has expired. */
+function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
   if (isTimedOut(tcp, c)) {
     giveUp(tcp, c);
     return;
   }
   tcp.counters.TcpExtTCPTimeouts++;
-  enterLoss(c);
+  enterLoss(tcp, c, f);
   if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
   c.retransmits++;
   backOff(c, tcp.settings);
-  c.set(Has.RetransmitHead);
   tcp.markReady(c);
   armRetransmit(tcp, c, true);
 }
@@ -105,11 +142,4 @@ export function retriesToMs(retries: number, settings: Settings): number {
 export function giveUp(tcp: Tcp, c: Connection): void {
   tcp.counters.TcpExtTCPAbortOnTimeout++;
   tcp.finish(c, c.softError !== 0 ? c.softError : Errno.ETIMEDOUT);
-}
-
-/** New data was acknowledged (RFC 6298 §5.2, §5.3): the count starts anew. */
-export function retransmissionAcknowledged(tcp: Tcp, c: Connection): void {
-  c.retransmits = 0;
-  if (c.inFlight === 0) tcp.timers.cancel(c.row, Timer.Retransmit);
-  else armRetransmit(tcp, c, true);
 }

@@ -1,6 +1,9 @@
 import { seqGt } from '../sequence';
+import { elapsedMs } from '../time/elapsed';
 import { Has, type Connection } from './connection';
 import type { Settings } from './settings';
+import type { Tcp } from './tcp';
+import { timestamp } from './timestamps';
 
 /** Largest round trip that the int32 arithmetic holds times 8, µs. */
 const MAX_RTT = 0x0fffffff;
@@ -56,13 +59,23 @@ export function backOff(c: Connection, settings: Settings): void {
   c.rto = Math.min(c.rto * 2, settings.rtoMax * 1000);
 }
 
-/**
- * Starts timing the segment that ends before `seq`, unless one is being timed. Only data sent for
- * the first time is timed (Karn's rule, RFC 6298 §3); a retransmission ends the timing.
- */
-export function startTiming(c: Connection, seq: number, now: number): void {
-  if (c.has(Has.Timing)) return;
+/** Our SYN leaves: its round trip is measured, unless it has to be sent again (RFC 6298 §3). */
+export function startTiming(c: Connection, now: number): void {
   c.set(Has.Timing);
-  c.rttSeq = seq;
-  c.rttStart = now | 0;
+  c.synSentAt = now | 0;
+}
+
+/** By the timestamp that the peer echoes (RFC 7323 §4.1), µs; -1: it can't be ours. */
+export function rttByTimestamp(tcp: Tcp, c: Connection): number {
+  const ms = (timestamp(tcp.now, c.tsOffset) - tcp.echo) | 0;
+  return ms < 0 ? -1 : Math.max(ms, 1) * 1000;
+}
+
+/** The smallest round trip of the last minutes (Linux: tcp_update_rtt_min). */
+export function noteMinRtt(tcp: Tcp, c: Connection, rtt: number): void {
+  if (rtt < 0) return;
+  const isOld = elapsedMs(tcp.nowMs, c.minRttMs) > tcp.settings.minRttWindow;
+  if (c.minRtt !== 0 && rtt > c.minRtt && !isOld) return;
+  c.minRtt = Math.max(Math.min(rtt, MAX_RTT), 1) | 0;
+  c.minRttMs = tcp.nowMs;
 }

@@ -4,7 +4,7 @@ interface Setting {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: 'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool' | 'choice';
+  readonly unit: 'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool' | 'choice' | 'bits';
   readonly about: string;
 }
 
@@ -188,6 +188,64 @@ export const SETTINGS = {
     max: 1,
     unit: 'bool',
     about: 'A SYN that is sent again does not ask for ECN (RFC 3168 §6.1.1.1).',
+  },
+  recovery: {
+    sysctl: 'net.ipv4.tcp_recovery',
+    default: 1,
+    min: 0,
+    max: 7,
+    unit: 'bits',
+    about:
+      'Loss detection by time (RFC 8985): 1 RACK, 2 its reordering window does not grow, 4 it ' +
+      'holds also where three later segments have arrived. Without 1: RFC 6675.',
+  },
+  earlyRetrans: {
+    sysctl: 'net.ipv4.tcp_early_retrans',
+    default: 3,
+    min: 0,
+    max: 4,
+    unit: 'bits',
+    about: 'Probe for the loss of the last segments (RFC 8985 §7): 3 and 4, as on Linux; 0: no.',
+  },
+  frto: {
+    sysctl: 'net.ipv4.tcp_frto',
+    default: 2,
+    min: 0,
+    max: 2,
+    unit: 'bits',
+    about: 'Watch whether a timeout was needless (RFC 5682): 1 and 2, as on Linux; 0: no.',
+  },
+  reordering: {
+    sysctl: 'net.ipv4.tcp_reordering',
+    default: 3,
+    min: 1,
+    max: 300,
+    unit: 'segments',
+    about: 'Later segments that must have arrived before one counts as lost (RFC 5681 §3.2).',
+  },
+  maxReordering: {
+    sysctl: 'net.ipv4.tcp_max_reordering',
+    default: 300,
+    min: 1,
+    max: 65_535,
+    unit: 'segments',
+    about: 'To this it grows where segments overtake each other.',
+  },
+  minRttWindow: {
+    sysctl: 'net.ipv4.tcp_min_rtt_wlen',
+    default: 300_000,
+    min: 0,
+    max: 86_400_000,
+    unit: 'ms',
+    about: 'For how long the smallest round trip counts.',
+  },
+  retransCollapse: {
+    sysctl: 'net.ipv4.tcp_retrans_collapse',
+    default: 1,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'Send small segments again as one.',
   },
   initialCwnd: {
     sysctl: null,

@@ -6,7 +6,7 @@ import { largestReceiveBuffer, type SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Shape } from '../stack/four-tuples';
 import { isAcceptable } from './acceptability';
-import { openSendWindow, takeRtt } from './acknowledgment';
+import { openSendWindow, takeSynRtt } from './acknowledgment';
 import { pathOf } from './arrives-listen';
 import { arrivesOtherwise } from './arrives-otherwise';
 import { refuse } from './arrives-closed';
@@ -327,7 +327,7 @@ export class SynReceived {
     c.retransmits = w[at + SynField.Timeouts];
     const flags = w[at + SynField.Flags];
     // Karn's rule: of a SYN+ACK that was sent twice it isn't known which one was acknowledged.
-    if ((flags & SynFlag.Cookie) !== 0) takeRtt(tcp, c, seg);
+    if ((flags & SynFlag.Cookie) !== 0) takeSynRtt(tcp, c, seg);
     else if ((flags & SynFlag.Resent) === 0) {
       measuredRtt(c, ((tcp.now | 0) - w[at + SynField.SentAt]) | 0, tcp.settings);
     }

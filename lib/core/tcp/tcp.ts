@@ -15,8 +15,9 @@ import { FourTuples, Shape } from '../stack/four-tuples';
 import { LocalPorts } from '../stack/ports';
 import { TimerTable } from '../time/timer-table';
 import { segmentArrives } from './segment-arrives';
+import { AckNews } from './ack-news';
 import type { CongestionController } from './congestion-controller';
-import { Has, Timer, type Connection } from './connection';
+import { CaState, Has, Timer, type Connection } from './connection';
 import { Controllers } from './controllers';
 import { delayedAckExpired } from './delayed-ack';
 import { countCodepoint } from './ecn';
@@ -25,11 +26,12 @@ import { Inbound } from './inbound';
 import { InitialSequence } from './isn';
 import { ReceiveBuffer } from './receive-buffer';
 import { SendBuffer } from './send-buffer';
+import { Flight } from './flight';
 import { keepAliveTimeout } from './keepalive';
 import { noteLimit } from './limits';
 import { Listeners } from './listeners';
 import { transmit } from './output';
-import { retransmissionTimeout } from './retransmission';
+import { retransmitTimer } from './retransmission';
 import type { Settings } from './settings';
 import { isClosing, isSynchronized, State } from './state';
 import { SynCookies } from './syn-cookies';
@@ -48,6 +50,7 @@ const REPLIES = 1024;
 
 /** Empty buffers kept for the next connection that needs one. */
 const SPARE_BUFFERS = 256;
+const SPARE_FLIGHTS = 256;
 
 /** TCP of one stack: the tables that its mechanisms share, and the ways into them. */
 export class Tcp {
@@ -70,6 +73,11 @@ export class Tcp {
   readonly sendBuffers: Spares<SendBuffer>;
   readonly receiveBuffers: Spares<ReceiveBuffer>;
   readonly inbounds = new Spares(() => new Inbound(), SPARE_BUFFERS);
+  private readonly flights = new Spares(() => new Flight(), SPARE_FLIGHTS);
+  /** What the acknowledgment under way tells. */
+  readonly news = new AckNews();
+  /** TSecr of that segment; 0: it has none. */
+  echo = 0;
   readonly replies = new SegmentBatch(REPLIES);
   readonly listeners = new Listeners();
   readonly pathMtus: PathMtus;
@@ -147,7 +155,7 @@ export class Tcp {
   private fire(c: Connection, kind: Timer): void {
     switch (kind) {
       case Timer.Retransmit:
-        retransmissionTimeout(this, c);
+        retransmitTimer(this, c);
         return;
       case Timer.Persist:
         persistTimeout(this, c);
@@ -351,6 +359,7 @@ export class Tcp {
     this.dropSendBuffer(c);
     c.inbound?.clear();
     this.dropInbound(c);
+    this.endFlight(c);
   }
 
   /** An idle connection holds no buffers: called when there may be nothing in them. */
@@ -359,6 +368,33 @@ export class Tcp {
     if (buffer === null || buffer.length > 0) return;
     c.sendBuffer = null;
     this.sendBuffers.give(buffer);
+  }
+
+  /** The queue of segments in flight, made when the first one leaves. */
+  flightOf(c: Connection): Flight {
+    if (c.flight !== null) return c.flight;
+    c.flight = this.flights.take();
+    c.flight.reset(c.sndUna);
+    return c.flight;
+  }
+
+  /** Nothing is in flight: the queue is given back, unless a late duplicate may matter. */
+  dropFlight(c: Connection): void {
+    const f = c.flight;
+    if (f === null || f.count > 0) return;
+    if (c.caState !== CaState.Open || f.undoable || f.tlpOut) {
+      f.drop();
+      return;
+    }
+    this.endFlight(c);
+  }
+
+  private endFlight(c: Connection): void {
+    c.caState = CaState.Open;
+    if (c.flight === null) return;
+    c.flight.clear();
+    this.flights.give(c.flight);
+    c.flight = null;
   }
 
   dropReceiveBuffer(c: Connection): void {

@@ -380,8 +380,9 @@ describe('between two stacks', () => {
       lab.flush();
     }
     expect(Buffer.compare(Buffer.concat(got), data)).toBe(0);
-    // No byte was sent in vain.
-    expect(lab.a.core.counters.TcpRetransSegs).toBe(0);
+    // No byte was sent in vain but by probes of the tail, whose acknowledgments were delayed.
+    const { TcpRetransSegs, TcpExtTCPLossProbes } = lab.a.core.counters;
+    expect(TcpRetransSegs).toBeLessThanOrEqual(TcpExtTCPLossProbes);
   });
 
   test('a reader that stops for an hour, and every window update is lost', () => {

@@ -34,10 +34,11 @@ describe('a router says what the next link takes', () => {
     peer.complain(packets[0], tooBig4(1000));
     expect(ranges(peer)).toEqual([
       [1, 960],
-      [961, 960],
-      [1921, 960],
-      [2881, 960],
-      [3841, 540],
+      [961, 500],
+      [1461, 960],
+      [2421, 500],
+      [2921, 960],
+      [3881, 500],
     ]);
     expect(socket.pathMtu).toBe(1000);
     // The other two say the same.
@@ -63,7 +64,7 @@ describe('a router says what the next link takes', () => {
     peer.complain(packets[0], tooBig6(1280));
     expect(ranges(peer).slice(0, 2)).toEqual([
       [1, 1220],
-      [1221, 1220],
+      [1221, 220],
     ]);
     expect(socket.pathMtu).toBe(1280);
   });
@@ -82,7 +83,7 @@ describe('a router says what the next link takes', () => {
     peer.complain(again.packet, tooBig4(1300));
     expect(ranges(peer)).toEqual([
       [1, 1260],
-      [1261, 200],
+      [1261, 100],
     ]);
   });
 

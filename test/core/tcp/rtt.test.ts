@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { SocketOptions } from '../../../lib/core/socket/options';
-import { Connection, Has } from '../../../lib/core/tcp/connection';
+import { Connection } from '../../../lib/core/tcp/connection';
 import { reno } from '../../../lib/core/tcp/reno';
-import { backOff, measuredRtt, startTiming } from '../../../lib/core/tcp/rtt';
+import { backOff, measuredRtt } from '../../../lib/core/tcp/rtt';
 import { makeSettings } from '../../../lib/core/tcp/settings';
 
 const settings = makeSettings();
@@ -130,12 +130,5 @@ describe('the timeout from round trips (RFC 6298 §2, as Linux does it)', () => 
     expect(rtos.slice(-3)).toEqual([120_000, 120_000, 120_000]);
     sample(100_000);
     expect(c.rto).toBeLessThan(301_000);
-  });
-
-  test('one segment at a time is timed', () => {
-    const { c } = measuring();
-    startTiming(c, 500, 2 ** 31 + 7);
-    startTiming(c, 900, 50);
-    expect([c.has(Has.Timing), c.rttSeq, c.rttStart]).toEqual([true, 500, -(2 ** 31) + 7]);
   });
 });

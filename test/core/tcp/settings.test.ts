@@ -30,6 +30,13 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.ip_no_pmtu_disc': 0,
   'net.ipv4.route.min_pmtu': 552,
   'net.ipv4.route.mtu_expires': 600_000,
+  'net.ipv4.tcp_recovery': 1,
+  'net.ipv4.tcp_early_retrans': 3,
+  'net.ipv4.tcp_frto': 2,
+  'net.ipv4.tcp_reordering': 3,
+  'net.ipv4.tcp_max_reordering': 300,
+  'net.ipv4.tcp_min_rtt_wlen': 300_000,
+  'net.ipv4.tcp_retrans_collapse': 1,
   'net.ipv4.ip_default_ttl': 64,
 };
 

@@ -226,7 +226,7 @@ describe('what stacks hold', () => {
     ['SND.NXT beyond what was sent', ({ client }) => (client.sndNxt = (client.sndNxt + 1) | 0)],
     [
       'SND.UNA goes back',
-      ({ client: c }) => (c.sndUna = c.sndNxt = c.sndSmall = c.recover = (c.sndUna - 1) | 0),
+      ({ client: c }) => (c.sndUna = c.sndNxt = c.sndSmall = (c.sndUna - 1) | 0),
     ],
     [
       'RCV.NXT goes back',
@@ -246,9 +246,12 @@ describe('what stacks hold', () => {
     ['a FIN without a close', ({ client }) => client.set(Has.Fin)],
     ['a congestion window of nothing', ({ client }) => (client.cwnd = 0)],
     ['RTO out of range', ({ client }) => (client.rto = 120_000_001)],
-    ['a timeout that was not doubled', ({ client }) => (client.retransmits = 4)],
+    ['a timeout that was not doubled', ({ client }) => (client.retransmits = client.backoff = 4)],
     ['an impossible MSS', ({ client }) => (client.sndMss = 1500)],
-    ['recovery of what was not sent', ({ client }) => (client.recover = (client.sndNxt + 1) | 0)],
+    [
+      'data in flight and the queue of it disagree',
+      ({ client, lab }) => lab.a.core.tcp.flightOf(client).push(client.sndUna, client.sndNxt, 0),
+    ],
     [
       'an empty receive buffer that is kept',
       ({ client, lab }) => (client.receiveBuffer = lab.a.core.tcp.receiveBuffers.take()),

@@ -1,0 +1,81 @@
+import type { SegmentBatch } from '../segment/batch';
+import { seqGeq, seqGt } from '../sequence';
+import { CaState, type Connection } from './connection';
+import { rateSent } from './delivery-rate';
+import { emitRetransmission } from './emit';
+import { Pending, type Flight } from './flight';
+import { countSent } from './prr';
+import { armRetransmit } from './retransmission';
+import { Mark } from './sent-queue';
+import type { Tcp } from './tcp';
+import { timestamp } from './timestamps';
+
+/**
+ * Sends again what counts as lost, as far as the congestion window allows; the segment at SND.UNA
+ * also beyond the peer's window, which may have shrunk (RFC 9293 §3.8.6).
+ * @returns false: the batch is full and something is left
+ */
+export function retransmitLost(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
+  // RFC 5682 §2.1 step 2b: new data goes first.
+  if (f.frtoNew) return true;
+  while (f.lost.first >= 0 && f.inFlight < c.cwnd) {
+    const row = f.lost.first;
+    if (row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0)) break;
+    if (!retransmit(tcp, c, f, row, batch)) return false;
+    if (c.caState === CaState.Loss) tcp.counters.TcpExtTCPSlowStartRetrans++;
+    else tcp.counters.TcpExtTCPFastRetrans++;
+  }
+  return true;
+}
+
+/** F-RTO had no new data to send after all: the conventional recovery goes on. */
+export function insteadOfNew(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
+  if (seqGt(c.sndNxt, f.highSeq)) return true;
+  f.frto = f.frtoNew = false;
+  return retransmitLost(tcp, c, f, batch);
+}
+
+/** Sends a row again, with small ones behind it that are lost, too; false: the batch is full. */
+export function retransmit(
+  tcp: Tcp,
+  c: Connection,
+  f: Flight,
+  row: number,
+  batch: SegmentBatch,
+): boolean {
+  const seq = f.seq(row);
+  const wanted = tcp.settings.retransCollapse === 1 ? collapsible(c, f, row) : f.end(row);
+  const end = emitRetransmission(tcp, c, batch, seq, wanted);
+  if (end === seq) return false;
+  const oldest = row === f.head;
+  let rows = 0;
+  for (let at = row; at !== f.tail && !seqGt(f.end(at), end); at = f.next(at)) {
+    f.retransmitted(at, tcp.now);
+    rateSent(c, f, at, tcp.now);
+    rows++;
+  }
+  tcp.counters.TcpRetransSegs++;
+  if (!f.retransmitting) {
+    f.retransmitting = true;
+    f.retransStamp = timestamp(tcp.now, c.tsOffset);
+  }
+  f.undoRetrans = Math.max(f.undoRetrans, 0) + rows;
+  f.retransmissions = (f.retransmissions + rows) | 0;
+  countSent(c, f, rows);
+  if (oldest && f.pending !== Pending.Reorder) armRetransmit(tcp, c, true);
+  return true;
+}
+
+/** Where a segment ends that holds `row` and those behind it that are lost and fit into it. */
+function collapsible(c: Connection, f: Flight, row: number): number {
+  const seq = f.seq(row);
+  const edge = (c.sndUna + c.sndWnd) | 0;
+  let end = f.end(row);
+  if (!f.has(row, Mark.Lost)) return end;
+  for (let at = f.next(row); at !== f.tail; at = f.next(at)) {
+    const lost = (f.marks(at) & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
+    if (!lost || ((f.end(at) - seq) | 0) > c.sndMss || seqGt(f.end(at), edge)) break;
+    end = f.end(at);
+  }
+  return end;
+}
