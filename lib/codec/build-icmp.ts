@@ -1,7 +1,8 @@
-import { isIpv4, type IpAddress } from '../core/ip/address';
-import { IpProtocol } from '../core/segment/layout';
+import { isIpv4, writeAddress, type IpAddress } from '../core/ip/address';
+import { IcmpWord, IpProtocol, Word } from '../core/segment/layout';
+import { writeIpHeader } from './build';
 import { load32, store16, store32 } from './bytes';
-import { fold, sumBytes } from './checksum';
+import { fold, pseudoHeaderSum, sumBytes } from './checksum';
 
 const IPV4_HEADER = 20;
 const IPV6_HEADER = 40;
@@ -10,6 +11,8 @@ const ICMP_HEADER = 8;
 const MAX_ERROR4 = 576;
 const MAX_ERROR6 = 1280;
 const HOP_LIMIT = 64;
+/** Internetwork control (RFC 1812 §4.3.2.5). */
+const PRECEDENCE = 0xc0;
 
 /** What an ICMP error says (RFC 792, RFC 1191 §4, RFC 4443 §3). */
 export interface IcmpMessage {
@@ -31,39 +34,31 @@ export function icmpError(
   { type, code, mtu = 0 }: IcmpMessage,
 ): Uint8Array {
   const is4 = isIpv4(from);
-  const header = is4 ? IPV4_HEADER : IPV6_HEADER;
-  const most = (is4 ? MAX_ERROR4 : MAX_ERROR6) - header - ICMP_HEADER;
-  const quoted = packet.subarray(0, Math.min(packet.length, most));
-  const out = new Uint8Array(header + ICMP_HEADER + quoted.length);
-  const message = out.length - header;
-  out[header] = type;
-  out[header + 1] = code;
-  store32(out, header + 4, mtu);
-  out.set(quoted, header + ICMP_HEADER);
-  if (is4) writeIpv4(out, from, packet);
-  else writeIpv6(out, from, packet);
-  const pseudo = is4 ? 0 : sumBytes(out, 8, 32) + IpProtocol.Icmp6 + message;
-  store16(out, header + 2, ~fold(pseudo + sumBytes(out, header, message)) & 0xffff);
+  const most = is4 ? MAX_ERROR4 - IPV4_HEADER : MAX_ERROR6 - IPV6_HEADER;
+  const quoted = packet.subarray(0, Math.min(packet.length, most - ICMP_HEADER));
+  const words = new Int32Array(Word.Stride);
+  words[Word.Family] = is4 ? 4 : 6;
+  words[Word.Protocol] = is4 ? IpProtocol.Icmp : IpProtocol.Icmp6;
+  words[Word.HopLimit] = HOP_LIMIT;
+  if (is4) words[Word.TrafficClass] = PRECEDENCE;
+  writeAddress(from, words, Word.Source);
+  if (is4) words[Word.Destination + 3] = load32(packet, 12);
+  else for (let i = 0; i < 4; i++) words[Word.Destination + i] = load32(packet, 8 + 4 * i);
+  words[IcmpWord.Kind] = (type << 8) | code;
+  words[IcmpWord.Mtu] = mtu;
+  return buildIcmp(words, quoted);
+}
+
+/** The packet of the descriptor of an ICMP error, which quotes this. */
+export function buildIcmp(words: Int32Array, quoted: Uint8Array): Uint8Array {
+  const is4 = words[Word.Family] === 4;
+  const message = ICMP_HEADER + quoted.length;
+  const out = new Uint8Array((is4 ? IPV4_HEADER : IPV6_HEADER) + message);
+  const at = writeIpHeader(words, 0, out, 0, out.length);
+  store16(out, at, words[IcmpWord.Kind]);
+  store32(out, at + 4, words[IcmpWord.Mtu]);
+  out.set(quoted, at + ICMP_HEADER);
+  const pseudo = is4 ? 0 : pseudoHeaderSum(words, 0, message);
+  store16(out, at + 2, ~fold(pseudo + sumBytes(out, at, message)) & 0xffff);
   return out;
-}
-
-function writeIpv4(out: Uint8Array, from: IpAddress, packet: Uint8Array): void {
-  out[0] = 0x45;
-  // Internetwork control (RFC 1812 §4.3.2.5).
-  out[1] = 0xc0;
-  store16(out, 2, out.length);
-  out[8] = HOP_LIMIT;
-  out[9] = IpProtocol.Icmp;
-  store32(out, 12, from.w3);
-  store32(out, 16, load32(packet, 12));
-  store16(out, 10, ~fold(sumBytes(out, 0, IPV4_HEADER)) & 0xffff);
-}
-
-function writeIpv6(out: Uint8Array, from: IpAddress, packet: Uint8Array): void {
-  out[0] = 0x60;
-  store16(out, 4, out.length - IPV6_HEADER);
-  out[6] = IpProtocol.Icmp6;
-  out[7] = HOP_LIMIT;
-  [from.w0, from.w1, from.w2, from.w3].forEach((word, i) => store32(out, 8 + 4 * i, word));
-  out.set(packet.subarray(8, 24), 24);
 }

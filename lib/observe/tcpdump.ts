@@ -5,6 +5,7 @@ import type { SegmentBatch } from '../core/segment/batch';
 import { Direction, Flag, Word } from '../core/segment/layout';
 import { Conversations } from './conversations';
 import { PacketBytes } from './packet-bytes';
+import { formatIcmp, isIcmp } from './tcpdump-icmp';
 import { type SackReference, formatOptions } from './tcpdump-options';
 
 export interface FormatOptions {
@@ -50,7 +51,8 @@ export function formatFlags(flags: number): string {
 
 /**
  * The line for the descriptor at `base`, as `tcpdump -n` prints it:
- * `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq 1368668675, win 29200, length 0`.
+ * `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq 1368668675, win 29200, length 0`, or
+ * `IP 10.0.0.99 > 10.0.0.1: ICMP host 10.0.0.2 unreachable, length 36`.
  */
 export function formatSegment(
   words: Int32Array,
@@ -58,6 +60,11 @@ export function formatSegment(
   options: FormatOptions = {},
 ): string {
   const family = words[base + Word.Family] === 6 ? 'IP6' : 'IP';
+  if (isIcmp(words, base)) {
+    const from = formatAddress(readAddress(words, base + Word.Source));
+    const to = formatAddress(readAddress(words, base + Word.Destination));
+    return `${family} ${from} > ${to}: ${formatIcmp(words, base)}`;
+  }
   const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
   const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
   return `${family} ${source} > ${destination}: ${formatFields(words, base, options)}`;

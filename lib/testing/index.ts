@@ -12,7 +12,7 @@ export type {
   SegmentFilter,
   WireOptions,
 } from './link/options';
-export type { Router, RouterCounters } from './router';
+export type { Router, RouterCounters, RouterOptions } from './router';
 export type { EcnCodepoint, SegmentView } from './segment-view';
 export type { CaptureOptions } from './trace/capture';
 export type { LineOptions } from './trace/lines';

@@ -1,5 +1,5 @@
 import { types } from 'node:util';
-import type { State } from '../core/tcp/state';
+import { State as States, type State } from '../core/tcp/state';
 import { codeError, invalidArgType, invalidArgValue, outOfRange } from '../errors';
 import { checkNames } from '../link/validate';
 import { Checks } from './check/checks';
@@ -11,7 +11,7 @@ import { Host } from './host/host';
 import { checkHostOptions, type HostOptions } from './host/options';
 import { Cable } from './link/cable';
 import type { LinkOptions } from './link/options';
-import { Router } from './router';
+import { Router, type RouterOptions } from './router';
 import { Routes } from './routes';
 import { SegmentViews } from './segment-view';
 import { DEFAULT_EPOCH, ProgramClock } from './time/program-clock';
@@ -80,6 +80,10 @@ class Witnesses implements Witness, HostWitness {
     }
   }
 
+  told(router: { readonly name: string }, packet: Packet): void {
+    this.trace?.sent(router, packet, States.CLOSED);
+  }
+
   lost(packet: Packet, where: string, reason: LossReason): void {
     this.trace?.lost(packet, where, reason);
   }
@@ -108,6 +112,7 @@ export class Network {
   readonly #program: ProgramClock;
   readonly #turns: Turns;
   #packets = 0;
+  #routers = 0;
   /** What time is being moved by: 'run' or 'advance'. */
   #busy: string | null = null;
   #closed = false;
@@ -171,11 +176,17 @@ export class Network {
   }
 
   /** Adds a router: it forwards between any number of cables. @throws as `host` */
-  router(name: string): Router {
+  router(name: string, options: RouterOptions = {}): Router {
     this.#checkName(name);
+    const context = {
+      routes: this.#routes,
+      witness: this.#witness,
+      clock: this.simulation,
+      nextPacket: () => this.#packets++,
+    };
+    const router = new Router(name, ++this.#routers, context, options);
     this.#names.add(name);
-    const router = new Router(name, this.#routes, this.#witness);
-    this.#routes.add(router);
+    this.#routes.add(router, router.addresses);
     return router;
   }
 

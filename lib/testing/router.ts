@@ -1,14 +1,45 @@
+import { icmpError, type IcmpMessage } from '../codec/build-icmp';
 import { parsePacket } from '../codec/parse';
 import { ParseResult } from '../codec/result';
-import { Word } from '../core/segment/layout';
+import { Icmp4, Icmp6, Unreachable4, Unreachable6 } from '../core/icmp/icmp-error';
+import { formatAddress, ipv4, ipv6, readAddress, type IpAddress } from '../core/ip/address';
+import { MAY_FRAGMENT, Word } from '../core/segment/layout';
+import { invalidArgType } from '../errors';
+import { checkNames } from '../link/validate';
 import type { LossReason, Wire, Witness } from './engine/node';
-import type { Packet } from './engine/packet';
+import { Packet } from './engine/packet';
+import { IcmpRate } from './icmp-rate';
 import { decrementHopLimit } from './ip-header';
 import type { Routes } from './routes';
+
+export interface RouterOptions {
+  /**
+   * Whether it says by ICMP why it can't forward a packet: no way, TTL used up, too large for the
+   * next cable. Default: true.
+   */
+  icmp?: boolean;
+  /**
+   * Whether it notices that a cable of its own is cut, and says then that hosts behind it can't be
+   * reached. Default: false.
+   */
+  noticesCuts?: boolean;
+}
+
+/** What a router is given by its network. */
+export interface RouterContext {
+  readonly routes: Pick<Routes, 'next'>;
+  readonly witness: Witness;
+  /** Its `now` is the network's time, µs. */
+  readonly clock: { readonly now: number };
+  /** Numbers the packets of the network. */
+  nextPacket(): number;
+}
 
 /** What has happened to the packets that came to a router. */
 export interface RouterCounters {
   forwarded: number;
+  /** ICMP errors that it has sent. */
+  icmp: number;
   /** Lost here, by reason: those that there have been. */
   lost: { [reason in LossReason]?: number };
 }
@@ -22,21 +53,58 @@ const READABLE: ReadonlySet<ParseResult> = new Set([
   ParseResult.BadTcpHeader,
 ]);
 
+/** What is said in IPv4 and in IPv6. */
+type Message = readonly [IcmpMessage, IcmpMessage];
+
+const NO_ROUTE: Message = [
+  { type: Icmp4.Unreachable, code: Unreachable4.Net },
+  { type: Icmp6.Unreachable, code: Unreachable6.NoRoute },
+];
+const NO_HOST: Message = [
+  { type: Icmp4.Unreachable, code: Unreachable4.Host },
+  { type: Icmp6.Unreachable, code: Unreachable6.Address },
+];
+const NO_TIME: Message = [
+  { type: Icmp4.TimeExceeded, code: 0 },
+  { type: Icmp6.TimeExceeded, code: 0 },
+];
+const tooBig = (mtu: number): Message => [
+  { type: Icmp4.Unreachable, code: Unreachable4.FragmentationNeeded, mtu },
+  { type: Icmp6.TooBig, code: 0, mtu },
+];
+
 /**
  * Forwards packets between its cables, the shortest way (RFC 1812 §5). Takes no time for that; what
  * waits for a cable waits in that cable's queue.
  */
 export class Router {
+  /** @internal Its IPv4 and its IPv6 address, which ICMP comes from. */
+  readonly addresses: readonly [IpAddress, IpAddress];
   private isDown = false;
-  private readonly counts: RouterCounters = { forwarded: 0, lost: {} };
+  private readonly counts: RouterCounters = { forwarded: 0, icmp: 0, lost: {} };
   private readonly scratch = new Int32Array(Word.Stride);
+  private readonly rate = new IcmpRate();
 
-  /** @internal Made by `network.router`. */
+  /**
+   * @internal Made by `network.router`.
+   * @param number of the router, 1 to 65534
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
   constructor(
     readonly name: string,
-    private readonly routes: Pick<Routes, 'next'>,
-    private readonly witness: Witness,
-  ) {}
+    number: number,
+    private readonly context: RouterContext,
+    private readonly options: RouterOptions = {},
+  ) {
+    checkNames('options', options, ['icmp', 'noticesCuts']);
+    for (const key of ['icmp', 'noticesCuts'] as const) {
+      const value: unknown = options[key];
+      if (value === undefined || typeof value === 'boolean') continue;
+      throw invalidArgType(`options.${key}`, 'of type boolean', value);
+    }
+    // 172.16.0.0/16 and fd01::/64.
+    this.addresses = [ipv4(0xac100000 + number), ipv6(0xfd010000, 0, 0, number)];
+  }
 
   /** What it is able to do now. */
   get state(): 'up' | 'crashed' {
@@ -52,13 +120,13 @@ export class Router {
   crash(): void {
     if (this.isDown) return;
     this.isDown = true;
-    this.witness.noted(`crash ${this.name}`);
+    this.context.witness.noted(`crash ${this.name}`);
   }
 
   /** Forwards again. */
   reboot(): void {
     this.isDown = false;
-    this.witness.noted(`reboot ${this.name}`);
+    this.context.witness.noted(`reboot ${this.name}`);
   }
 
   /** @internal */
@@ -77,13 +145,46 @@ export class Router {
       this.lose(packet, 'invalid');
       return;
     }
-    const out: Wire | null = this.routes.next(this, words, Word.Destination);
-    if (out === null) this.lose(packet, 'unroutable');
-    else if (!decrementHopLimit(packet)) this.lose(packet, 'ttl');
-    else {
-      this.counts.forwarded++;
-      out.send(packet);
-    }
+    const out: Wire | null = this.context.routes.next(this, words, Word.Destination);
+    if (out === null) {
+      this.lose(packet, 'unroutable');
+      this.say(NO_ROUTE, packet);
+    } else if (!decrementHopLimit(packet)) {
+      this.lose(packet, 'ttl');
+      this.say(NO_TIME, packet);
+    } else this.forward(packet, out);
+  }
+
+  /** On a cable that is cut, or too narrow, the packet is lost; it is quoted as it was before. */
+  private forward(packet: Packet, out: Wire): void {
+    const tooLarge =
+      packet.length > out.mtu && (packet.words[Word.Identification] & MAY_FRAGMENT) === 0;
+    const unreachable = this.options.noticesCuts === true && out.isCut === true;
+    const quoted = tooLarge || unreachable ? packet.copy() : null;
+    this.counts.forwarded++;
+    out.send(packet);
+    if (quoted !== null) this.say(unreachable ? NO_HOST : tooBig(out.mtu), quoted);
+  }
+
+  /** Tells the sender what has become of its packet (RFC 1812 §4.3, RFC 4443 §2.4). */
+  private say(message: Message, packet: Packet): void {
+    const { context } = this;
+    // Never about ICMP.
+    if (this.options.icmp === false || packet.isIcmp) return;
+    const quoted = packet.bytes();
+    const family = quoted[0] >> 4 === 6 ? 1 : 0;
+    const error = Packet.ofIcmp(icmpError(this.addresses[family], quoted, message[family]));
+    // What was spoilt on its way may be anything.
+    if (error === null) return;
+    const receiver = formatAddress(readAddress(error.words, Word.Destination));
+    // As on Linux what path MTU discovery needs is always said.
+    if (message[family].mtu === undefined && !this.rate.allows(receiver, context.clock.now)) return;
+    const out = context.routes.next(this, error.words, Word.Destination);
+    if (out === null) return;
+    error.id = context.nextPacket();
+    this.counts.icmp++;
+    context.witness.told(this, error);
+    out.send(error);
   }
 
   /** The IP header of a corrupted packet as it reads now; null: it is wrong (RFC 1812 §5.2.2). */
@@ -95,6 +196,6 @@ export class Router {
   private lose(packet: Packet, reason: LossReason): void {
     const { lost } = this.counts;
     lost[reason] = (lost[reason] ?? 0) + 1;
-    this.witness.lost(packet, this.name, reason);
+    this.context.witness.lost(packet, this.name, reason);
   }
 }

@@ -32,10 +32,10 @@ export class Routes {
   /** By destination: the wire that each node sends on. Made when first asked for. */
   private readonly tables = new Map<RoutedNode, Map<RoutedNode, Wire>>();
 
-  /** Adds a host with its addresses, or a router. */
-  add(node: RoutedNode): void {
+  /** Adds a host with its addresses, or a router, which may have some, too. */
+  add(node: RoutedNode, addresses: readonly IpAddress[] = addressesOf(node)): void {
     this.neighbours.set(node, []);
-    for (const { address } of node.prefixes ?? []) {
+    for (const address of addresses) {
       const { w0, w1, w2, w3 } = address;
       const key = hash(w0, w1, w2, w3);
       const same = this.owners.get(key);
@@ -85,7 +85,7 @@ export class Routes {
     return table.get(node) ?? null;
   }
 
-  /** Name of the host that has the address in four words from `at`; null: nobody has it. */
+  /** Name of who has the address in four words from `at`; null: nobody has it. */
   nameAt(words: Int32Array, at: number): string | null {
     return this.ownerAt(words, at)?.name ?? null;
   }
@@ -131,6 +131,10 @@ export class Routes {
     }
     return table;
   }
+}
+
+function addressesOf({ prefixes = [] }: RoutedNode): IpAddress[] {
+  return prefixes.map(({ address }) => address);
 }
 
 function topologyError(message: string): Error {

@@ -1,7 +1,8 @@
 import { inspect } from 'node:util';
 import { formatAddress, readAddress } from '../core/ip/address';
-import { Flag, Option, Word } from '../core/segment/layout';
+import { Flag, IcmpWord, Option, Word } from '../core/segment/layout';
 import { Conversations } from '../observe/conversations';
+import { isIcmp } from '../observe/tcpdump-icmp';
 import { type SegmentReference, formatFlags, formatSegment } from '../observe/tcpdump';
 import type { Packet } from './engine/packet';
 
@@ -18,9 +19,9 @@ export interface Names {
 }
 
 /**
- * A TCP segment in its IP packet, as it was when somebody looked at it. Read-only: nothing done to
- * it changes the segment. Of a packet that was corrupted so that it can't be read any more, the
- * fields are those of before.
+ * A TCP segment in its IP packet, or an ICMP error that quotes one, as it was when somebody looked
+ * at it. Read-only: nothing done to it changes the packet. Of one that was corrupted so that it
+ * can't be read any more, the fields are those of before.
  */
 export class SegmentView {
   private readonly words: Int32Array;
@@ -149,12 +150,12 @@ export class SegmentView {
 
   /** The window field, not scaled. */
   get window(): number {
-    return this.words[Word.Window];
+    return isIcmp(this.words, 0) ? 0 : this.words[Word.Window];
   }
 
   /** Urgent pointer. */
   get urgent(): number {
-    return this.words[Word.Urgent];
+    return isIcmp(this.words, 0) ? 0 : this.words[Word.Urgent];
   }
 
   /** Bytes of payload. */
@@ -213,6 +214,18 @@ export class SegmentView {
     return this.bytes !== null;
   }
 
+  /**
+   * Of an ICMP error what it says, and else undefined. Such a one quotes a segment: `seq` and the
+   * ports are that one's, `destinationPort` that of its sender; it has no flags.
+   */
+  get icmp(): { type: number; code: number; mtu?: number } | undefined {
+    const { words } = this;
+    if (!isIcmp(words, 0)) return undefined;
+    const kind = words[IcmpWord.Kind];
+    const mtu = words[IcmpWord.Mtu] >>> 0;
+    return { type: kind >>> 8, code: kind & 0xff, ...(mtu > 0 && { mtu }) };
+  }
+
   /** As `tcpdump -n -S` prints it: `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq …`. */
   toString(): string {
     return formatSegment(this.words, 0);
@@ -258,6 +271,7 @@ export class SegmentViews {
   }
 
   private reference(words: Int32Array): SegmentReference {
+    if (isIcmp(words, 0)) return { sequence: 0, acknowledgment: 0, sack: 0 };
     if ((words[Word.Flags] & Flag.SYN) === 0) return this.conversations.initial(words, 0);
     const acknowledgment = (words[Word.Acknowledgment] - 1) | 0;
     return { sequence: words[Word.Sequence], acknowledgment, sack: acknowledgment };

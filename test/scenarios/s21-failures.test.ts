@@ -1,5 +1,5 @@
 import http from 'node:http';
-import type { LinkOptions, Network } from '../../lib/testing';
+import type { Cable, LinkOptions, Network, Router, RouterOptions } from '../../lib/testing';
 import { pattern } from '../support/segments';
 import {
   brief,
@@ -138,17 +138,24 @@ describe("S21 (b): the peer's host crashes and is booted again", () => {
     }));
 });
 
+interface SceneWithRouter extends Scene {
+  router: Router;
+  /** From the router to `server`. */
+  beyond: Cable;
+}
+
 /** `client` and `server`, a router between them. */
 async function tellWithRouter(
-  story: (scene: Scene & { router: ReturnType<Network['router']> }) => Promise<void>,
+  story: (scene: SceneWithRouter) => Promise<void>,
+  options: RouterOptions = {},
 ): Promise<void> {
   const link: LinkOptions = { delay: 5 };
   await tell({}, async ({ network }) => {
     const [client, server] = [network.host('left'), network.host('right')];
-    const router = network.router('router');
+    const router = network.router('router', options);
     const cable = network.link(client, router, link);
-    network.link(router, server, link);
-    await story({ network, client, server, cable, router });
+    const beyond = network.link(router, server, link);
+    await story({ network, client, server, cable, router, beyond });
   });
 }
 
@@ -193,6 +200,68 @@ describe('S21 (c): it is cut off, or a router fails', () => {
       await Promise.all([near.sees('close'), far.sees('close')]);
       expect(near.events).toEqual(['connect', 'end', 'finish', 'close']);
     }));
+
+  test('a router says that it can’t reach the host: EHOSTUNREACH, but not before the limit', () =>
+    tellWithRouter(
+      async (scene) => {
+        const { network, client, router, beyond } = scene;
+        const { near, far } = await connectPair(scene);
+        await sleep(100);
+        beyond.cut();
+        const began = network.now;
+        near.socket.write('to the right');
+        far.socket.write('to the left');
+        await sleep(LIMIT - 60_000);
+        expect([near.events, far.events]).toEqual([['connect'], []]);
+        await Promise.all([near.sees('close'), far.sees('close')]);
+        // Only the one whose router knows is told why.
+        expect(near.events).toEqual(['connect', 'EHOSTUNREACH', 'close']);
+        expect(far.events).toEqual(['ETIMEDOUT', 'close']);
+        expect(near.at('EHOSTUNREACH') ?? 0).toBeGreaterThan(began + LIMIT - 60_000);
+        expect(near.at('EHOSTUNREACH') ?? 0).toBeLessThan(began + LIMIT + 120_000);
+        expect(client.counters.IcmpInDestUnreachs).toBe(router.counters.icmp);
+        expect(network.trace.lines({ since: began }).map((line) => line.slice(11))).toContain(
+          'router > left: ICMP host 10.0.0.4 unreachable, length 72 [received]',
+        );
+      },
+      { noticesCuts: true },
+    ));
+
+  test('the cut heals: what the router said is forgotten, and it goes on sooner (RFC 6069)', () =>
+    tellWithRouter(
+      async (scene) => {
+        const { network, client, beyond } = scene;
+        const { near, far } = await connectPair(scene);
+        await sleep(100);
+        beyond.cut();
+        near.socket.write('to the right');
+        await sleep(60_000);
+        expect(client.counters.IcmpInDestUnreachs).toBeGreaterThan(10);
+        beyond.heal();
+        const healed = network.now;
+        await far.has(12);
+        // Without it the eighth retransmission would have come 16 s later.
+        expect(network.now - healed).toBeLessThan(2000);
+        far.socket.end();
+        await near.sees('end');
+        near.socket.end();
+        await Promise.all([near.sees('close'), far.sees('close')]);
+        expect(near.events).toEqual(['connect', 'end', 'finish', 'close']);
+      },
+      { noticesCuts: true },
+    ));
+
+  test('connecting through such a router fails at once', () =>
+    tellWithRouter(
+      async (scene) => {
+        scene.beyond.cut();
+        const near = connect(scene);
+        await near.sees('close');
+        expect(near.events).toEqual(['EHOSTUNREACH', 'close']);
+        expect(near.at('EHOSTUNREACH')).toBe(10);
+      },
+      { noticesCuts: true },
+    ));
 
   test('the cable is pulled while both send', () =>
     tell({}, async (scene) => {

@@ -5,6 +5,8 @@ import type { Packet } from './packet';
 export interface Wire {
   /** Largest IP packet that it carries, bytes. */
   readonly mtu: number;
+  /** It has no carrier. */
+  readonly isCut?: boolean;
   /** Puts a packet on the wire, which has it from then on. */
   send(packet: Packet): void;
 }
@@ -41,6 +43,8 @@ export type LossReason =
 export interface Witness {
   /** A packet did not get any further; `where`: a node's name, or a cable's with its direction. */
   lost(packet: Packet, where: string, reason: LossReason): void;
+  /** A router sends a packet of its own. */
+  told(router: { readonly name: string }, packet: Packet): void;
   /** A fault begins or ends, or something is changed in the network: `crash server`. */
   noted(text: string): void;
 }

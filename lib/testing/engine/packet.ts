@@ -1,8 +1,9 @@
 import { buildPacket, packetLength } from '../../codec/build';
+import { buildIcmp } from '../../codec/build-icmp';
 import { parsePacket } from '../../codec/parse';
 import { ParseResult } from '../../codec/result';
 import type { SegmentBatch } from '../../core/segment/batch';
-import { Checksum, Direction, SLICE_WORDS, Word } from '../../core/segment/layout';
+import { Checksum, Direction, IpProtocol, SLICE_WORDS, Word } from '../../core/segment/layout';
 
 const NOTHING = new Uint8Array(0);
 /** Packets in one piece of memory for descriptors, and bytes in one for payload: a typed array with
@@ -71,6 +72,25 @@ export class Packet {
     return packet;
   }
 
+  /**
+   * An ICMP error.
+   * @param bytes as `icmpError` makes them
+   * @returns null where they don't quote a segment
+   */
+  static ofIcmp(bytes: Uint8Array): Packet | null {
+    const packet = new Packet();
+    const { words } = packet;
+    if (parsePacket(bytes, 0, 0, bytes.length, words, 0, NO_KEY) !== ParseResult.Ok) return null;
+    packet.payload = bytes.slice(words[Word.PayloadOffset]);
+    packet.length = bytes.length;
+    words[Word.PacketOffset] = words[Word.TransportOffset] = words[Word.PayloadOffset] = 0;
+    return packet;
+  }
+
+  get isIcmp(): boolean {
+    return this.words[Word.Protocol] !== IpProtocol.Tcp;
+  }
+
   /** Another packet with the same contents. */
   copy(): Packet {
     const packet = new Packet();
@@ -85,8 +105,9 @@ export class Packet {
   /** The packet as it stands on the wire; a copy. */
   bytes(): Uint8Array {
     if (this.spoilt !== null) return this.spoilt.slice();
-    const bytes = new Uint8Array(this.length);
     const { words, payload } = this;
+    if (this.isIcmp) return buildIcmp(words, payload);
+    const bytes = new Uint8Array(this.length);
     words[Word.SliceCount] = payload.length > 0 ? 1 : 0;
     buildPacket(words, 0, Int32Array.of(0, 0, payload.length), 0, [payload], bytes, 0);
     words[Word.SliceCount] = 0;

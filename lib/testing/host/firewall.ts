@@ -1,11 +1,20 @@
 import { packetLength } from '../../codec/build';
+import { icmpError } from '../../codec/build-icmp';
+import { Icmp4, Icmp6, Unreachable4, Unreachable6 } from '../../core/icmp/icmp-error';
+import { readAddress } from '../../core/ip/address';
 import { Checksum, Direction, Flag, Word } from '../../core/segment/layout';
 import { invalidArgValue } from '../../errors';
 import { readPort } from '../../net/arguments';
 import { Packet } from '../engine/packet';
 
-/** What becomes of segments for a blocked port: silence, or a RST in answer. */
-export type BlockAction = 'drop' | 'reject';
+/**
+ * What becomes of segments for a blocked port: silence, or a RST in answer, or an ICMP error, port
+ * unreachable.
+ */
+export type BlockAction = 'drop' | 'reject' | 'unreachable';
+
+const ACTIONS: readonly BlockAction[] = ['drop', 'reject', 'unreachable'];
+const oneOf = ([a, b, c]: readonly string[]): string => `'${a}', '${b}' or '${c}'`;
 
 /** Linux's net.ipv4.ip_default_ttl. */
 const TTL = 64;
@@ -20,8 +29,8 @@ export class Firewall {
    */
   block(port: number, action: BlockAction): void {
     const number = readPort(port, 'port');
-    if (action !== 'drop' && action !== 'reject') {
-      throw invalidArgValue('action', action, "must be 'drop' or 'reject'");
+    if (!ACTIONS.includes(action)) {
+      throw invalidArgValue('action', action, `must be ${oneOf(ACTIONS)}`);
     }
     this.rules.set(number, action);
   }
@@ -37,7 +46,7 @@ export class Firewall {
 
   /** What happens to a packet that has arrived. */
   judge(packet: Packet): 'accept' | BlockAction {
-    if (this.rules.size === 0) return 'accept';
+    if (this.rules.size === 0 || packet.isIcmp) return 'accept';
     return this.rules.get(packet.words[Word.DestinationPort]) ?? 'accept';
   }
 }
@@ -76,4 +85,18 @@ export function resetFor(packet: Packet): Packet | null {
   reset.length = packetLength(to, 0);
   to[Word.PacketLength] = reset.length;
   return reset;
+}
+
+/**
+ * The ICMP error that it is answered with instead, as that of nftables' `reject`.
+ * @returns null where there is none: for a RST, and for a packet whose checksum is wrong
+ */
+export function unreachableFor(packet: Packet): Packet | null {
+  const { words } = packet;
+  if ((words[Word.Flags] & Flag.RST) !== 0 || packet.spoilt !== null) return null;
+  const is4 = words[Word.Family] === 4;
+  const message = is4
+    ? { type: Icmp4.Unreachable, code: Unreachable4.Port }
+    : { type: Icmp6.Unreachable, code: Unreachable6.Port };
+  return Packet.ofIcmp(icmpError(readAddress(words, Word.Destination), packet.bytes(), message));
 }

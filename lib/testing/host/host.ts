@@ -13,7 +13,7 @@ import { SimEvent } from '../engine/event-queue';
 import type { HostWitness, Wire, Witness } from '../engine/node';
 import type { Packet } from '../engine/packet';
 import type { Simulation } from '../engine/simulation';
-import { Firewall, resetFor, type BlockAction } from './firewall';
+import { Firewall, resetFor, unreachableFor, type BlockAction } from './firewall';
 import { Life } from './life';
 import { checkRate, type HostOptions } from './options';
 import { HostPaths } from './paths';
@@ -214,8 +214,8 @@ export class Host {
   }
 
   /**
-   * Its firewall drops all that comes to a local port, or answers it with RST; connections that
-   * there are included. It stays so over reboots.
+   * Its firewall drops all that comes to a local port, or answers it with RST, or with ICMP's port
+   * unreachable; connections that there are included. It stays so over reboots.
    * @throws RangeError ERR_SOCKET_BAD_PORT, TypeError ERR_INVALID_ARG_VALUE
    */
   block(port: number, action: BlockAction): void {
@@ -299,10 +299,11 @@ export class Host {
     const verdict = this.firewall.judge(packet);
     if (verdict === 'accept') return false;
     this.context.witness.lost(packet, this.name, 'firewall');
-    const reset = verdict === 'reject' ? resetFor(packet) : null;
-    if (reset === null) return true;
-    reset.id = this.context.nextPacket();
-    this.leave(reset, State.CLOSED);
+    if (verdict === 'drop') return true;
+    const answer = verdict === 'reject' ? resetFor(packet) : unreachableFor(packet);
+    if (answer === null) return true;
+    answer.id = this.context.nextPacket();
+    this.leave(answer, State.CLOSED);
     return true;
   }
 

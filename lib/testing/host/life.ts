@@ -76,7 +76,9 @@ export class Life {
   /** Hands a packet to the stack; false when it can't be read. */
   receive(packet: Packet): boolean {
     this.arriving = packet;
-    return this.port.deliver(packet);
+    const isRead = this.port.deliver(packet);
+    if (isRead && packet.isIcmp && this.host.isWatched) this.host.received(packet, State.CLOSED);
+    return isRead;
   }
 
   /** Nothing more is heard of it, neither by its peers nor by its program. */

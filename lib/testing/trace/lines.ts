@@ -1,9 +1,12 @@
 import { stateName } from '../../core/tcp/state';
 import { formatFields, type SegmentReference } from '../../observe/tcpdump';
+import { formatIcmp } from '../../observe/tcpdump-icmp';
 import { type Names, SegmentView } from '../segment-view';
 import type { History } from './history';
 import { Kind, type NoteRecord, type PacketRecord } from './records';
 import { packetMatcher, type PacketFilter } from './segments';
+
+const NO_REFERENCE: SegmentReference = { sequence: 0, acknowledgment: 0, sack: 0 };
 
 /** Which lines are wanted, and how. Of notes only `since` and `until` count. */
 export interface LineOptions extends PacketFilter {
@@ -34,6 +37,13 @@ export function readLines(
     }
     const { packet } = record;
     const isNew = record.kind === Kind.Sent && !references.has(packet.id);
+    if (packet.isIcmp) {
+      const view = new SegmentView(packet, names, NO_REFERENCE);
+      if (!matches(view, time)) continue;
+      const fields = formatIcmp(packet.words, 0);
+      lines.push(`${formatTime(record.time)} ${view.from} > ${view.to}: ${fields}${told(record)}`);
+      continue;
+    }
     // What arrives late counts as it did when it was sent.
     const reference = references.get(packet.id) ?? history.reference(packet);
     if (isNew) references.set(packet.id, reference);
@@ -46,6 +56,18 @@ export function readLines(
     lines.push(`${formatTime(record.time)} ${ends}: ${fields} [${fate(record, repeated)}]`);
   }
   return lines;
+}
+
+/** Of ICMP no state is told. */
+function told(record: PacketRecord): string {
+  switch (record.kind) {
+    case Kind.Sent:
+      return '';
+    case Kind.Received:
+      return ' [received]';
+    case Kind.Lost:
+      return ` [${lossText(record.place, record.reason)}]`;
+  }
 }
 
 function fate(record: PacketRecord, repeated: boolean): string {

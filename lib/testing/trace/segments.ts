@@ -144,7 +144,7 @@ export function readSegments(
   const segments: TracedSegment[] = [];
   const byId = new Map<number, TracedSegment>();
   for (const record of records) {
-    if (record.kind === Kind.Note) continue;
+    if (record.kind === Kind.Note || record.packet.isIcmp) continue;
     const known = byId.get(record.packet.id);
     if (record.kind === Kind.Sent && known === undefined) {
       const counted = history.reference(record.packet);

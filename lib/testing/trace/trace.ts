@@ -54,7 +54,7 @@ export class Trace {
   }
 
   /** @internal */
-  sent(host: NetworkNode, packet: Packet, state: State): void {
+  sent(host: Pick<NetworkNode, 'name'>, packet: Packet, state: State): void {
     this.records.add(Kind.Sent, this.clock.now, host.name, state, '', packet);
   }
 

@@ -7,7 +7,8 @@ import { Packet } from '../../../lib/testing/engine/packet';
 import { Simulation } from '../../../lib/testing/engine/simulation';
 import { Cable } from '../../../lib/testing/link/cable';
 import type { LinkOptions } from '../../../lib/testing/link/options';
-import { Router } from '../../../lib/testing/router';
+import { Router, type RouterOptions } from '../../../lib/testing/router';
+import { formatSegment } from '../../../lib/observe/tcpdump';
 import { Routes } from '../../../lib/testing/routes';
 import { SegmentViews } from '../../../lib/testing/segment-view';
 import { type Fields, pattern, pushSegment } from '../../support/segments';
@@ -92,6 +93,7 @@ export class Lab implements Witness {
   readonly witness = this;
   private stations = 0;
   private packets = 0;
+  private routers = 0;
 
   constructor(seed = 1) {
     this.simulation = new Simulation(seed);
@@ -103,9 +105,16 @@ export class Lab implements Witness {
     return station;
   }
 
-  router(name: string): Router {
-    const router = new Router(name, this.routes, this);
-    this.routes.add(router);
+  /** A router that says nothing, unless it is told otherwise. */
+  router(name: string, options: RouterOptions = { icmp: false }): Router {
+    const context = {
+      routes: this.routes,
+      witness: this,
+      clock: this.simulation,
+      nextPacket: () => this.packets++,
+    };
+    const router = new Router(name, ++this.routers, context, options);
+    this.routes.add(router, router.addresses);
     return router;
   }
 
@@ -138,6 +147,10 @@ export class Lab implements Witness {
   /** Lets everything happen that will. */
   finish(): void {
     while (this.simulation.next() < Infinity) this.simulation.step();
+  }
+
+  told(router: { readonly name: string }, packet: Packet): void {
+    this.log.push(`${this.simulation.now / 1000} ${router.name} ${formatSegment(packet.words, 0)}`);
   }
 
   lost(packet: Packet, where: string, reason: string): void {

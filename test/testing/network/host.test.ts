@@ -238,6 +238,14 @@ test('a firewall drops or rejects what comes to a port, over reboots too', async
     const [error] = (await once(client.net.connect(7, server.address), 'error')) as [Error];
     expect(error).toMatchObject({ code: 'ECONNREFUSED' });
   });
+  for (const address of [server.address, server.address6]) {
+    server.block(7, 'unreachable');
+    await network.run(async () => {
+      const [error] = (await once(client.net.connect(7, address), 'error')) as [Error];
+      expect(error).toMatchObject({ code: 'ECONNREFUSED' });
+    });
+  }
+  expect(client.counters).toMatchObject({ IcmpInDestUnreachs: 1, Icmp6InDestUnreachs: 1 });
   server.unblock(7);
   await network.run(() => once(client.net.connect(7, server.address), 'connect'));
   expect(() => server.block(70_000, 'drop')).toThrow(RangeError);
