@@ -14,9 +14,12 @@ import type { Segment } from '../segment/segment';
 // would now and then look like it.) What else the SYN has offered goes with the timestamps, in the
 // low bits of TSval.
 
-/** The sizes that a cookie can tell of, as Linux has them, bytes. */
-const SIZES_V4: readonly number[] = [536, 1300, 1440, 1460];
-const SIZES_V6: readonly number[] = [1220, 1420, 1440, 8940];
+/**
+ * The sizes that a cookie can tell of, as Linux has them, bytes; before them smaller ones, since a
+ * peer that takes less than 536 bytes must not get more.
+ */
+const SIZES_V4: readonly number[] = [48, 256, 536, 1300, 1440, 1460];
+const SIZES_V6: readonly number[] = [48, 256, 1220, 1420, 1440, 8940];
 
 const MINUTE = 60_000_000;
 /** A cookie is good in the minute in which it was made, and in the next. */

@@ -19,14 +19,14 @@ const TICK = 2000;
  * @returns false: there will be no probe
  */
 export function scheduleProbe(tcp: Tcp, c: Connection, f: Flight, advanced: boolean): boolean {
-  const { earlyRetrans, rtoMin, rtoInitial } = tcp.settings;
+  const { earlyRetrans, rtoMin, rtoMax, rtoInitial } = tcp.settings;
   if (earlyRetrans < PROBING || f.count === 0 || !c.has(Has.Sack)) return false;
   if (c.caState !== CaState.Open && c.caState !== CaState.Cwr) return false;
   // With a user timeout the first timeout must not be late.
   let wait = rtoInitial * 1000;
   if (c.srtt !== 0) wait = (c.srtt >> 2) + (f.count === 1 ? rtoMin * 1000 : TICK);
   const left = advanced ? c.rto : timeoutLeft(tcp, c, f);
-  if (left > 0) wait = Math.min(wait, left);
+  wait = Math.min(wait, left > 0 ? left : rtoMax * 1000);
   f.pending = Pending.Probe;
   tcp.timers.cancel(c.row, Timer.Persist);
   tcp.timers.set(c.row, Timer.Retransmit, tcp.now + wait);
