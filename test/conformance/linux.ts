@@ -67,4 +67,5 @@ export const IOCTL: Readonly<Record<string, number>> = {
   SIOCINQ: 0x541b,
   SIOCOUTQ: 0x5411,
   SIOCOUTQNSD: 0x894b,
+  SIOCATMARK: 0x8905,
 };

@@ -230,6 +230,7 @@ const SOCKET_LEVEL: OptionTable = {
   7: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER),
   8: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER),
   9: onOff(SocketOption.KeepAlive),
+  10: onOff(SocketOption.OobInline),
   13: linger,
   18: receiveLowAt,
   20: timeout('receiveTimeout'),

@@ -7,7 +7,7 @@ export function events(file: SocketFile): number {
   const mask = file.socket.poll();
   let all = mask;
   if ((mask & Poll.IN) !== 0) {
-    const enough = (mask & Poll.RDHUP) !== 0 || file.socket.inQueue >= file.receiveLowAt;
+    const enough = (mask & Poll.RDHUP) !== 0 || file.socket.available >= file.receiveLowAt;
     if (enough || file.socket.waiting > 0) all |= Event.RDNORM;
     else all &= ~Event.IN;
   }
@@ -26,7 +26,7 @@ export class Progress {
 
   private note(): void {
     this.mask = events(this.file);
-    this.waiting = this.file.socket.inQueue + this.file.socket.waiting;
+    this.waiting = this.file.socket.available + this.file.socket.waiting;
   }
 
   /** Whether something became ready since the last call: an edge. */

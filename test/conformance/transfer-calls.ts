@@ -31,7 +31,7 @@ function readOn(reading: Reading, mayBlock: boolean): Reply | null {
   // Data that is already there may be less than what the program waits for.
   const target = Math.max(wanted, 1);
   const { socket } = file;
-  const ready = socket.inQueue;
+  const ready = socket.available;
   if (isPeek && mayBlock && ready > 0 && ready < target && isOpen(file)) return null;
   const room = Math.min(length - reading.got, Math.max(ready, 1));
   if (reading.fault && ready > 0) throw new CallError('EFAULT');
@@ -74,8 +74,7 @@ function receive(session: Session, request: Request, flags: number): Reply | Blo
   };
   if (file.socket.state === State.LISTEN) throw new CallError('ENOTCONN');
   if ((flags & Msg.ERRQUEUE) !== 0) throw new CallError('EAGAIN');
-  // There is no urgent data to be read out of band.
-  if ((flags & Msg.OOB) !== 0) throw new CallError('EINVAL');
+  if ((flags & Msg.OOB) !== 0) return receiveUrgent(file, length, flags);
   const isBlocking = !file.nonblock && (flags & Msg.DONTWAIT) === 0;
   const first = readOn(reading, isBlocking);
   if (first !== null) return first;
@@ -84,6 +83,17 @@ function receive(session: Session, request: Request, flags: number): Reply | Blo
     session.now + file.receiveTimeout,
     () => readOn(reading, false) ?? { ret: 0 },
   );
+}
+
+/** The urgent byte; no such call waits. */
+function receiveUrgent({ socket }: SocketFile, length: number, flags: number): Reply {
+  const byte = socket.receiveUrgent((flags & Msg.PEEK) !== 0);
+  if (byte === null) return { ret: 0, data: '' };
+  if (byte < 0) return { ret: check(byte), data: '' };
+  const isTold = length > 0 && (flags & Msg.TRUNC) === 0;
+  const data = isTold ? Buffer.of(byte) : Buffer.alloc(0);
+  const msg_flags = Msg.OOB | (length === 0 ? Msg.TRUNC : 0);
+  return { ret: Math.min(length, 1), data: data.toString('base64'), msg_flags };
 }
 
 /** Adds members to a call's reply, when it comes. */
@@ -107,7 +117,8 @@ function read(session: Session, request: Request): Reply | Blocked {
 }
 
 function recv(session: Session, request: Request): Reply | Blocked {
-  return receive(session, request, request.int('flags', 0));
+  const outcome = receive(session, request, request.int('flags', 0));
+  return withMembers(outcome, ({ ret, data }) => ({ ret, data }));
 }
 
 /** A stream's bytes have no sender: Linux tells no address with them. */
@@ -116,7 +127,10 @@ function recvmsg(session: Session, request: Request): Reply | Blocked {
   const file = session.files.socket(request.int('fd'));
   const room = request.int('ctrllen', 0);
   const outcome = receive(session, request, flags);
-  return withMembers(outcome, (reply) => ({ ...reply, ...controlMessages(file, room) }));
+  return withMembers(outcome, (reply) => {
+    const { msg_flags, cmsgs } = controlMessages(file, room);
+    return { ...reply, msg_flags: Number(msg_flags) | Number(reply.msg_flags ?? 0), cmsgs };
+  });
 }
 
 /** TCP_CM_INQ, where the program has asked for it (TCP_INQ). */
@@ -136,12 +150,14 @@ function sendOn(
   data: Buffer,
   sent: { bytes: number },
   fault: boolean,
-  more: boolean,
+  flags: number,
 ): Reply | null {
   const { socket } = file;
   if (fault && socket.sendSpace > 0) throw new CallError('EFAULT');
   for (;;) {
-    const result = socket.send(data, sent.bytes, data.length - sent.bytes, more);
+    const more = (flags & Msg.MORE) !== 0;
+    const urgent = (flags & Msg.OOB) !== 0;
+    const result = socket.send(data, sent.bytes, data.length - sent.bytes, more, urgent);
     if (result === -Errno.EAGAIN) return null;
     if (result < 0) return { ret: sent.bytes > 0 ? sent.bytes : check(result) };
     sent.bytes += result;
@@ -154,10 +170,9 @@ function transmit(session: Session, request: Request, flags: number): Reply | Bl
   const fault = request.flag('fault');
   const length = request.int('len', 0);
   const data = fault ? Buffer.alloc(Math.max(Math.min(length, 1), 0)) : request.bytes('data');
-  if ((flags & (Msg.OOB | Msg.FASTOPEN | Msg.ZEROCOPY)) !== 0) throw new CallError('EOPNOTSUPP');
+  if ((flags & (Msg.FASTOPEN | Msg.ZEROCOPY)) !== 0) throw new CallError('EOPNOTSUPP');
   const sent = { bytes: 0 };
-  const more = (flags & Msg.MORE) !== 0;
-  const attempt = (): Reply | null => sendOn(file, data, sent, fault, more);
+  const attempt = (): Reply | null => sendOn(file, data, sent, fault, flags);
   const first = attempt();
   if (first !== null) return first;
   const partial = (): Reply => {
@@ -189,12 +204,13 @@ function sendmsg(session: Session, request: Request): Reply | Blocked {
   return send(session, request);
 }
 
-/** SIOCINQ, SIOCOUTQ and SIOCOUTQNSD; of a connection under way nothing is queued. */
+/** SIOCATMARK, SIOCINQ, SIOCOUTQ and SIOCOUTQNSD; of a connection under way nothing is queued. */
 function ioctl(session: Session, request: Request): Reply {
   const { socket } = session.files.socket(request.int('fd'));
   const name = request.has('name') ? request.text('name') : null;
   const number = request.has('req') ? request.int('req') : IOCTL[name ?? ''];
   if (!Object.values(IOCTL).includes(number)) throw new CallError('ENOTTY');
+  if (number === IOCTL.SIOCATMARK) return { ret: 0, val: Number(socket.atMark) };
   if (socket.state === State.LISTEN) throw new CallError('EINVAL');
   if (number === IOCTL.SIOCINQ) return { ret: 0, val: socket.inQueue };
   const c = socket.status;

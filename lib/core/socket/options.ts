@@ -39,6 +39,8 @@ export const enum SocketOption {
   ReceiveErrors = 16,
   /** TCP_DEFER_ACCEPT: SYN+ACK timeouts that a connection without data may take; 0: none. */
   DeferAccept = 17,
+  /** SO_OOBINLINE: the urgent byte is read like any other. */
+  OobInline = 18,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -78,6 +80,7 @@ export class SocketOptions {
   mtuDiscover: number;
   receiveErrors = 0;
   deferAccept = 0;
+  oobInline = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -116,6 +119,7 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['mtuDiscover', MtuDiscover.Dont, MtuDiscover.Omit],
   ['receiveErrors', 0, 1],
   ['deferAccept', 0, 255],
+  ['oobInline', 0, 1],
 ];
 
 /** The least and the largest value that an option takes. */

@@ -19,6 +19,15 @@ import {
   releaseHeld,
   send,
 } from '../tcp/user-calls';
+import {
+  available,
+  bytesToMark,
+  hasUrgentByte,
+  isAtMark,
+  passUrgentByte,
+  takeUrgentByte,
+  takeUrgentNews,
+} from '../tcp/urgent';
 import { Listening } from './listening';
 import {
   optionValue,
@@ -31,6 +40,8 @@ import {
 /** Linux's bits of poll(2). */
 export const enum Poll {
   IN = 0x001,
+  /** An urgent byte can be read. */
+  PRI = 0x002,
   OUT = 0x004,
   ERR = 0x008,
   HUP = 0x010,
@@ -327,8 +338,9 @@ export class StreamSocket {
   /**
    * send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes taken, which are copied.
    * @param more MSG_MORE: another call follows at once
+   * @param urgent MSG_OOB: the last byte is urgent
    */
-  send(bytes: Uint8Array, offset: number, length: number, more = false): number {
+  send(bytes: Uint8Array, offset: number, length: number, more = false, urgent = false): number {
     if (this.closed) return -Errno.EBADF;
     const c = this.connection;
     if (this.error !== 0) return -this.takeError();
@@ -336,11 +348,15 @@ export class StreamSocket {
     if (c === null) return -Errno.EPIPE;
     if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return -Errno.EAGAIN;
     if (!canSend(c.state)) return -Errno.EPIPE;
-    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length, more);
+    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length, more, urgent);
   }
 
-  /** recv(2): copies what is there into `into`; 0 at the end of the stream. */
+  /**
+   * recv(2): copies what is there into `into`; 0 at the end of the stream. A call stops before the
+   * urgent byte; one that begins there passes over it, unless it is in line.
+   */
   receive(into: Uint8Array, offset: number, length: number): number {
+    this.passUrgentByte();
     const waiting = this.beforeReading();
     if (waiting <= 0) return waiting;
     const c = this.connection as Connection;
@@ -353,11 +369,40 @@ export class StreamSocket {
   peek(into: Uint8Array, offset: number, length: number): number {
     const waiting = this.beforeReading();
     if (waiting <= 0) return waiting;
-    return (this.connection as Connection).receiveBuffer?.peek(into, offset, length) ?? 0;
+    const c = this.connection as Connection;
+    const skip = this.readable - available(c);
+    return c.receiveBuffer?.peek(into, offset, length, skip) ?? 0;
+  }
+
+  private passUrgentByte(): void {
+    const c = this.connection;
+    if (c !== null && passUrgentByte(c)) received(this.tcp, c, 0);
+  }
+
+  /**
+   * recv(2) with MSG_OOB, which never waits: the urgent byte, once unless `peek`; null: none will
+   * come; -errno.
+   */
+  receiveUrgent(peek = false): number | null {
+    if (this.closed) return -Errno.EBADF;
+    const c = this.connection;
+    return c === null ? -Errno.EINVAL : takeUrgentByte(c, peek, (this.shut & Shut.Receive) !== 0);
+  }
+
+  /** sockatmark(3): what was read last ends before the urgent byte. */
+  get atMark(): boolean {
+    return this.connection !== null && isAtMark(this.connection);
+  }
+
+  /** Whether an urgent pointer has come since the last call: what SIGURG tells. */
+  takeUrgentNews(): boolean {
+    const c = this.connection;
+    return c !== null && takeUrgentNews(c);
   }
 
   /** The next piece of the stream, at most `max` bytes, without a copy: it is the caller's now. */
   take(max: number): Uint8Array | number {
+    this.passUrgentByte();
     const waiting = this.beforeReading();
     if (waiting <= 0) return waiting;
     const c = this.connection as Connection;
@@ -370,7 +415,7 @@ export class StreamSocket {
   /** Bytes to be read; 0 at the end of the stream; -errno. */
   private beforeReading(): number {
     if (this.closed) return -Errno.EBADF;
-    if (this.inQueue > 0) return this.inQueue;
+    if (this.available > 0) return this.available;
     const c = this.connection;
     // Who has got the peer's FIN has got all: a RST afterwards is news for the writer only.
     if (c !== null && c.has(Has.EndOfStream)) return 0;
@@ -445,7 +490,8 @@ export class StreamSocket {
     if (shut === Shut.Both || !this.isLive) mask |= Poll.HUP;
     if ((shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
     if (c?.state === State.SYN_SENT || c?.state === State.SYN_RECEIVED) return mask;
-    if (this.inQueue > 0) mask |= Poll.IN;
+    if (this.available > 0) mask |= Poll.IN;
+    if (c !== null && hasUrgentByte(c)) mask |= Poll.PRI;
     if ((shut & Shut.Send) !== 0 || c === null || isWritable(c)) mask |= Poll.OUT;
     return mask;
   }
@@ -457,9 +503,19 @@ export class StreamSocket {
     return error;
   }
 
-  /** SIOCINQ: bytes that can be read. */
-  get inQueue(): number {
+  /** Bytes that have come in order, and wait. */
+  private get readable(): number {
     return this.connection?.receiveBuffer?.readable ?? 0;
+  }
+
+  /** Those that `receive` can give, by more than one call where urgent data is ahead. */
+  get available(): number {
+    return this.connection === null ? 0 : available(this.connection);
+  }
+
+  /** SIOCINQ: bytes that can be read, up to the urgent one. */
+  get inQueue(): number {
+    return this.connection === null ? 0 : bytesToMark(this.connection);
   }
 
   /** SIOCOUTQ: bytes that the peer has not acknowledged. */

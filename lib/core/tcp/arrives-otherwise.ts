@@ -12,9 +12,10 @@ import { sendAckNow } from './emit';
 import { established } from './establish';
 import { refuse } from './arrives-closed';
 import { processFin, processText } from './segment-text';
-import { State } from './state';
+import { canReceive, State } from './state';
 import { pawsRejects } from './timestamps';
 import type { Tcp } from './tcp';
+import { sixthCheckUrg } from './urgent';
 
 /** SEGMENT ARRIVES, other states (RFC 9293 §3.10.7.4), in the order of its steps. */
 export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
@@ -24,7 +25,7 @@ export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
   if (!fourthCheckSyn(tcp, c, seg)) return;
   if (!fifthCheckAck(tcp, c, seg)) return;
   takeCwr(tcp, c, seg);
-  // Sixth, URG: urgent data is delivered in line (RFC 6093 §6 lets the program choose).
+  if (canReceive(c.state)) sixthCheckUrg(tcp, c, seg);
   if (refusesText(tcp, c, seg)) return;
   const had = seg.len;
   const isNew = seqGt(seg.end, c.rcvNxt);

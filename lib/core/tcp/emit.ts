@@ -9,6 +9,7 @@ import { announceWindow, MAX_WINDOW } from './receive-window';
 import { isSynchronized } from './state';
 import { timestamp } from './timestamps';
 import type { Tcp } from './tcp';
+import { urgentFlags } from './urgent';
 
 const TCP = 6;
 /** Of the SACK option without its blocks, padding included, bytes. */
@@ -108,6 +109,7 @@ export function emitSegment(
   }
   if (fin && covered === length) flags |= Flag.FIN;
   if (c.has(Has.Ecn)) flags |= markSegment(c, words, base, seq, covered);
+  flags |= urgentFlags(c, words, base, seq);
   words[base + Word.Sequence] = seq;
   words[base + Word.Acknowledgment] = c.rcvNxt;
   words[base + Word.Flags] = flags;

@@ -19,6 +19,7 @@ import { armRetransmit } from './retransmission';
 import { armPersist } from './zero-window';
 import { State } from './state';
 import type { Tcp } from './tcp';
+import { isUrgentMode } from './urgent';
 
 /**
  * Puts into `batch` what `c` may send now: its SYN, retransmissions, a window probe, new data and
@@ -37,11 +38,17 @@ export function transmit(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean 
   if (c.has(Has.ProbePending)) {
     // RFC 9293 §3.8.6.1. Deviation: as Linux does, a probe is an old empty segment that the peer
     // must acknowledge, and carries no byte beyond the window.
+    if (!probeUrgent(tcp, c, batch)) return false;
     if (emitSegment(tcp, c, batch, (c.sndUna - 1) | 0, 0, false) < 0) return false;
     c.unset(Has.ProbePending);
   }
   if (c.has(Has.AckNow) && !emitAck(tcp, c, batch)) return false;
   return true;
+}
+
+/** Tells the urgent pointer, which counts at a closed window too: a probe may be too old for it. */
+function probeUrgent(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
+  return !isUrgentMode(c) || emitSegment(tcp, c, batch, c.sndUna, 0, false) >= 0;
 }
 
 function transmitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
@@ -96,7 +103,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     const length = Math.min(unsent, currentMss(c), forced ? window : unsent);
     const fin = c.has(Has.Fin) && length === unsent;
     if (length > 0 && !forced && !mayLeave(c, length, window, fin)) break;
-    if (seqGeq(c.sndNxt, burstEnd)) {
+    if (seqGeq(c.sndNxt, burstEnd) && !isUrgentMode(c)) {
       burst = burstBytes(c, tcp.settings.minBurst, currentMss(c), unsent, window, quota);
       burstEnd = (c.sndNxt + burst) | 0;
     }
@@ -178,7 +185,7 @@ export function currentMss(c: Connection): number {
 /** Whether the peer's window has room for a segment of `length` bytes, and Nagle lets it go. */
 function mayLeave(c: Connection, length: number, window: number, fin: boolean): boolean {
   if (length > window) return false;
-  if (fin || length >= currentMss(c) || c.has(Has.Push)) return true;
+  if (fin || length >= currentMss(c) || c.has(Has.Push) || isUrgentMode(c)) return true;
   // RFC 9293 §3.7.4, as amended by Minshall: only one small segment is in flight.
   if (c.options.cork === 1 || c.has(Has.More)) return false;
   if (c.options.noDelay === 1 || c.inFlight === 0) return true;

@@ -17,6 +17,11 @@ export class ReceiveBuffer {
   duplicateLeft = 0;
   duplicateRight = 0;
 
+  /** What is known of an urgent byte ahead of the reader: `Urgent`, and the byte itself. */
+  urgent = 0;
+  /** Bytes in order before it, which may not be here yet. */
+  mark = 0;
+
   private readonly queue = new PieceQueue();
   private reassembly: Reassembly | null = null;
 
@@ -62,11 +67,11 @@ export class ReceiveBuffer {
   }
 
   /**
-   * Copies up to `length` bytes to `offset` of `into` and drops them here.
+   * Copies up to `length` bytes to `offset` of `into` and drops them here; not beyond the mark.
    * @returns bytes copied; 0 when none is readable
    */
   read(into: Uint8Array, offset: number, length: number): number {
-    const wanted = Math.min(length, this.readable);
+    const wanted = Math.min(this.untilMark(length), this.readable);
     let done = 0;
     while (done < wanted && this.queue.head !== null) {
       const piece = this.queue.head;
@@ -76,34 +81,63 @@ export class ReceiveBuffer {
       done += count;
       if (piece.start === piece.end) this.queue.shift(this.arena);
     }
-    this.readable -= done;
+    this.consumed(done);
     return done;
   }
 
-  /** Copies as `read` does, but drops nothing; bytes copied. */
-  peek(into: Uint8Array, offset: number, length: number): number {
-    const wanted = Math.min(length, this.readable);
+  /**
+   * Copies as `read` does, but drops nothing.
+   * @param skip bytes in front that are passed over
+   * @returns bytes copied
+   */
+  peek(into: Uint8Array, offset: number, length: number, skip = 0): number {
+    const wanted = Math.min(this.untilMark(length), this.readable - skip);
     let done = 0;
+    let left = skip;
     for (let piece = this.queue.head; piece !== null && done < wanted; piece = piece.next) {
-      const count = Math.min(wanted - done, piece.end - piece.start);
-      into.set(piece.bytes.subarray(piece.start, piece.start + count), offset + done);
+      const start = piece.start + left;
+      left = Math.max(start - piece.end, 0);
+      const count = Math.min(wanted - done, piece.end - start);
+      if (count <= 0) continue;
+      into.set(piece.bytes.subarray(start, start + count), offset + done);
       done += count;
     }
     return done;
   }
 
+  /** Drops the first byte, which must be there. */
+  skip(): void {
+    const piece = this.queue.head;
+    if (piece === null) return;
+    piece.start++;
+    if (piece.start === piece.end) this.queue.shift(this.arena);
+    this.consumed(1);
+  }
+
+  /** `length`, or what there is before the mark: a reading call stops there, or begins there. */
+  private untilMark(length: number): number {
+    return this.urgent !== 0 && this.mark > 0 ? Math.min(length, this.mark) : length;
+  }
+
+  private consumed(bytes: number): void {
+    this.readable -= bytes;
+    if (this.urgent === 0) return;
+    this.mark -= bytes;
+    if (this.mark < 0) this.urgent = 0;
+  }
+
   /**
-   * Hands over the next bytes that lie together, up to `max` (1 or more): they are never written
-   * again here. Null when none is readable.
+   * Hands over the next bytes that lie together, up to `max` (1 or more), not beyond the mark: they
+   * are never written again here. Null when none is readable.
    */
   take(max: number): Uint8Array | null {
     const piece = this.queue.head;
     if (piece === null) return null;
     const start = piece.start;
-    const end = Math.min(piece.end, start + max);
+    const end = Math.min(piece.end, start + this.untilMark(max));
     const bytes = piece.bytes.subarray(start, end);
     piece.start = piece.base = end;
-    this.readable -= end - start;
+    this.consumed(end - start);
     if (end === piece.end) this.queue.shift(this.arena);
     return bytes;
   }
@@ -123,6 +157,7 @@ export class ReceiveBuffer {
     this.reassembly?.clear();
     this.reassembly = null;
     this.readable = 0;
+    this.urgent = 0;
   }
 
   private append(from: Uint8Array, offset: number, length: number): number {

@@ -14,6 +14,8 @@ const NONE = -1;
 export class SendBuffer {
   /** Bytes held: sent and unacknowledged, and unsent. */
   length = 0;
+  /** Bytes from the front to the end of what is urgent: SND.UP; 0: nothing is. */
+  urgent = 0;
   /** Slices that the last `slice` wrote. */
   sliceCount = 0;
 
@@ -93,6 +95,7 @@ export class SendBuffer {
     }
     const pool = this.pool;
     this.length -= count;
+    this.urgent = Math.max(this.urgent - count, 0);
     this.headStart += count;
     while (this.headStart >= pool.sizeOf(this.head)) {
       const gone = this.head;
@@ -117,6 +120,7 @@ export class SendBuffer {
     this.headStart = 0;
     this.tailEnd = 0;
     this.length = 0;
+    this.urgent = 0;
   }
 
   /** Appends a block, whose size depends on how much is going to be held; returns its size. */

@@ -247,6 +247,14 @@ export const SETTINGS = {
     unit: 'bool',
     about: 'Send small segments again as one.',
   },
+  stdUrgent: {
+    sysctl: 'net.ipv4.tcp_stdurg',
+    default: 0,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'The urgent pointer is taken to be to the urgent byte, not behind it (RFC 6093 §2.1).',
+  },
   initialCwnd: {
     sysctl: null,
     default: 10,

@@ -52,7 +52,10 @@ export function isWritable(c: Connection): boolean {
   return limit - c.queued >= Math.floor(limit / WRITABLE_SHARE);
 }
 
-/** SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno. */
+/**
+ * SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno.
+ * @param urgent the last byte taken is urgent
+ */
 export function send(
   tcp: Tcp,
   c: Connection,
@@ -60,6 +63,7 @@ export function send(
   offset: number,
   length: number,
   more: boolean,
+  urgent: boolean,
 ): number {
   const room = c.options.sendBuffer - c.queued;
   if (room < length) tcp.totals.setWaitsForRoom(c.row, true);
@@ -67,6 +71,7 @@ export function send(
   const taken = Math.min(room, length);
   c.sendBuffer ??= tcp.sendBuffers.take();
   c.sendBuffer.append(bytes, offset, taken);
+  if (urgent) c.sendBuffer.urgent = c.sendBuffer.length;
   c.unset(Has.Push);
   // Where the buffer is full, what it has is not held back for more.
   if (more && taken === length) c.set(Has.More | Has.Unpushed);

@@ -74,7 +74,7 @@ export class Remembered {
     // A window is announced in whole units.
     const most = this.receiveLimit + (1 << rcvScale) - 1;
     check(held <= most, 'more in the receive buffer than it may hold');
-    check(held > 0, 'an empty receive buffer that is kept');
+    check(held > 0 || receiveBuffer.urgent !== 0, 'an empty receive buffer that is kept');
   }
 }
 

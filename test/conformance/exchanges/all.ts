@@ -12,6 +12,7 @@ import { RETRANSMISSIONS } from './retransmission';
 import { SACKS } from './sack';
 import { SEGMENTS } from './segments';
 import { SERVERS } from './servers';
+import { URGENT } from './urgent';
 
 /** Every exchange that is held against the kernel. */
 export const EXCHANGES: readonly Exchange[] = [
@@ -28,4 +29,5 @@ export const EXCHANGES: readonly Exchange[] = [
   ...IPV6,
   ...ECN,
   ...INFOS,
+  ...URGENT,
 ];

@@ -21,6 +21,7 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_dsack': 1,
   'net.ipv4.tcp_ecn': 2,
   'net.ipv4.tcp_ecn_fallback': 1,
+  'net.ipv4.tcp_stdurg': 0,
   'net.ipv4.tcp_keepalive_time': 2 * 3600 * 1000,
   'net.ipv4.tcp_keepalive_intvl': 75_000,
   'net.ipv4.tcp_challenge_ack_limit': 1000,
