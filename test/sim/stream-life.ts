@@ -183,6 +183,16 @@ export class StreamLife implements Workload {
       if (head.length < HEAD) return;
       socket.off('data', first);
       const pair = this.pairs[head.readUInt32BE() >> 1];
+      if (
+        pair.callee.host === host &&
+        pair.callee.socket !== null &&
+        host.counters.TcpExtSyncookiesRecv > 0
+      ) {
+        // Who has remembered nothing takes the third segment a second time, when the first
+        // connection is over.
+        socket.destroy();
+        return;
+      }
       if (pair.callee.host !== host || pair.callee.socket !== null) {
         this.fail(new Error(`a connection of another on ${host.name}`));
         return;

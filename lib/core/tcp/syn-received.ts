@@ -106,6 +106,9 @@ export class SynReceived {
       return false;
     }
     this.agree(row, listener, agreed, cookieScale(clock));
+    // The path may have become narrower since the SYN+ACK, but no window is taken back: this is the
+    // most that it can have announced.
+    w[at + SynField.ReceiveWindow] = initialWindow(listener.options.receiveBuffer, 1);
     if (this.complete(row, seg) === null) this.drop(row);
     return true;
   }
