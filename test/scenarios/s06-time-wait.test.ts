@@ -51,10 +51,10 @@ describe('S6: TIME-WAIT', () => {
         '1020 client . 2:2 ack 2',
         '1230 server F. 1:1 ack 2',
         '1240 client . 2:2 ack 2',
-        '1670 server F. 1:1 ack 2',
-        '1680 client . 2:2 ack 2',
+        '1450 server F. 1:1 ack 2',
+        '1460 client . 2:2 ack 2',
       ]);
-      await sleep(61_680 - network.now - 0.001);
+      await sleep(61_460 - network.now - 0.001);
       expect(states(client)).toEqual(['TIME-WAIT']);
       await sleep(0.001);
       expect(states(client)).toEqual([]);

@@ -22,8 +22,9 @@ describe('S9: the retransmission timer', () => {
       cable.set({ filter: losing(3, isData) }, { from: 'client' });
       near.socket.write('lost three times');
       await far.has(16);
-      const first = [sent, sent + RTO, sent + 3 * RTO, sent + 7 * RTO];
-      expect(network.now).toBe(sent + 7 * RTO + 10);
+      // A probe, from which on the timeout runs.
+      const first = [sent, sent + RTO, sent + 2 * RTO, sent + 4 * RTO];
+      expect(network.now).toBe(sent + 4 * RTO + 10);
       await sleep(1000);
 
       const again = network.now;
@@ -36,7 +37,11 @@ describe('S9: the retransmission timer', () => {
         ...['filter', 'filter', 'filter', 'arrived'],
         ...['filter', 'arrived'],
       ]);
-      expect(client.counters).toMatchObject({ TcpRetransSegs: 4, TcpExtTCPTimeouts: 4 });
+      expect(client.counters).toMatchObject({
+        TcpRetransSegs: 4,
+        TcpExtTCPLossProbes: 2,
+        TcpExtTCPTimeouts: 2,
+      });
       expect(far.received.toString()).toBe('lost three timeslost once');
     }));
 
@@ -44,14 +49,15 @@ describe('S9: the retransmission timer', () => {
     tell({ link: { delay: 150 } }, async (scene) => {
       const { network, client, cable } = scene;
       const { near, far } = await connectPair(scene);
-      cable.set({ filter: losing(1, isData) }, { from: 'client' });
+      cable.set({ filter: losing(2, isData) }, { from: 'client' });
       const sent = network.now;
       near.socket.write('lost');
       await far.has(4);
       // The handshake took 300 ms, and the first variation is half of that.
-      const [, again] = network.trace.segments({ from: 'client', data: true });
-      expect(again.time - sent).toBe(300 + Math.max(4 * 150, 200));
-      expect(client.counters.TcpRetransSegs).toBe(1);
+      const [, probe, again] = network.trace.segments({ from: 'client', data: true });
+      expect(probe.time - sent).toBe(2 * 300 + 200);
+      expect(again.time - probe.time).toBe(300 + Math.max(4 * 150, 200));
+      expect(client.counters.TcpRetransSegs).toBe(2);
     }));
 
   test('is not needed where three duplicate acknowledgments tell of a loss', () =>
@@ -179,7 +185,7 @@ describe('S9: the size of a segment', () => {
 });
 
 describe('S9: giving up', () => {
-  test('after 15 retransmissions and 924.8 s, where a round trip takes 0.2 ms', () =>
+  test('after a probe, 15 timeouts and 925 s, where a round trip takes 0.2 ms', () =>
     tell({ link: { delay: 0.1 } }, async (scene) => {
       const { network, client, cable } = scene;
       const { near, far } = await connectPair(scene);
@@ -190,16 +196,16 @@ describe('S9: giving up', () => {
 
       expect(near.events).toEqual(['connect', 'ETIMEDOUT', 'close']);
       const times = network.trace.segments({ from: 'client', data: true }).map(({ time }) => time);
-      expect(times).toHaveLength(16);
+      expect(times).toHaveLength(17);
       const waits = [...times.slice(1), near.at('ETIMEDOUT') ?? 0].map(
         (time, i) => time - times[i],
       );
       const doubling = Array.from({ length: 10 }, (_, i) => 200.2 * 2 ** i);
-      for (const [i, wait] of [...doubling, ...Array<number>(6).fill(120_000)].entries()) {
+      for (const [i, wait] of [200.2, ...doubling, ...Array<number>(6).fill(120_000)].entries()) {
         expect(waits[i]).toBeCloseTo(wait, 6);
       }
-      expect((near.at('ETIMEDOUT') ?? 0) - sent).toBeCloseTo(924_804.6, 6);
-      expect(client.counters).toMatchObject({ TcpRetransSegs: 15, TcpExtTCPAbortOnTimeout: 1 });
+      expect((near.at('ETIMEDOUT') ?? 0) - sent).toBeCloseTo(925_004.8, 6);
+      expect(client.counters).toMatchObject({ TcpRetransSegs: 16, TcpExtTCPAbortOnTimeout: 1 });
       expect(states(client)).toEqual([]);
       // The other end knows nothing of it.
       expect(far.events).toEqual([]);
@@ -215,8 +221,8 @@ describe('S9: giving up', () => {
       near.socket.write('into the void');
       await near.sees('close');
       const [, ...again] = network.trace.segments({ from: 'client', data: true });
-      expect(again.map(({ time }) => time - sent)).toEqual([RTO, 3 * RTO, 7 * RTO]);
-      expect(near.at('ETIMEDOUT')).toBe(sent + 15 * RTO);
+      expect(again.map(({ time }) => time - sent)).toEqual([1, 2, 4, 8].map((n) => n * RTO));
+      expect(near.at('ETIMEDOUT')).toBe(sent + 16 * RTO);
     }));
 
   test('it is one of time: where the path is slow there are fewer retransmissions', () =>
@@ -227,10 +233,11 @@ describe('S9: giving up', () => {
       const sent = network.now;
       near.socket.write('into the void');
       await near.sees('close');
-      // 5 retransmissions from 200 ms on take 12.6 s; the first timeout is 1 s + 4 · 0.5 s.
+      // 5 retransmissions from 200 ms on take 12.6 s. The probe comes after 2 · 1 s + 0.2 s; the
+      // first timeout is 1 s + 4 · 0.5 s.
       const [, ...again] = network.trace.segments({ from: 'client', data: true });
-      expect(again.map(({ time }) => time - sent)).toEqual([3000, 9000]);
-      expect(near.at('ETIMEDOUT')).toBe(sent + 21_000);
+      expect(again.map(({ time }) => time - sent)).toEqual([2200, 5200, 11_200]);
+      expect(near.at('ETIMEDOUT')).toBe(sent + 23_200);
     }));
 
   test.each([

@@ -103,7 +103,6 @@ describe('S12: a fast sender and a slow reader', () => {
     tell(SMALL, async (scene) => {
       const { network, client, server } = scene;
       const { near, far } = await fill(scene, pattern(200_000));
-      await sleep(100);
       const crashed = network.now;
       server.crash();
       await near.sees('close');

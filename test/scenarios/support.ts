@@ -192,13 +192,17 @@ export function forge(fields: Fields): Packet {
 /** The retransmission timeout for a round trip of 20 ms: 200 ms more (RFC 6298 §2), ms. */
 export const RTO = 220;
 
-/** When a segment that nobody acknowledges is sent again, ms after the first time. */
-export const RETRANSMISSIONS = Array.from({ length: 15 }, (_, i) =>
-  i < 10 ? RTO * (2 ** (i + 1) - 1) : RTO * (2 ** 10 - 1) + (i - 9) * 120_000,
+/**
+ * When a segment that nobody acknowledges is sent again, ms after the first time: a probe (RFC 8985
+ * §7.2: two round trips and 200 ms, but no later than the timeout), from which on the timeout runs
+ * anew, and doubles.
+ */
+export const RETRANSMISSIONS = Array.from({ length: 16 }, (_, i) =>
+  i < 11 ? RTO * 2 ** i : RTO * 2 ** 10 + (i - 10) * 120_000,
 );
 
 /** When its sender gives up, ms after the first time. */
-export const LIMIT = RETRANSMISSIONS[14] + 120_000;
+export const LIMIT = RETRANSMISSIONS[15] + 120_000;
 
 /** Listens on the server; the connections that are accepted. */
 export async function listen({ network, server }: Scene, port = 80): Promise<readonly End[]> {

@@ -77,8 +77,10 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
     return;
   }
   tcp.counters.TcpExtTCPTimeouts++;
+  // A probe that was a retransmission was the first of them.
+  const probed = f.tlpOut && f.tlpRetransmitted;
+  if (c.retransmits === 0 && !probed) c.retransmitStartMs = tcp.nowMs;
   enterLoss(tcp, c, f);
-  if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
   c.retransmits++;
   backOff(c, tcp.settings);
   tcp.markReady(c);

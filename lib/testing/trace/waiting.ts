@@ -106,7 +106,7 @@ class HostReport {
     const finSent = fin && c.inFlight > sent;
     if (c.inFlight > 0) {
       const what = [...(sent > 0 ? [bytes(sent)] : []), ...(finSent ? ['FIN'] : [])].join(' and ');
-      const tries = c.retransmits > 0 ? `, sent again ${times(c.retransmits)}` : '';
+      const tries = c.retransmits > 0 ? `, timed out ${times(c.retransmits)}` : '';
       parts.push(`${what} unacknowledged${tries}${again}`);
     }
     if (unsent > 0) parts.push(`${bytes(unsent)} written ${this.obstacle(c, unsent)}`);

@@ -46,12 +46,12 @@ describe('who waits for what', () => {
       const { near } = await connectPair(scene);
       scene.server.crash();
       near.socket.end(Buffer.alloc(100));
-      await sleep(300);
+      await sleep(500);
       setTimeout(() => near.socket.resetAndDestroy(), 0);
     });
     expect(lines).toEqual([
       `${CLIENT} → ${SERVER} FIN-WAIT-1: ` +
-        '100 bytes and FIN unacknowledged, sent again once; again in 0.36 s; ' +
+        '100 bytes and FIN unacknowledged, timed out once; again in 0.38 s; ' +
         "has ended, waits for the peer's end",
       'server has crashed',
     ]);
