@@ -16,7 +16,6 @@ const MISSING: Readonly<Record<string, string>> = {
   handle: 'is not supported: a stack has no handles of libuv',
   onread: 'is not supported',
   blockList: 'is not supported',
-  reusePort: 'is not supported',
 };
 
 /** @throws TypeError ERR_INVALID_ARG_VALUE when an option is given that would do nothing */
@@ -163,6 +162,7 @@ export interface ListenAddress {
   host: string | undefined;
   backlog: number;
   ipv6Only: boolean;
+  reusePort: boolean;
 }
 
 /** As node:net's. */
@@ -174,9 +174,15 @@ const BACKLOG = 511;
  */
 export function readListenAddress(
   args: readonly unknown[],
-  options: { port?: unknown; host?: unknown; backlog?: unknown; ipv6Only?: unknown },
+  options: {
+    port?: unknown;
+    host?: unknown;
+    backlog?: unknown;
+    ipv6Only?: unknown;
+    reusePort?: unknown;
+  },
 ): ListenAddress {
-  rejectMissing(options, ['path', 'fd', 'handle', 'reusePort']);
+  rejectMissing(options, ['path', 'fd', 'handle']);
   const { host } = options;
   const callbackOnly = args.length === 0 || typeof args[0] === 'function';
   const absent = options.port === null || (options.port === undefined && 'port' in options);
@@ -195,6 +201,7 @@ export function readListenAddress(
     host: host || undefined,
     backlog,
     ipv6Only: options.ipv6Only === true,
+    reusePort: options.reusePort === true,
   };
 }
 

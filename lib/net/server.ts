@@ -142,7 +142,7 @@ export class Server extends EventEmitter {
     else this.#bind('0.0.0.0', 4, address);
   }
 
-  #bind(host: string, family: 4 | 6, { port, backlog, ipv6Only }: ListenAddress): void {
+  #bind(host: string, family: 4 | 6, { port, backlog, ipv6Only, reusePort }: ListenAddress): void {
     const { driver } = this.#host;
     const address = parseAddress(host);
     if (driver.closing || address === null) {
@@ -153,6 +153,7 @@ export class Server extends EventEmitter {
     const stream = driver.socket(family, this);
     stream.setOption(SocketOption.ReuseAddress, 1);
     if (ipv6Only) stream.setOption(SocketOption.Ipv6Only, 1);
+    if (reusePort) stream.setOption(SocketOption.ReusePort, 1);
     this.#tuning.apply(stream);
     let result = stream.bind(everywhere(address, family), port);
     if (result >= 0) result = stream.listen(backlog);

@@ -86,6 +86,11 @@ export interface ListenOptions {
   backlog?: number;
   /** Accepted and without effect: a stack belongs to one process. */
   exclusive?: boolean;
+  /**
+   * SO_REUSEPORT: several servers may listen there, if all say so; each connection goes to one of
+   * them, by its endpoints. As node:net's since Node.js 23. Default false.
+   */
+  reusePort?: boolean;
   /** With '::', leave IPv4 out; default false. */
   ipv6Only?: boolean;
   /** Closes the server. */

@@ -232,6 +232,7 @@ const SOCKET_LEVEL: OptionTable = {
   9: onOff(SocketOption.KeepAlive),
   10: onOff(SocketOption.OobInline),
   13: linger,
+  15: onOff(SocketOption.ReusePort),
   18: receiveLowAt,
   20: timeout('receiveTimeout'),
   21: timeout('sendTimeout'),

@@ -152,7 +152,6 @@ describe('what a stack has nothing for is refused, not ignored', () => {
     ['a descriptor to listen on', (net) => net.createServer().listen({ fd: 3 } as object)],
     ['onread', (net) => net.connect({ port: 1, onread: {} } as object)],
     ['a block list', (net) => net.createServer({ blockList: {} } as object)],
-    ['reusePort', (net) => net.createServer().listen({ port: 0, reusePort: true } as object)],
   ])('%s', (_title, call) => {
     expect(thrown(() => call(stack.net))).toMatchObject({
       name: 'TypeError',

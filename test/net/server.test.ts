@@ -1,3 +1,4 @@
+import { Stack } from '../../lib/stack';
 import type { Socket } from '../../lib/net/socket';
 import { closePair, connected, describeBoth, listen, nextError, once } from '../support/net-apis';
 
@@ -230,5 +231,33 @@ describeBoth('a server', (api) => {
       await once(server.close(), 'close');
     }
     expect(sockets.map((socket) => socket.allowHalfOpen)).toEqual([false, false, false, true]);
+  });
+});
+
+describe('listen({ reusePort })', () => {
+  it('shares a port among servers that all ask for it', async () => {
+    const stack = await Stack.open();
+    const servers = [0, 1, 2].map(() => stack.net.createServer((socket) => socket.end()));
+    const counts = servers.map((server) => {
+      const count = { connections: 0 };
+      server.on('connection', () => count.connections++);
+      return count;
+    });
+    servers[0].listen({ port: 8000, host: '127.0.0.1', reusePort: true });
+    await once(servers[0], 'listening');
+    for (const server of servers.slice(1)) {
+      server.listen({ port: 8000, host: '127.0.0.1', reusePort: true });
+      await once(server, 'listening');
+    }
+    const clients = Array.from({ length: 60 }, () => stack.net.connect(8000, '127.0.0.1').resume());
+    await Promise.all(clients.map((client) => once(client, 'close')));
+    const shares = counts.map(({ connections }) => connections);
+    expect(shares.reduce((sum, share) => sum + share)).toBe(60);
+    for (const share of shares) expect(share).toBeGreaterThan(5);
+    const stranger = stack.net.createServer();
+    const failed = nextError(stranger);
+    stranger.listen(8000, '127.0.0.1');
+    expect(await failed).toMatchObject({ code: 'EADDRINUSE' });
+    stack.destroy();
   });
 });

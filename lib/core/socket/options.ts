@@ -41,6 +41,8 @@ export const enum SocketOption {
   DeferAccept = 17,
   /** SO_OOBINLINE: the urgent byte is read like any other. */
   OobInline = 18,
+  /** SO_REUSEPORT: several listeners on one endpoint; each connection goes to one of them. */
+  ReusePort = 19,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -81,6 +83,7 @@ export class SocketOptions {
   receiveErrors = 0;
   deferAccept = 0;
   oobInline = 0;
+  reusePort = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -120,6 +123,7 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['receiveErrors', 0, 1],
   ['deferAccept', 0, 255],
   ['oobInline', 0, 1],
+  ['reusePort', 0, 1],
 ];
 
 /** The least and the largest value that an option takes. */

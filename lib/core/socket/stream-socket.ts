@@ -164,7 +164,12 @@ export class StreamSocket {
       const bound = this.bind(this.localAddress, 0);
       if (bound < 0) return bound;
     }
-    const allowed = this.tcp.ports.listen(this.domain, this.localAddress, this.localPort);
+    const allowed = this.tcp.ports.listen(
+      this.domain,
+      this.localAddress,
+      this.localPort,
+      this.options,
+    );
     if (allowed < 0) return allowed;
     this.listening = new Listening(this.tcp.listeners.add(this), granted);
     return 0;

@@ -19,8 +19,18 @@ const enum Hold {
 const enum Flags {
   /** Taken from the authority under just this address. */
   Reserved = 1,
-  /** Some of its connections was made without SO_REUSEADDR. */
-  Exclusive = 2,
+  /** Some of its connections has these `Sharing` bits: the first of a bit for each set. */
+  Shares = 2,
+}
+
+/** With whom a bound socket, or a connection, shares its port: those who have the same bit. */
+export const enum Sharing {
+  None = 0,
+  /** SO_REUSEADDR. */
+  Address = 1,
+  /** SO_REUSEPORT. */
+  Port = 2,
+  Both = 3,
 }
 
 const NONE = -1;
@@ -55,15 +65,15 @@ export class PortHolds extends RowTable {
 
   /**
    * Counts a connection.
-   * @param exclusive whether it was made without SO_REUSEADDR
+   * @param sharing the `Sharing` bits of the socket that it is of
    * @returns the row, or minus the errno of the authority
    */
-  connect(address: IpAddress, port: number, exclusive: boolean): number {
+  connect(address: IpAddress, port: number, sharing: number): number {
     const row = this.hold(address, port);
     if (row < 0) return row;
     const base = this.base(row);
     this.words[base + Hold.Connections]++;
-    if (exclusive) this.words[base + Hold.Flags] |= Flags.Exclusive;
+    this.words[base + Hold.Flags] |= Flags.Shares << sharing;
     return row;
   }
 
@@ -103,11 +113,15 @@ export class PortHolds extends RowTable {
     return readAddress(this.words, this.base(row) + Hold.Address);
   }
 
-  /** Whether the row has connections that a socket with (or without) SO_REUSEADDR can't join. */
-  blocks(row: number, reuse: boolean): boolean {
+  /** Whether the row has connections that a socket with these `Sharing` bits can't join. */
+  blocks(row: number, sharing: number): boolean {
     const base = this.base(row);
     if (this.words[base + Hold.Connections] === 0) return false;
-    return !reuse || (this.words[base + Hold.Flags] & Flags.Exclusive) !== 0;
+    const flags = this.words[base + Hold.Flags];
+    for (let other: number = Sharing.None; other <= Sharing.Both; other++) {
+      if ((flags & (Flags.Shares << other)) !== 0 && (other & sharing) === 0) return true;
+    }
+    return false;
   }
 
   /** Counts one more on a row, which is made if need be. */

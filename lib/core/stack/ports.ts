@@ -3,12 +3,14 @@ import { Errno } from '../errno';
 import { ANY4, isIpv4, isWildcard, sameAddress, type IpAddress } from '../ip/address';
 import type { FourTuples } from './four-tuples';
 import { PortChoice } from './port-choice';
-import { PortHolds } from './port-holds';
+import { PortHolds, Sharing } from './port-holds';
 
 /** The options of a socket that matter here; 0 or 1. */
 export interface BindOptions {
   /** SO_REUSEADDR. */
   readonly reuseAddress: number;
+  /** SO_REUSEPORT. */
+  readonly reusePort?: number;
   /** IPV6_V6ONLY. */
   readonly ipv6Only: number;
 }
@@ -16,9 +18,14 @@ export interface BindOptions {
 /** A socket that is bound. */
 interface Binding {
   readonly address: IpAddress;
-  readonly reuse: boolean;
+  /** `Sharing` bits. */
+  sharing: number;
   readonly families: number;
   listening: boolean;
+}
+
+function sharingOf({ reuseAddress, reusePort }: BindOptions): number {
+  return (reuseAddress !== 0 ? Sharing.Address : 0) | (reusePort ? Sharing.Port : 0);
 }
 
 /** Bits of `families`. */
@@ -66,7 +73,7 @@ export class LocalPorts {
     if (domain === 6 && options.ipv6Only !== 0 && isIpv4(address)) return -Errno.EINVAL;
     const binding: Binding = {
       address,
-      reuse: options.reuseAddress !== 0,
+      sharing: sharingOf(options),
       families: familiesOf(domain, address, options.ipv6Only),
       listening: false,
     };
@@ -75,10 +82,15 @@ export class LocalPorts {
 
   /**
    * listen(2) for a bound socket.
+   * @param options as the socket has them now
    * @returns 0, or -EADDRINUSE where another listens already
    */
-  listen(domain: 4 | 6, address: IpAddress, port: number): number {
-    const binding = this.binding(domain, address, port, (candidate) => !candidate.listening);
+  listen(domain: 4 | 6, address: IpAddress, port: number, options?: BindOptions): number {
+    const sharing = options === undefined ? null : sharingOf(options);
+    const idle = ({ listening }: Binding): boolean => !listening;
+    const same = (other: Binding): boolean => idle(other) && other.sharing === sharing;
+    const binding = this.binding(domain, address, port, same, idle);
+    if (sharing !== null) binding.sharing = sharing;
     if (this.isBound(binding, port)) return -Errno.EADDRINUSE;
     binding.listening = true;
     return 0;
@@ -86,7 +98,8 @@ export class LocalPorts {
 
   /** The socket listens no more, but is still bound. */
   unlisten(domain: 4 | 6, address: IpAddress, port: number): void {
-    this.binding(domain, address, port, (candidate) => candidate.listening).listening = false;
+    const listens = ({ listening }: Binding): boolean => listening;
+    this.binding(domain, address, port, listens, listens).listening = false;
   }
 
   /**
@@ -96,12 +109,10 @@ export class LocalPorts {
    */
   unbind(domain: 4 | 6, address: IpAddress, port: number, options: BindOptions): void {
     const families = familiesOf(domain, address, options.ipv6Only);
-    const binding = this.binding(
-      domain,
-      address,
-      port,
-      (candidate) => !candidate.listening && candidate.families === families,
-    );
+    const sharing = sharingOf(options);
+    const alike = (other: Binding): boolean => !other.listening && other.families === families;
+    const same = (other: Binding): boolean => alike(other) && other.sharing === sharing;
+    const binding = this.binding(domain, address, port, same, alike);
     const left = this.on(port).filter((other) => other !== binding);
     if (left.length === 0) this.bindings.delete(port);
     else this.bindings.set(port, left);
@@ -126,7 +137,7 @@ export class LocalPorts {
       if (this.bindingFor(local, port) !== undefined) return -Errno.EADDRINUSE;
       const row = this.tuples.lookup(local, port, remote, remotePort);
       if (row >= 0 && reusable?.(row) !== true) return -Errno.EADDRINUSE;
-      const held = this.holds.connect(local, port, true);
+      const held = this.holds.connect(local, port, Sharing.None);
       if (held < 0) return held;
       this.picked = held;
       this.choice.taken(steps);
@@ -147,8 +158,8 @@ export class LocalPorts {
       this.picked = -1;
       return 0;
     }
-    const exclusive = this.bindingFor(address, port)?.reuse !== true;
-    return Math.min(this.holds.connect(address, port, exclusive), 0);
+    const sharing = this.bindingFor(address, port)?.sharing ?? Sharing.None;
+    return Math.min(this.holds.connect(address, port, sharing), 0);
   }
 
   /** The connection, or the TIME-WAIT entry that took its place, is gone. */
@@ -158,7 +169,7 @@ export class LocalPorts {
   }
 
   private bindTo(binding: Binding, port: number): number {
-    if (this.isBound(binding, port) || this.isConnected(binding, port, binding.reuse)) {
+    if (this.isBound(binding, port) || this.isConnected(binding, port, binding.sharing)) {
       return -Errno.EADDRINUSE;
     }
     const refused = this.hold(binding, port);
@@ -173,8 +184,8 @@ export class LocalPorts {
   private bindEphemeral(binding: Binding): number {
     const family = binding.families === IPV4 ? 4 : 6;
     return this.search(family, this.environment.random.next() >>> 0, (port) => {
-      const strict: Binding = { ...binding, reuse: false };
-      if (this.isBound(strict, port) || this.isConnected(binding, port, false)) {
+      const strict: Binding = { ...binding, sharing: Sharing.None };
+      if (this.isBound(strict, port) || this.isConnected(binding, port, Sharing.None)) {
         return -Errno.EADDRINUSE;
       }
       return Math.min(this.bindTo(binding, port), 0);
@@ -205,23 +216,28 @@ export class LocalPorts {
     return -Errno.EADDRINUSE;
   }
 
-  /** Whether another bound socket stands in the way of one that is bound or is to listen. */
+  /**
+   * Whether another bound socket stands in the way of one that is bound or is to listen. With
+   * SO_REUSEADDR on both they share the port while the other doesn't listen, with SO_REUSEPORT on
+   * both always (Linux: inet_bind_conflict).
+   */
   private isBound(binding: Binding, port: number): boolean {
     return this.on(port).some((other) => {
       if (other === binding) return false;
       if (!overlap(binding.address, binding.families, other.address, other.families)) return false;
-      return other.listening || !binding.reuse || !other.reuse;
+      const shared = binding.sharing & other.sharing;
+      return (shared & (other.listening ? Sharing.Port : Sharing.Both)) === 0;
     });
   }
 
   /** Whether connections or what is left of them stand in the way. */
-  private isConnected(binding: Binding, port: number, reuse: boolean): boolean {
+  private isConnected(binding: Binding, port: number, sharing: number): boolean {
     const { holds } = this;
     for (let row = holds.first(port); row >= 0; row = holds.next(row)) {
       const address = holds.address(row);
       const families = isIpv4(address) ? IPV4 : IPV6;
       if (overlap(binding.address, binding.families, address, families)) {
-        if (holds.blocks(row, reuse)) return true;
+        if (holds.blocks(row, sharing)) return true;
       }
     }
     return false;
@@ -246,15 +262,17 @@ export class LocalPorts {
     return this.bindings.get(port)?.find((b) => overlap(b.address, b.families, local, family));
   }
 
-  /** The bound socket in question; one that `preferred` accepts comes first. */
+  /** The bound socket in question; one that `best` accepts comes first, then `good`. */
   private binding(
     domain: 4 | 6,
     address: IpAddress,
     port: number,
-    preferred: (binding: Binding) => boolean,
+    best: (binding: Binding) => boolean,
+    good: (binding: Binding) => boolean,
   ): Binding {
     const exact = this.on(port).filter((binding) => sameAddress(binding.address, address));
-    const found = exact.find(preferred) ?? exact.at(0) ?? this.bindingFor(address, port);
+    const found =
+      exact.find(best) ?? exact.find(good) ?? exact.at(0) ?? this.bindingFor(address, port);
     if (found === undefined) throw new Error(`no socket of domain ${domain} is on port ${port}`);
     return found;
   }

@@ -48,19 +48,28 @@ export class Listeners {
     });
   }
 
-  /** The listener that a received segment is for: the most specific address wins. */
+  /**
+   * The listener that a received segment is for: the most specific address wins. Where several
+   * listen there (SO_REUSEPORT), the four-tuple's hash chooses, always the same one.
+   */
   find(words: Int32Array, base: number): StreamSocket | null {
     const candidates = this.byPort.get(words[base + Word.DestinationPort]);
     if (candidates === undefined) return null;
     const destination = readAddress(words, base + Word.Destination);
     let best: StreamSocket | null = null;
-    let bestScore = 0;
+    let bestScore = 1;
+    let equal = 0;
     for (const listener of candidates) {
       const score = match(listener, destination);
-      if (score > bestScore) {
-        best = listener;
-        bestScore = score;
-      }
+      if (score < bestScore) continue;
+      equal = score === bestScore ? equal + 1 : 1;
+      bestScore = score;
+      best = listener;
+    }
+    if (equal < 2) return best;
+    let chosen = Math.floor(((words[base + Word.Hash] >>> 0) / 2 ** 32) * equal);
+    for (const listener of candidates) {
+      if (match(listener, destination) === bestScore && chosen-- === 0) return listener;
     }
     return best;
   }

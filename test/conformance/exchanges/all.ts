@@ -13,6 +13,7 @@ import { SACKS } from './sack';
 import { SEGMENTS } from './segments';
 import { SERVERS } from './servers';
 import { URGENT } from './urgent';
+import { SHARING } from './sharing';
 
 /** Every exchange that is held against the kernel. */
 export const EXCHANGES: readonly Exchange[] = [
@@ -23,6 +24,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...SEGMENTS,
   ...SACKS,
   ...SERVERS,
+  ...SHARING,
   ...FLOWS,
   ...CALLS,
   ...POLLS,
