@@ -9,8 +9,6 @@ export class SocketFile {
   /** SO_RCVTIMEO and SO_SNDTIMEO, µs; Infinity: none. */
   receiveTimeout = Infinity;
   sendTimeout = Infinity;
-  /** SO_LINGER, s; null: off. */
-  linger: number | null = null;
   /** SO_RCVLOWAT, bytes. */
   receiveLowAt = 1;
   /** TCP_INQ: recvmsg(2) tells how much is left. */

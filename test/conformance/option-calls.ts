@@ -96,15 +96,29 @@ function timeout(member: 'receiveTimeout' | 'sendTimeout'): SocketOptionCall {
 }
 
 const linger: SocketOptionCall = {
-  get: (file) => {
+  get: ({ socket }) => {
+    const ms = socket.getOption(SocketOption.Linger);
     const raw = Buffer.alloc(LINGER);
-    raw.writeInt32LE(file.linger === null ? 0 : 1, 0);
-    raw.writeInt32LE(file.linger ?? 0, 4);
+    raw.writeInt32LE(ms < 0 ? 0 : 1, 0);
+    raw.writeInt32LE(Math.max(ms, 0) / 1000, 4);
     return raw;
   },
-  set: (file, value) => {
+  set: ({ socket }, value) => {
     if (value.length < LINGER) throw new CallError('EINVAL');
-    file.linger = value.readInt32LE(0) === 0 ? null : value.readUInt32LE(4);
+    const ms = Math.min(value.readUInt32LE(4), 2 ** 21) * 1000;
+    check(socket.setOption(SocketOption.Linger, value.readInt32LE(0) === 0 ? -1 : ms));
+  },
+};
+
+/** TCP_LINGER2; 0 asks for what the stack has. */
+const linger2: SocketOptionCall = {
+  get: ({ socket }, session) => {
+    const ms = socket.getOption(SocketOption.Linger2);
+    return ms < 0 ? -1 : (ms || session.host.core.tcp.settings.finTimeout) / 1000;
+  },
+  set: ({ socket }, value) => {
+    const seconds = int(value);
+    check(socket.setOption(SocketOption.Linger2, seconds < 0 ? -1 : Math.min(seconds, 120) * 1000));
   },
 };
 
@@ -253,6 +267,7 @@ const TCP_LEVEL: OptionTable = {
   5: number(SocketOption.KeepInterval, 1, 32_767, 1000),
   6: number(SocketOption.KeepCount, 1, 127),
   7: synCount,
+  8: linger2,
   9: deferAccept,
   11: { get: ({ socket }) => socket.tcpInfo() },
   13: congestion,

@@ -1,4 +1,4 @@
-import { isClosing } from '../../lib/core/tcp/state';
+import { SocketOption } from '../../lib/core/socket/options';
 import { RealClock, VirtualClock, type Clock } from './clock';
 import { EpollSet } from './epoll';
 import { FileTable, SocketFile } from './files';
@@ -210,20 +210,17 @@ export class Session {
   /** The program lets go of a file; a call that is blocked on it holds it a little longer. */
   closeFile(file: SocketFile): Reply | Blocked {
     file.closed = true;
-    const { socket, linger } = file;
-    const connection = socket.status;
+    const { socket } = file;
     this.release(file);
-    if (linger === null || linger === 0 || connection === null || file.nonblock) return OK;
-    // SO_LINGER: as long as something, or the FIN, is unacknowledged.
-    const attempt = (): Reply | null => (isClosing(connection.state) ? null : OK);
-    return attempt() ?? new Blocked(attempt, this.now + linger * 1_000_000, () => OK);
+    if (file.nonblock || !socket.lingers) return OK;
+    const attempt = (): Reply | null => (socket.lingers ? null : OK);
+    const wait = socket.getOption(SocketOption.Linger) * 1000;
+    return new Blocked(attempt, this.now + wait, () => OK);
   }
 
   /** Closes the socket of a file that no descriptor and no call has any more. */
-  private release({ closed, users, linger, socket }: SocketFile): void {
-    if (!closed || users > 0) return;
-    if (linger === 0) socket.abort();
-    else socket.close();
+  private release({ closed, users, socket }: SocketFile): void {
+    if (closed && users === 0) socket.close();
   }
 
   private emit(packet: Uint8Array): void {

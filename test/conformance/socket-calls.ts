@@ -99,7 +99,6 @@ function inherit(listener: SocketFile, socket: StreamSocket, nonblock: boolean):
   file.receiveTimeout = listener.receiveTimeout;
   file.sendTimeout = listener.sendTimeout;
   file.receiveLowAt = listener.receiveLowAt;
-  file.linger = listener.linger;
   file.tellsQueue = listener.tellsQueue;
   return file;
 }

@@ -381,7 +381,7 @@ export class Peer {
       case Shape.Syn:
         return State.SYN_RECEIVED;
       case Shape.TimeWait:
-        return State.TIME_WAIT;
+        return tcp.timeWait.state(tuples.index(row));
       case Shape.None:
         return State.CLOSED;
     }

@@ -43,6 +43,10 @@ export const enum SocketOption {
   OobInline = 18,
   /** SO_REUSEPORT: several listeners on one endpoint; each connection goes to one of them. */
   ReusePort = 19,
+  /** SO_LINGER: -1 is off; 0: close(2) resets; else how long it waits, for who blocks. */
+  Linger = 20,
+  /** TCP_LINGER2: FIN-WAIT-2 after close; 0: as the stack has it; -1: none. */
+  Linger2 = 21,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -84,6 +88,8 @@ export class SocketOptions {
   deferAccept = 0;
   oobInline = 0;
   reusePort = 0;
+  linger = -1;
+  linger2 = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -124,6 +130,8 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['deferAccept', 0, 255],
   ['oobInline', 0, 1],
   ['reusePort', 0, 1],
+  ['linger', -1, 0x7fffffff],
+  ['linger2', -1, 120_000],
 ];
 
 /** The least and the largest value that an option takes. */

@@ -7,7 +7,7 @@ import { changeControl } from '../tcp/controllers';
 import { armKeepAlive } from '../tcp/keepalive';
 import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/path-mtu';
 import { Has } from '../tcp/connection';
-import { canSend, State } from '../tcp/state';
+import { canSend, isClosing, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
 import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
 import {
@@ -307,7 +307,7 @@ export class StreamSocket {
   private choosePort(local: IpAddress, remote: IpAddress, port: number): number {
     const { ports, tuples, timeWait } = this.tcp;
     const reusable = (row: number): boolean =>
-      timeWait.isEntry(row) && timeWait.mayReuse(tuples.index(row));
+      timeWait.isEntry(row) && timeWait.mayReuse(tuples.index(row), this.holdsPort);
     if (!this.holdsPort) return ports.pickEphemeral(local, remote, port, reusable);
     const old = tuples.lookup(local, this.localPort, remote, port);
     return old < 0 || reusable(old) ? this.localPort : -Errno.EADDRNOTAVAIL;
@@ -456,6 +456,15 @@ export class StreamSocket {
     if (this.connection !== null) closeBoth(this.tcp, this.connection);
     this.releasePort();
     return 0;
+  }
+
+  /**
+   * After close(2) with SO_LINGER: data or the FIN is unacknowledged, and a blocking call would
+   * wait (at most as long as the option says).
+   */
+  get lingers(): boolean {
+    const c = this.connection;
+    return this.closed && this.options.linger > 0 && c !== null && isClosing(c.state);
   }
 
   /** Closes with a RST: what is queued in both directions is dropped. */

@@ -56,7 +56,9 @@ export class Counters {
   TcpExtTCPTimeouts = 0;
   TcpExtTCPAbortOnData = 0;
   TcpExtTCPAbortOnClose = 0;
+  TcpExtTCPAbortOnMemory = 0;
   TcpExtTCPAbortOnTimeout = 0;
+  TcpExtTCPAbortOnLinger = 0;
   TcpExtTCPOFOQueue = 0;
   TcpExtTCPOFODrop = 0;
   TcpExtTCPDSACKOldSent = 0;
@@ -66,6 +68,8 @@ export class Counters {
   TcpExtTCPACKSkippedChallenge = 0;
   TcpExtTCPACKSkippedSeq = 0;
   TcpExtTCPACKSkippedSynRecv = 0;
+  TcpExtTCPACKSkippedFinWait2 = 0;
+  TcpExtTCPACKSkippedTimeWait = 0;
   TcpExtTCPHystartDelayDetect = 0;
   TcpExtTCPHystartDelayCwnd = 0;
   TcpExtTCPKeepAlive = 0;

@@ -11,6 +11,7 @@ import { takeCwr } from './ecn';
 import { sendAckNow } from './emit';
 import { established } from './establish';
 import { refuse } from './arrives-closed';
+import { startFinTimeout, waitForFin } from './orphans';
 import { processFin, processText } from './segment-text';
 import { canReceive, State } from './state';
 import { pawsRejects } from './timestamps';
@@ -154,7 +155,7 @@ function fifthCheckAck(tcp: Tcp, c: Connection, seg: Segment): boolean {
     case AckResult.Continue:
       return true;
     case AckResult.FinAcknowledged:
-      return finAcknowledged(tcp, c);
+      return finAcknowledged(tcp, c, seg);
   }
 }
 
@@ -171,12 +172,17 @@ function handshakeAcknowledged(tcp: Tcp, c: Connection, seg: Segment): boolean {
   return true;
 }
 
-function finAcknowledged(tcp: Tcp, c: Connection): boolean {
+function finAcknowledged(tcp: Tcp, c: Connection, seg: Segment): boolean {
   switch (c.state) {
     case State.FIN_WAIT_1:
       tcp.setState(c, State.FIN_WAIT_2);
-      if (tcp.isOrphan(c)) tcp.startFinTimeout(c);
-      return true;
+      if (!tcp.isOrphan(c)) return true;
+      if (seg.len > 0) {
+        startFinTimeout(tcp, c);
+        return true;
+      }
+      waitForFin(tcp, c, seg);
+      return false;
     case State.CLOSING:
       tcp.enterTimeWait(c);
       return false;

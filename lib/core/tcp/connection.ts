@@ -96,6 +96,8 @@ export const enum Has {
   PathMtu = 0x20000000,
   /** Routers may fragment what is sent: IPv4's DF is clear. */
   MayFragment = 0x40000000,
+  /** The program has closed it: see `orphans.ts`. The last bit. */
+  Orphan = -0x80000000,
 }
 
 /**

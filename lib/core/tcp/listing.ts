@@ -43,7 +43,7 @@ function tupleEntry(tcp: Tcp, row: number): ConnectionEntry {
   const shape = tuples.shape(row);
   const c = shape === Shape.Connection ? tcp.connection(tuples.index(row)) : null;
   return {
-    state: stateName(c === null ? waitingState(shape) : c.state),
+    state: stateName(c === null ? waitingState(tcp, row) : c.state),
     recvQ: c?.receiveBuffer?.readable ?? 0,
     sendQ: c?.queued ?? 0,
     localAddress: formatAddress(tuples.local(row)),
@@ -53,6 +53,7 @@ function tupleEntry(tcp: Tcp, row: number): ConnectionEntry {
   };
 }
 
-function waitingState(shape: Shape): State {
-  return shape === Shape.Syn ? State.SYN_RECEIVED : State.TIME_WAIT;
+function waitingState({ tuples, timeWait }: Tcp, row: number): State {
+  if (tuples.shape(row) === Shape.Syn) return State.SYN_RECEIVED;
+  return timeWait.state(tuples.index(row));
 }

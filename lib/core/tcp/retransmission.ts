@@ -3,6 +3,7 @@ import { elapsedMs } from '../time/elapsed';
 import { Has, Timer, type Connection } from './connection';
 import { queueCwr } from './ecn';
 import { Pending, type Flight } from './flight';
+import { orphanRetries } from './orphans';
 import { enterLoss, reorderingTimeout } from './recovery';
 import { backOff } from './rtt';
 import { State } from './state';
@@ -121,7 +122,9 @@ function userTimeoutReached(tcp: Tcp, c: Connection): boolean {
 function isTimedOut(tcp: Tcp, c: Connection): boolean {
   if (c.retransmits === 0) return false;
   if (c.options.userTimeout > 0) return userTimeoutReached(tcp, c);
-  const retries = tcp.isOrphan(c) ? tcp.settings.orphanRetries : tcp.settings.retries2;
+  const retries = tcp.isOrphan(c)
+    ? orphanRetries(tcp, c, c.rto < tcp.settings.rtoMax * 1000)
+    : tcp.settings.retries2;
   // A peer that answers, but has closed its window, is alive (RFC 9293 §3.8.6.1); a connection
   // that no program holds doesn't wait for it.
   const alive = c.sndWnd === 0 && !tcp.isOrphan(c) && ((c.heardMs - c.retransmitStartMs) | 0) > 0;

@@ -47,11 +47,19 @@ export const SETTINGS = {
   },
   orphanRetries: {
     sysctl: 'net.ipv4.tcp_orphan_retries',
-    default: 8,
+    default: 0,
     min: 0,
     max: 255,
     unit: 'times',
-    about: 'The same for a connection that no program holds any more.',
+    about: 'The same for a connection that no program holds any more; 0 stands for 8.',
+  },
+  maxOrphans: {
+    sysctl: 'net.ipv4.tcp_max_orphans',
+    default: 65_536,
+    min: 0,
+    max: 16_777_216,
+    unit: 'entries',
+    about: 'Connections that no program holds any more; one beyond is reset as it is closed.',
   },
   rtoInitial: {
     sysctl: null,
@@ -100,6 +108,24 @@ export const SETTINGS = {
     max: 16_777_216,
     unit: 'entries',
     about: 'TIME-WAIT entries held at once; beyond that a connection closes without.',
+  },
+  twReuse: {
+    sysctl: 'net.ipv4.tcp_tw_reuse',
+    default: 1,
+    min: 0,
+    max: 2,
+    unit: 'times',
+    about:
+      'Ports in TIME-WAIT for new connections (RFC 6191): 0 never, 1 where timestamps make it ' +
+      'safe, 2 on loopback alone. Deviation: Linux has 2.',
+  },
+  twReuseDelay: {
+    sysctl: 'net.ipv4.tcp_tw_reuse_delay',
+    default: 1000,
+    min: 1,
+    max: 2_147_483_647,
+    unit: 'ms',
+    about: 'How old they must be for that.',
   },
   rfc1337: {
     sysctl: 'net.ipv4.tcp_rfc1337',

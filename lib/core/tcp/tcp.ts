@@ -86,6 +86,8 @@ export class Tcp {
   readonly timeWait: TimeWait;
   /** Connections with a handshake, data or a FIN that the peer has not acknowledged. */
   unfinished = 0;
+  /** Connections that no program holds any more. */
+  orphans = 0;
 
   private readonly segment = new Segment();
   private readonly connections: (Connection | null)[] = [];
@@ -164,7 +166,7 @@ export class Tcp {
         delayedAckExpired(this, c);
         return;
       case Timer.KeepAlive:
-        if (c.state === State.FIN_WAIT_2 && this.isOrphan(c)) this.finish(c, 0);
+        if (c.state === State.FIN_WAIT_2 && this.isOrphan(c)) this.abort(c, 0);
         else keepAliveTimeout(this, c);
         return;
       case Timer.Kinds:
@@ -223,7 +225,7 @@ export class Tcp {
       case Shape.Syn:
         return State.SYN_RECEIVED;
       case Shape.TimeWait:
-        return State.TIME_WAIT;
+        return this.timeWait.state(this.tuples.index(tuple));
       case Shape.None:
         return sent || this.listeners.find(words, base) === null ? State.CLOSED : State.LISTEN;
     }
@@ -304,16 +306,7 @@ export class Tcp {
 
   /** Nobody holds the connection any more, nor will. */
   isOrphan(c: Connection): boolean {
-    return c.socket === null && !c.has(Has.Embryo);
-  }
-
-  /**
-   * Linux's tcp_fin_timeout: an orphan doesn't wait for ever for the peer's FIN, but as long as it
-   * takes to be sent again twice.
-   */
-  startFinTimeout(c: Connection): void {
-    const wait = Math.max(this.settings.finTimeout * 1000, 3.5 * c.rto);
-    this.timers.set(c.row, Timer.KeepAlive, this.now + wait);
+    return c.has(Has.Orphan);
   }
 
   /** ABORT (RFC 9293 §3.10.5): the peer gets a RST where it knows of us, the user `error`. */
@@ -337,7 +330,7 @@ export class Tcp {
   /** TIME-WAIT: a row of its table takes the connection's place (design: the fourth shape). */
   enterTimeWait(c: Connection): void {
     this.setState(c, State.TIME_WAIT);
-    if (!this.timeWait.take(c)) {
+    if (!this.timeWait.take(c, this.timeWait.expiry(), false)) {
       this.counters.TcpExtTCPTimeWaitOverflow++;
       this.finish(c, 0);
       return;
@@ -348,7 +341,19 @@ export class Tcp {
     this.tell(c, 0, info);
   }
 
+  /** FIN-WAIT-2 that nobody will read from: a row of the same table, which waits for the FIN. */
+  enterFinWait2(c: Connection, until: number): void {
+    if (!this.timeWait.take(c, until, true)) {
+      this.counters.TcpExtTCPTimeWaitOverflow++;
+      this.finish(c, 0);
+      return;
+    }
+    this.leave(c);
+    this.tell(c, 0, null);
+  }
+
   private leave(c: Connection): void {
+    if (c.has(Has.Orphan)) this.orphans--;
     this.setState(c, State.CLOSED);
     this.timers.clear(c.row);
     this.connections[c.row] = null;

@@ -6,7 +6,7 @@ export const enum TimeWaitField {
   FourTuple = 0,
   SndNxt = 1,
   RcvNxt = 2,
-  /** The window that we announce, as it stands in the header (scaled). */
+  /** The window that we announce, bytes. */
   ReceiveWindow = 3,
   /** TS.Recent (RFC 7323 §4.3). */
   TsRecent = 4,
@@ -22,13 +22,21 @@ export const enum TimeWaitField {
   /** Neighbours in the order of expiry. */
   Earlier = 10,
   Later = 11,
-  Stride = 12,
+  /** When a segment that doesn't fit was last answered: ms; 0: never. */
+  AnsweredMs = 12,
+  Stride = 13,
 }
 
 /** Bits of `TimeWaitField.Flags`. */
 export const enum TimeWaitFlag {
   /** The connection has timestamps. */
   Timestamps = 1,
+  /** The peer's FIN has not come: FIN-WAIT-2, not TIME-WAIT. */
+  FinWait2 = 2,
+  /** From here on four bits: the shift of our window. */
+  Scale = 0x10,
+  /** From here on eight bits: the traffic class. */
+  TrafficClass = 0x100,
 }
 
 const NONE = -1;
@@ -38,16 +46,16 @@ const WORD = 2 ** 32;
 const LIMIT = 262_144;
 
 /**
- * Connections in TIME-WAIT (RFC 9293 §3.3.2): a row of 48 bytes for each, beside that of the
- * four-tuple.
+ * Connections in TIME-WAIT (RFC 9293 §3.3.2): a row of 52 bytes for each, beside that of the
+ * four-tuple; and those in FIN-WAIT-2 that no program holds.
  *
- * The rows are in a list in the order of expiry. As all wait equally long, a row that begins or
- * begins anew belongs at the end; where durations differ, its place is sought from there.
+ * Each kind has a list in the order of expiry. As all of a kind wait equally long, a row that
+ * begins or begins anew belongs at the end; where durations differ, its place is sought from there.
  */
 export class TimeWaitTable extends RowTable {
-  /** First and last to expire. */
-  private first = NONE;
-  private last = NONE;
+  /** First and last to expire, in TIME-WAIT and in FIN-WAIT-2. */
+  private readonly first = [NONE, NONE];
+  private readonly last = [NONE, NONE];
 
   /** @param limit rows that may be in use at a time (tcp_max_tw_buckets) */
   constructor(limit = LIMIT) {
@@ -57,11 +65,13 @@ export class TimeWaitTable extends RowTable {
   /**
    * Takes a row; -1 when the table is full. The words that are not the table's own are 0.
    * @param expiry absolute, µs, 0 to 2^53
+   * @param flags `TimeWaitFlag` bits
    */
-  alloc(fourTuple: number, expiry: number): number {
+  alloc(fourTuple: number, expiry: number, flags = 0): number {
     const row = this.take();
     if (row < 0) return -1;
     this.words[row * TimeWaitField.Stride + TimeWaitField.FourTuple] = fourTuple;
+    this.words[row * TimeWaitField.Stride + TimeWaitField.Flags] = flags;
     this.link(row, expiry);
     return row;
   }
@@ -79,6 +89,13 @@ export class TimeWaitTable extends RowTable {
     this.link(row, expiry);
   }
 
+  /** FIN-WAIT-2 is over. */
+  enterTimeWait(row: number, expiry: number): void {
+    this.unlink(row);
+    this.words[row * TimeWaitField.Stride + TimeWaitField.Flags] &= ~TimeWaitFlag.FinWait2;
+    this.link(row, expiry);
+  }
+
   /** When the row expires, µs. */
   expiry(row: number): number {
     const base = row * TimeWaitField.Stride;
@@ -88,7 +105,7 @@ export class TimeWaitTable extends RowTable {
 
   /** When the next row expires, µs; Infinity when the table is empty. */
   next(): number {
-    return this.first === NONE ? Infinity : this.expiry(this.first);
+    return Math.min(this.nextOf(0), this.nextOf(1));
   }
 
   /**
@@ -96,7 +113,17 @@ export class TimeWaitTable extends RowTable {
    * before the next call, which would give it again.
    */
   expire(now: number): number {
-    return this.next() <= now ? this.first : NONE;
+    const list = this.nextOf(0) <= this.nextOf(1) ? 0 : 1;
+    return this.nextOf(list) <= now ? this.first[list] : NONE;
+  }
+
+  private nextOf(list: number): number {
+    return this.first[list] === NONE ? Infinity : this.expiry(this.first[list]);
+  }
+
+  private listOf(row: number): number {
+    const flags = this.words[row * TimeWaitField.Stride + TimeWaitField.Flags];
+    return (flags & TimeWaitFlag.FinWait2) >> 1;
   }
 
   private link(row: number, expiry: number): void {
@@ -106,27 +133,28 @@ export class TimeWaitTable extends RowTable {
     const due = Math.ceil(expiry);
     words[base + TimeWaitField.ExpiryHigh] = Math.floor(due / WORD);
     words[base + TimeWaitField.ExpiryLow] = due | 0;
-    let earlier = this.last;
+    const list = this.listOf(row);
+    let earlier = this.last[list];
     let later = NONE;
     while (earlier !== NONE && this.expiry(earlier) > due) {
       later = earlier;
       earlier = words[earlier * TimeWaitField.Stride + TimeWaitField.Earlier];
     }
-    this.join(earlier, row);
-    this.join(row, later);
+    this.join(list, earlier, row);
+    this.join(list, row, later);
   }
 
   private unlink(row: number): void {
     const base = row * TimeWaitField.Stride;
     const earlier = this.words[base + TimeWaitField.Earlier];
-    this.join(earlier, this.words[base + TimeWaitField.Later]);
+    this.join(this.listOf(row), earlier, this.words[base + TimeWaitField.Later]);
   }
 
   /** Makes two rows neighbours; either may be missing. */
-  private join(earlier: number, later: number): void {
-    if (earlier === NONE) this.first = later;
+  private join(list: number, earlier: number, later: number): void {
+    if (earlier === NONE) this.first[list] = later;
     else this.words[earlier * TimeWaitField.Stride + TimeWaitField.Later] = later;
-    if (later === NONE) this.last = earlier;
+    if (later === NONE) this.last[list] = earlier;
     else this.words[later * TimeWaitField.Stride + TimeWaitField.Earlier] = earlier;
   }
 }

@@ -1,17 +1,32 @@
+import { isLoopback } from '../ip/address';
 import { elapsedMs } from '../time/elapsed';
 import { Direction, Flag, Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { seqGt } from '../sequence';
 import { Shape } from '../stack/four-tuples';
+import { isAcceptable } from './acceptability';
+import { refuse } from './arrives-closed';
 import { arrivesListen } from './arrives-listen';
+import { answeredLately, answeredNow } from './challenge-ack';
 import { Has, type Connection } from './connection';
+import { ECN_MASK } from './ecn';
+import { State } from './state';
 import { SETTINGS } from './settings';
 import { TimeWaitField, TimeWaitFlag, TimeWaitTable } from './time-wait-table';
 import { isOlder, timestamp } from './timestamps';
 import type { Tcp } from './tcp';
 
-/** An entry may be taken over by a new connection of ours when it is this old, ms (RFC 6191 §2). */
-const REUSE_AFTER_MS = 1000;
+/** Values of `Settings.twReuse` (Linux: tcp_tw_reuse). */
+const enum Reuse {
+  Never = 0,
+  Always = 1,
+  Loopback = 2,
+}
+
+/** What `TimeWaitFlag.TrafficClass` counts. */
+const TRAFFIC_CLASS_BITS = 0xff;
+const SCALE_BITS = 0xf;
+
 /** More than a window without scaling, as on Linux. */
 const ISS_GAP = 65_537;
 
@@ -32,18 +47,27 @@ export class TimeWait {
     return this.table.next();
   }
 
-  /** Puts a row in the place of `c`; false when there are too many. */
-  take(c: Connection): boolean {
+  /**
+   * Puts a row in the place of `c`; false when there are too many. Deviation: RFC 9293 §3.6.1 has
+   * everyone wait; as on Linux nobody does beyond `maxTimeWait`, nor who has given up FIN-WAIT-2.
+   * @param until when it expires, µs
+   * @param finWait2 whether the peer has not closed yet
+   */
+  take(c: Connection, until: number, finWait2: boolean): boolean {
     const { tcp, table } = this;
     if (table.count >= tcp.settings.maxTimeWait) return false;
-    const row = table.alloc(c.tuple, this.expiry());
+    const flags =
+      (c.has(Has.Timestamps) ? TimeWaitFlag.Timestamps : 0) |
+      (finWait2 ? TimeWaitFlag.FinWait2 : 0) |
+      (c.rcvScale * TimeWaitFlag.Scale) |
+      (c.options.trafficClass * TimeWaitFlag.TrafficClass);
+    const row = table.alloc(c.tuple, until, flags);
     if (row < 0) return false;
     const w = table.words;
     const at = row * TimeWaitField.Stride;
     w[at + TimeWaitField.SndNxt] = c.sndNxt;
     w[at + TimeWaitField.RcvNxt] = c.rcvNxt;
-    w[at + TimeWaitField.ReceiveWindow] = c.receiveWindow >> c.rcvScale;
-    if (c.has(Has.Timestamps)) w[at + TimeWaitField.Flags] |= TimeWaitFlag.Timestamps;
+    w[at + TimeWaitField.ReceiveWindow] = c.receiveWindow;
     w[at + TimeWaitField.TsRecent] = c.tsRecent;
     w[at + TimeWaitField.TsRecentAge] = c.tsRecentMs;
     w[at + TimeWaitField.TsOffset] = c.tsOffset;
@@ -53,8 +77,17 @@ export class TimeWait {
   }
 
   /** When a wait that begins now ends: after 2 MSL. */
-  private expiry(): number {
+  expiry(): number {
     return this.tcp.now + 2 * this.tcp.settings.msl * 1000;
+  }
+
+  /** TIME-WAIT, or FIN-WAIT-2. */
+  state(row: number): State {
+    return this.awaitsFin(row * TimeWaitField.Stride) ? State.FIN_WAIT_2 : State.TIME_WAIT;
+  }
+
+  private awaitsFin(at: number): boolean {
+    return (this.table.words[at + TimeWaitField.Flags] & TimeWaitFlag.FinWait2) !== 0;
   }
 
   private hasTimestamps(at: number): boolean {
@@ -68,12 +101,22 @@ export class TimeWait {
   /**
    * Whether a connection that we open may take over the entry: timestamps tell its segments from
    * the old ones (RFC 6191 §2), since the clock has moved on.
+   * @param named the program has named the local port: as on Linux it knows what it does
    */
-  mayReuse(row: number): boolean {
-    const w = this.table.words;
+  mayReuse(row: number, named: boolean): boolean {
+    const { tcp, table } = this;
+    const { twReuse, twReuseDelay, timestamps } = tcp.settings;
     const at = row * TimeWaitField.Stride;
-    if (!this.hasTimestamps(at) || this.tcp.settings.timestamps === 0) return false;
-    return elapsedMs(this.tcp.nowMs, w[at + TimeWaitField.TsRecentAge]) > REUSE_AFTER_MS;
+    if (!this.hasTimestamps(at) || timestamps === 0 || this.awaitsFin(at)) return false;
+    if (named) return true;
+    if (twReuse === (Reuse.Never as number)) return false;
+    if (twReuse === (Reuse.Loopback as number)) {
+      const tuple = table.words[at + TimeWaitField.FourTuple];
+      if (!isLoopback(tcp.tuples.local(tuple)) && !isLoopback(tcp.tuples.remote(tuple))) {
+        return false;
+      }
+    }
+    return elapsedMs(tcp.nowMs, table.words[at + TimeWaitField.TsRecentAge]) > twReuseDelay;
   }
 
   /**
@@ -103,9 +146,13 @@ export class TimeWait {
     }
   }
 
-  /** SEGMENT ARRIVES, TIME-WAIT. */
+  /** SEGMENT ARRIVES, TIME-WAIT, or FIN-WAIT-2 of an orphan. */
   arrives(row: number, seg: Segment): void {
     const { tcp, table } = this;
+    if (this.awaitsFin(row * TimeWaitField.Stride)) {
+      this.arrivesBeforeFin(row, seg);
+      return;
+    }
     const w = table.words;
     const at = row * TimeWaitField.Stride;
     const old = this.isOld(at, seg);
@@ -125,6 +172,56 @@ export class TimeWait {
     if (expected && !seg.isAck && !seg.isSyn) return;
     // A repeated FIN, which restarts the wait, or something else that the peer must be told about.
     if (seg.isFin && !old) table.schedule(row, this.expiry());
+    this.answer(at, seg);
+  }
+
+  /** FIN-WAIT-2: only the FIN is of interest, as nobody will read data (RFC 9293 §3.10.7.4). */
+  private arrivesBeforeFin(row: number, seg: Segment): void {
+    const { tcp, table } = this;
+    const w = table.words;
+    const at = row * TimeWaitField.Stride;
+    const rcvNxt = w[at + TimeWaitField.RcvNxt];
+    const old = this.isOld(at, seg);
+    if (old || !isAcceptable(rcvNxt, w[at + TimeWaitField.ReceiveWindow], seg.seq, seg.len)) {
+      if (old) tcp.counters.TcpExtPAWSEstab++;
+      if (!seg.isRst) this.answer(at, seg);
+      return;
+    }
+    if (seg.isRst) {
+      // RFC 5961 §3.2. Deviation: Linux takes any RST in the window.
+      if (seg.seq === rcvNxt) this.end(row);
+      else this.answer(at, seg);
+      return;
+    }
+    if (seg.isSyn) {
+      // RFC 5961 §4.2. Deviation: Linux resets.
+      this.answer(at, seg);
+      return;
+    }
+    if (!seg.isAck || !seqGt(seg.end, rcvNxt)) return;
+    if (!seg.isFin || seg.end !== ((rcvNxt + 1) | 0)) {
+      tcp.counters.TcpExtTCPAbortOnData++;
+      refuse(tcp, seg);
+      this.end(row);
+      return;
+    }
+    w[at + TimeWaitField.RcvNxt] = seg.end;
+    this.noteTimestamp(at, seg);
+    table.enterTimeWait(row, this.expiry());
+    this.sendAck(at);
+  }
+
+  /** An acknowledgment, unless one of the same kind has just left: see `challenge-ack.ts`. */
+  private answer(at: number, seg: Segment): void {
+    const { tcp, table } = this;
+    if (seg.len === 0 || seg.isSyn) {
+      if (answeredLately(tcp, table.words[at + TimeWaitField.AnsweredMs])) {
+        if (this.awaitsFin(at)) tcp.counters.TcpExtTCPACKSkippedFinWait2++;
+        else tcp.counters.TcpExtTCPACKSkippedTimeWait++;
+        return;
+      }
+      table.words[at + TimeWaitField.AnsweredMs] = answeredNow(tcp);
+    }
     this.sendAck(at);
   }
 
@@ -182,7 +279,11 @@ export class TimeWait {
     words[base + Word.Sequence] = w[at + TimeWaitField.SndNxt];
     words[base + Word.Acknowledgment] = w[at + TimeWaitField.RcvNxt];
     words[base + Word.Flags] = Flag.ACK;
-    words[base + Word.Window] = w[at + TimeWaitField.ReceiveWindow];
+    const flags = w[at + TimeWaitField.Flags];
+    words[base + Word.TrafficClass] =
+      ((flags / TimeWaitFlag.TrafficClass) | 0) & TRAFFIC_CLASS_BITS & ~ECN_MASK;
+    const scale = ((flags / TimeWaitFlag.Scale) | 0) & SCALE_BITS;
+    words[base + Word.Window] = w[at + TimeWaitField.ReceiveWindow] >> scale;
     if (this.hasTimestamps(at)) {
       words[base + Word.Options] = Option.Timestamps;
       words[base + Word.TsVal] = timestamp(tcp.now, w[at + TimeWaitField.TsOffset]);

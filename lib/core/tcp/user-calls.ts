@@ -6,6 +6,7 @@ import type { StreamSocket } from '../socket/stream-socket';
 import { Connection, Has } from './connection';
 import { userRead } from './delayed-ack';
 import { asksForEcn } from './ecn';
+import { becomesOrphan, waitForFin } from './orphans';
 import { prepareHandshake } from './establish';
 import { State } from './state';
 import { issBeyond } from './time-wait';
@@ -136,7 +137,13 @@ export function closeBoth(tcp: Tcp, c: Connection): void {
     tcp.abort(c, 0);
     return;
   }
+  if (c.options.linger === 0) {
+    tcp.counters.TcpExtTCPAbortOnData++;
+    tcp.abort(c, 0);
+    return;
+  }
   c.set(Has.RcvShutdown);
   closeSending(tcp, c);
-  if (c.state === State.FIN_WAIT_2) tcp.startFinTimeout(c);
+  becomesOrphan(tcp, c);
+  if (c.state === State.FIN_WAIT_2 && c.row >= 0) waitForFin(tcp, c, null);
 }

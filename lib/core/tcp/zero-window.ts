@@ -1,5 +1,6 @@
 import { Has, Timer, type Connection } from './connection';
 import { currentMss } from './output';
+import { orphanRetries } from './orphans';
 import { giveUp, userTimeoutLeft } from './retransmission';
 import type { Tcp } from './tcp';
 
@@ -45,9 +46,13 @@ export function persistTimeout(tcp: Tcp, c: Connection): void {
   tcp.timers.set(c.row, Timer.Persist, tcp.now + persistInterval(tcp, c));
 }
 
-/** `probes` counts those without an answer. Where no program waits, answers don't help. */
+/** `probes` counts those without an answer. Where no program waits, answers help for a while. */
 function isExhausted(tcp: Tcp, c: Connection): boolean {
-  if (tcp.isOrphan(c)) return c.backoff >= tcp.settings.orphanRetries;
+  if (tcp.isOrphan(c)) {
+    const alive = c.rto * 2 ** Math.min(c.backoff, 31) < tcp.settings.rtoMax * 1000;
+    const retries = orphanRetries(tcp, c, alive);
+    return (!alive && c.backoff >= retries) || c.probes >= retries;
+  }
   return c.probes >= tcp.settings.retries2;
 }
 

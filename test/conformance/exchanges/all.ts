@@ -6,6 +6,7 @@ import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
 import { INFOS } from './info';
 import { IPV6 } from './ipv6';
+import { LINGERINGS } from './lingering';
 import { POLLS } from './polling';
 import { RESETS } from './resets';
 import { RETRANSMISSIONS } from './retransmission';
@@ -23,6 +24,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...RETRANSMISSIONS,
   ...SEGMENTS,
   ...SACKS,
+  ...LINGERINGS,
   ...SERVERS,
   ...SHARING,
   ...FLOWS,

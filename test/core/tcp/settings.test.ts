@@ -1,12 +1,12 @@
 import { makeSettings, SETTINGS, type SettingName } from '../../../lib/core/tcp/settings';
 
-/** Linux's defaults (ip-sysctl.rst), in the table's units; of orphans what its 0 stands for. */
+/** Linux's defaults (ip-sysctl.rst), in the table's units. */
 const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_syn_retries': 6,
   'net.ipv4.tcp_syn_linear_timeouts': 4,
   'net.ipv4.tcp_synack_retries': 5,
   'net.ipv4.tcp_retries2': 15,
-  'net.ipv4.tcp_orphan_retries': 8,
+  'net.ipv4.tcp_orphan_retries': 0,
   'net.ipv4.tcp_rto_min_us': 200,
   'net.ipv4.tcp_rto_max_ms': 120_000,
   'net.ipv4.tcp_fin_timeout': 60_000,
@@ -14,6 +14,7 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_max_syn_backlog': 4096,
   'net.core.somaxconn': 4096,
   'net.ipv4.tcp_syncookies': 1,
+  'net.ipv4.tcp_tw_reuse_delay': 1000,
   'net.ipv4.tcp_abort_on_overflow': 0,
   'net.ipv4.tcp_timestamps': 1,
   'net.ipv4.tcp_window_scaling': 1,
@@ -44,6 +45,9 @@ const LINUX: Readonly<Record<string, number>> = {
 /** Ours differ on purpose: missions S6 and S8, and buffers without the kernel's bookkeeping. */
 const OURS: Readonly<Record<string, readonly number[]>> = {
   'net.ipv4.tcp_rfc1337': [1],
+  'net.ipv4.tcp_tw_reuse': [1],
+  // Linux's follow the machine's memory.
+  'net.ipv4.tcp_max_orphans': [65_536],
   'net.ipv4.tcp_keepalive_probes': [10],
   'net.ipv4.tcp_rmem': [2 ** 20, 6 * 2 ** 20],
   'net.ipv4.tcp_wmem': [2 ** 20],

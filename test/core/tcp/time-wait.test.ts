@@ -65,6 +65,7 @@ describe('TIME-WAIT', () => {
     peer.pass(30 * SECOND);
     peer.say('.', { seq: 1, data: 0 });
     peer.say('P.', { seq: -100, data: 50 });
+    peer.pass(SECOND);
     peer.say('.', { seq: -1 });
     expect(peer.lines()).toEqual(Array(3).fill('. 2 ack 2'));
     peer.pass(30 * SECOND);

@@ -139,7 +139,8 @@ describe('close(2)', () => {
       peer.pass(10_000);
       if (peer.heard().length > 0) peer.say('.', { window: 0, ack: 1 });
     }
-    expect((peer.now - start) / SECOND).toBeCloseTo(102.2, 0);
+    // As long as the interval can double (Linux: alive), and once more.
+    expect((peer.now - start) / SECOND).toBeCloseTo(0.2 * 1023 + 120, 0);
     expect(leftovers(peer.host)).toMatchObject({ connections: 0, fourTuples: 0, sendMemory: 0 });
   });
 
