@@ -55,7 +55,10 @@ export function parsePacket(
   return parseIcmp(slab, words, base);
 }
 
-/** RFC 791 §3.1. Writes the IP words; options are skipped. */
+/**
+ * RFC 791 §3.1. Writes the IP words; options are skipped. Deviation: source routes (RFC 9293
+ * §3.9.2.1) are among them, as such packets are dropped nearly everywhere (RFC 7126 §4.3).
+ */
 function parseIpv4(
   slab: Uint8Array,
   slabIndex: number,

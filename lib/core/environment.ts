@@ -23,6 +23,8 @@ export interface Paths {
    * (positive, Linux's number) that says why there is none.
    */
   route(remote: IpAddress, local: IpAddress | null): Path | number;
+  /** `remote` doesn't answer: what is remembered of the way there may be out of date. */
+  doubt?(remote: IpAddress): void;
 }
 
 /**

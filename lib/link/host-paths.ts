@@ -81,6 +81,10 @@ export class HostPaths implements Paths {
     return value;
   }
 
+  doubt(): void {
+    this.generation++;
+  }
+
   close(): void {
     this.monitor.close();
     this.routes.close();

@@ -70,6 +70,7 @@ export class Socket extends DescribedSocket {
   #dial: Dial | null = null;
   /** The stream wants data. */
   #reading = false;
+  #silent = false;
   #receiving = false;
   #resetting = false;
   /** Nothing happens any more: what is written stays unanswered. */
@@ -338,8 +339,20 @@ export class Socket extends DescribedSocket {
       this.#dial.ready();
       return;
     }
+    this.#listenForSilence();
     if (this.#reading && !this.#receiving) this.#receive();
     this.#flush();
+  }
+
+  /**
+   * 'silence': what was sent has been sent again three times (`retries1`), and nobody answers. It
+   * is sent again all the same, until ETIMEDOUT (RFC 9293 §3.8.3).
+   */
+  #listenForSilence(): void {
+    const silent = this.#stream?.isSilent ?? false;
+    if (silent === this.#silent) return;
+    this.#silent = silent;
+    if (silent) this.emit('silence');
   }
 
   /** @internal */

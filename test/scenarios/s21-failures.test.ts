@@ -42,6 +42,21 @@ describe("S21 (a): the peer's host crashes", () => {
       expect(network.trace.segments({ from: 'server', since: began })).toEqual([]);
     }));
 
+  test('the program is told early that nobody answers', () =>
+    tell({}, async (scene) => {
+      const { near } = await connectPair(scene);
+      const silences: number[] = [];
+      near.socket.on('silence', () => silences.push(scene.network.now));
+      scene.server.crash();
+      const began = scene.network.now;
+      near.socket.write('anybody there?');
+      await near.sees('close');
+      // Three retransmissions, each after twice the time, and the fourth begins.
+      expect(silences.length).toBe(1);
+      expect(silences[0] - began).toBeGreaterThan(3000);
+      expect(silences[0] - began).toBeLessThan(4000);
+    }));
+
   test('whoever only reads waits for ever', () =>
     tell({}, async (scene) => {
       const { network, client, server } = scene;

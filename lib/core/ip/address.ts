@@ -55,6 +55,11 @@ export function isMulticast(a: IpAddress): boolean {
   return isIpv4(a) ? a.w3 >>> 28 === 14 : a.w0 >>> 24 === 0xff;
 }
 
+/** Whether a host can have it: neither a wildcard nor multicast nor IPv4's limited broadcast. */
+export function isUnicast(a: IpAddress): boolean {
+  return !isWildcard(a) && !isMulticast(a) && !(isIpv4(a) && a.w3 === -1);
+}
+
 export function sameAddress(a: IpAddress, b: IpAddress): boolean {
   return a.w3 === b.w3 && a.w2 === b.w2 && a.w1 === b.w1 && a.w0 === b.w0;
 }

@@ -36,6 +36,28 @@ export class PieceQueue {
     other.count = 0;
   }
 
+  /** Copies pieces of less than `least` bytes that lie side by side together: they become few. */
+  gather(arena: Arena, least: number): void {
+    let piece = this.head;
+    this.head = this.tail = null;
+    this.count = 0;
+    while (piece !== null) {
+      const { next } = piece;
+      const length = piece.end - piece.start;
+      if (length < least) {
+        this.append(arena, piece.bytes, piece.start, length);
+        arena.release(piece);
+      } else {
+        piece.next = null;
+        if (this.tail === null) this.head = piece;
+        else this.tail.next = piece;
+        this.tail = piece;
+        this.count++;
+      }
+      piece = next;
+    }
+  }
+
   /** Drops the first piece, which must be there. */
   shift(arena: Arena): void {
     const piece = this.head as Piece;

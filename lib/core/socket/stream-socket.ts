@@ -1,5 +1,6 @@
 import { Errno } from '../errno';
-import { ANY4, ANY6, isIpv4, isMulticast, isWildcard, type IpAddress } from '../ip/address';
+import { ANY4, ANY6, isIpv4, isMulticast, isUnicast, isWildcard } from '../ip/address';
+import type { IpAddress } from '../ip/address';
 import { LOOPBACK4, LOOPBACK6 } from '../ip/address';
 import type { CongestionController } from '../tcp/congestion-controller';
 import type { Connection } from '../tcp/connection';
@@ -7,6 +8,7 @@ import { changeControl } from '../tcp/controllers';
 import { armKeepAlive } from '../tcp/keepalive';
 import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/path-mtu';
 import { Has } from '../tcp/connection';
+import { isSilent } from '../tcp/silence';
 import { canSend, isClosing, State } from '../tcp/state';
 import { needsReset, type Tcp } from '../tcp/tcp';
 import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
@@ -299,7 +301,7 @@ export class StreamSocket {
     if (this.listening !== null || this.phase === Phase.Connected) return -Errno.EISCONN;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     if (isIpv4(address) && !this.acceptsIpv4) return -Errno.ENETUNREACH;
-    if (isMulticast(address)) return -Errno.ENETUNREACH;
+    if (!isWildcard(address) && !isUnicast(address)) return -Errno.ENETUNREACH;
     return 0;
   }
 
@@ -465,6 +467,11 @@ export class StreamSocket {
   get lingers(): boolean {
     const c = this.connection;
     return this.closed && this.options.linger > 0 && c !== null && isClosing(c.state);
+  }
+
+  /** The peer has not answered R1 retransmissions (RFC 9293 §3.8.3), nor anything since. */
+  get isSilent(): boolean {
+    return this.connection !== null && isSilent(this.tcp, this.connection);
   }
 
   /** Closes with a RST: what is queued in both directions is dropped. */

@@ -100,6 +100,8 @@ export class Counters {
   Icmp6InParmProblems = 0;
   /** Segments from addresses that nobody can have, or that nobody may answer. */
   NetlandMartianSources = 0;
+  /** Peers that did not answer `tcp_retries1` retransmissions (RFC 9293 §3.8.3: R1). */
+  NetlandSilences = 0;
   /** Answers without a connection that found no room in the outgoing queue. */
   NetlandReplyDrops = 0;
   /** Exceptions of congestion controllers of the program's. */

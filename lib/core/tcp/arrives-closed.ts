@@ -1,5 +1,6 @@
 import { Direction, Flag, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
+import { ECN_MASK } from './ecn';
 import type { Tcp } from './tcp';
 
 /** Fills the next reply with the segment's addresses turned round; -1 where there is no room. */
@@ -14,6 +15,8 @@ export function startReply(tcp: Tcp, seg: Segment): number {
   words[base + Word.Protocol] = seg.words[seg.base + Word.Protocol];
   words[base + Word.Direction] = Direction.Out;
   words[base + Word.HopLimit] = tcp.settings.ttl;
+  // As on Linux the answer has the class of what it answers.
+  words[base + Word.TrafficClass] = seg.words[seg.base + Word.TrafficClass] & ~ECN_MASK;
   for (let i = 0; i < 4; i++) {
     words[base + Word.Source + i] = seg.words[seg.base + Word.Destination + i];
     words[base + Word.Destination + i] = seg.words[seg.base + Word.Source + i];

@@ -24,7 +24,8 @@ export function arrivesListen(
     if (!tcp.synReceived.takeCookie(listener, seg)) refuse(tcp, seg);
     return;
   }
-  // Third: a SYN; its data, if any, is not taken, and the peer sends it again. Fourth: drop.
+  // Third: a SYN. Deviation: as on Linux its data, if any, is not kept, and the peer sends it
+  // again; with FIN it is dropped. Fourth: drop.
   if (!seg.isSyn || seg.isFin) return;
   thirdTakeSyn(tcp, listener, seg, afterIss);
 }

@@ -62,7 +62,10 @@ export function dataSent(tcp: Tcp, c: Connection): void {
   if (elapsedMs(tcp.nowMs, c.lastReceiveMs) < c.atoMs) c.set(Has.PingPong);
 }
 
-/** After a segment was processed: acknowledge now, or set the timer. */
+/**
+ * After a segment was processed: acknowledge now, or set the timer. Deviation: as on Linux the
+ * second full segment waits, too, where the window would be announced as narrower than before.
+ */
 export function acknowledgeSoonOrLater(tcp: Tcp, c: Connection): void {
   if (!c.has(Has.AckScheduled)) return;
   const unacknowledged = (c.rcvNxt - c.rcvWup) | 0;

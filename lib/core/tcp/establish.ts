@@ -17,7 +17,10 @@ import type { Tcp } from './tcp';
 /** What a peer that names no MSS takes (RFC 9293 §3.7.1). */
 const DEFAULT_MSS_V4 = 536;
 const DEFAULT_MSS_V6 = 1220;
-/** The least MSS that is believed (Linux: tcp_min_snd_mss). */
+/**
+ * The least MSS that is believed (Linux: tcp_min_snd_mss). Deviation: RFC 9293 §3.7.1 would have us
+ * send segments of a byte to whoever asks for it.
+ */
 const MIN_SND_MSS = 48;
 /** The timeout where the handshake gave no round trip, since its SYN was lost, µs. */
 const RTO_FALLBACK = 3_000_000;

@@ -6,8 +6,8 @@ import { seqLeq, seqLt, seqMax, seqMin } from '../sequence';
  * So many pieces are kept in any case; beyond, they must hold so many bytes on average. A peer
  * could otherwise make us keep an object for each byte of the window.
  */
-const FREE_PIECES = 4096;
-const BYTES_PER_PIECE = 256;
+export const FREE_PIECES = 4096;
+export const BYTES_PER_PIECE = 256;
 
 /** Bytes without a hole between them: sequence numbers `left` to `right - 1`. */
 class Run extends PieceQueue {

@@ -1,7 +1,7 @@
 import type { Arena } from '../memory/arena';
 import { PieceQueue } from '../memory/piece-queue';
 import { seqLeq } from '../sequence';
-import { Reassembly } from './reassembly';
+import { BYTES_PER_PIECE, FREE_PIECES, Reassembly } from './reassembly';
 
 /**
  * What has arrived and not been read yet: bytes in order, and behind them what came beyond a hole.
@@ -24,6 +24,8 @@ export class ReceiveBuffer {
 
   private readonly queue = new PieceQueue();
   private reassembly: Reassembly | null = null;
+  /** With so many pieces in order the small ones are copied together. */
+  private gatherAt = FREE_PIECES;
 
   constructor(private readonly arena: Arena) {}
 
@@ -158,6 +160,14 @@ export class ReceiveBuffer {
     this.reassembly = null;
     this.readable = 0;
     this.urgent = 0;
+    this.gatherAt = FREE_PIECES;
+  }
+
+  /** Holes that are filled leave a piece for each, which nobody may read for long. */
+  private gather(): void {
+    this.queue.gather(this.arena, BYTES_PER_PIECE);
+    // What was gathered once is not copied again.
+    this.gatherAt = Math.max(FREE_PIECES, 2 * this.queue.count);
   }
 
   private append(from: Uint8Array, offset: number, length: number): number {
@@ -190,6 +200,7 @@ export class ReceiveBuffer {
     const rest = (end - at) | 0;
     if (rest > 0) this.append(from, offset + length - rest, rest);
     if (reassembly.isEmpty) this.reassembly = null;
+    if (this.queue.count > this.gatherAt) this.gather();
     return ((at - rcvNxt) | 0) + Math.max(rest, 0);
   }
 }

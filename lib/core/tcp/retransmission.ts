@@ -7,6 +7,7 @@ import { orphanRetries } from './orphans';
 import { enterLoss, reorderingTimeout } from './recovery';
 import { backOff } from './rtt';
 import { State } from './state';
+import { noteSilence } from './silence';
 import type { Settings } from './settings';
 import type { Tcp } from './tcp';
 import { probeTimeout } from './tlp';
@@ -83,12 +84,16 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
   if (c.retransmits === 0 && !probed) c.retransmitStartMs = tcp.nowMs;
   enterLoss(tcp, c, f);
   c.retransmits++;
+  noteSilence(tcp, c);
   backOff(c, tcp.settings);
   tcp.markReady(c);
   armRetransmit(tcp, c, true);
 }
 
-/** SYN or SYN+ACK of a connection that the user opened: linear first, then doubling. */
+/**
+ * SYN or SYN+ACK of a connection that the user opened: linear first, then doubling. Deviation: by
+ * RFC 9293 §3.8.3 three minutes at least would have to pass; Linux gives up after 131 s.
+ */
 function synTimeout(tcp: Tcp, c: Connection): void {
   const { synRetries, synLinearTimeouts, synackRetries } = tcp.settings;
   const active = c.state === State.SYN_SENT;
@@ -102,6 +107,7 @@ function synTimeout(tcp: Tcp, c: Connection): void {
   tcp.counters.TcpExtTCPTimeouts++;
   if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
   c.retransmits++;
+  noteSilence(tcp, c);
   if (c.retransmits > linear) backOff(c, tcp.settings);
   queueCwr(c);
   c.set(Has.SynPending);

@@ -1,4 +1,4 @@
-import { readAddress } from '../ip/address';
+import { isUnicast, readAddress } from '../ip/address';
 import { Checksum, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { Shape } from '../stack/four-tuples';
@@ -58,6 +58,8 @@ function segmentsOf(seg: Segment): number {
 function arrivesAtPort(tcp: Tcp, seg: Segment): void {
   const destination = readAddress(seg.words, seg.base + Word.Destination);
   if (!tcp.environment.paths.isLocal(destination)) return;
+  // RFC 9293 §3.9.2.3: nobody can have sent it.
+  if (!isUnicast(readAddress(seg.words, seg.base + Word.Source))) return;
   const listener = tcp.listeners.find(seg.words, seg.base);
   if (listener === null) refuse(tcp, seg);
   else arrivesListen(tcp, listener, seg);

@@ -37,6 +37,14 @@ export const SETTINGS = {
     unit: 'times',
     about: 'Retransmissions of a SYN+ACK before the entry is forgotten.',
   },
+  retries1: {
+    sysctl: 'net.ipv4.tcp_retries1',
+    default: 3,
+    min: 0,
+    max: 255,
+    unit: 'times',
+    about: 'Retransmissions before the way is doubted, the program told (RFC 9293 §3.8.3: R1).',
+  },
   retries2: {
     sysctl: 'net.ipv4.tcp_retries2',
     default: 15,
@@ -355,11 +363,13 @@ export const SETTINGS = {
   },
   challengeAckLimit: {
     sysctl: 'net.ipv4.tcp_challenge_ack_limit',
-    default: 1000,
+    default: 2_147_483_647,
     min: 0,
     max: 2_147_483_647,
     unit: 'times',
-    about: 'Challenge acknowledgments a second, for the whole stack (RFC 5961 §7).',
+    about:
+      'Challenge acknowledgments a second, for the whole stack (RFC 5961 §7); at most none are ' +
+      'counted. What all share tells an attacker of others (CVE-2016-5696).',
   },
   invalidRatelimit: {
     sysctl: 'net.ipv4.tcp_invalid_ratelimit',

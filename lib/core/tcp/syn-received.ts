@@ -179,7 +179,7 @@ export class SynReceived {
       this.startTimer(row);
       return;
     }
-    // Before the sequence check, so that an old duplicate is told to go away (as Linux does).
+    // Deviation: as on Linux before the sequence check, so that an old duplicate is told so.
     const acceptableAck = seg.isAck && seg.ack === ((w[at + SynField.Iss] + 1) | 0);
     if (seg.isAck && !acceptableAck) {
       refuse(tcp, seg);

@@ -32,7 +32,7 @@ import { noteLimit } from './limits';
 import { Listeners } from './listeners';
 import { transmit } from './output';
 import { retransmitTimer } from './retransmission';
-import type { Settings } from './settings';
+import { SETTINGS, type Settings } from './settings';
 import { isClosing, isSynchronized, State } from './state';
 import { SynCookies } from './syn-cookies';
 import { SynReceived } from './syn-received';
@@ -437,11 +437,12 @@ export class Tcp {
 
   /** Takes one from the budget of challenge acknowledgments (RFC 5961 §7). */
   challengeAllowed(): boolean {
+    const limit = this.settings.challengeAckLimit;
+    if (limit === SETTINGS.challengeAckLimit.max) return true;
     const second = Math.floor(this.now / 1_000_000);
     if (second !== this.challengeSecond) {
       this.challengeSecond = second;
       // Half fixed, half random, so that the limit tells an attacker nothing (Linux does so too).
-      const limit = this.settings.challengeAckLimit;
       const half = (limit + 1) >> 1;
       this.challengesLeft = half + ((this.environment.random.next() >>> 1) % Math.max(limit, 1));
     }
@@ -451,7 +452,10 @@ export class Tcp {
   }
 }
 
-/** RFC 9293 §3.10.5: not where both have closed; but then as on Linux all must have been sent. */
+/**
+ * RFC 9293 §3.10.5: not where both have closed. Deviation: as on Linux all must have been sent
+ * then, and TIME-WAIT goes on.
+ */
 export function needsReset(c: Connection): boolean {
   switch (c.state) {
     case State.CLOSED:

@@ -254,6 +254,7 @@ export class TimeWait {
     );
   }
 
+  /** Deviation: as on Linux there is no way back to TIME-WAIT if the SYN turns out to be old. */
   private reopen(row: number, seg: Segment): boolean {
     const { tcp } = this;
     const listener = tcp.listeners.find(seg.words, seg.base);

@@ -211,7 +211,7 @@ describe('answers to what can’t be right', () => {
     expect(peer.lines()).toEqual(Array(20).fill('. 1 ack 1'));
   });
 
-  test('challenges: one in 500 ms for each connection, a thousand a second for all', () => {
+  test('challenges: one in 500 ms for each connection, for all a limit where one is set', () => {
     const [peer] = connected();
     peer.pass(1000 * MS);
     for (let i = 0; i < 100; i++) peer.say('R', { seq: 5 + i });

@@ -349,3 +349,41 @@ describe('ReceiveBuffer against a list of bytes', () => {
     }
   });
 });
+
+test('holes that are filled leave few pieces, however small the segments were', () => {
+  const arena = new Arena((bytes) => new Uint8Array(bytes));
+  const buffer = new ReceiveBuffer(arena);
+  const byte = new Uint8Array(1);
+  let rcvNxt = 0;
+  for (let round = 0; round < 30; round++) {
+    // Every second byte beyond the hole, from the back; then what lies between.
+    for (let i = 3999; i > 0; i--) {
+      byte[0] = rcvNxt + 2 * i;
+      buffer.insert(rcvNxt + 2 * i, rcvNxt, byte, 0, 1);
+    }
+    const all = Uint8Array.from({ length: 7999 }, (_, i) => rcvNxt + i);
+    expect(buffer.insert(rcvNxt, rcvNxt, all, 0, all.length)).toBe(all.length);
+    rcvNxt += all.length;
+    expect(buffer.pieces).toBeLessThan(4096 + 8000);
+  }
+  expect(buffer.pieces).toBeLessThan(4096 + 8000);
+  const out = new Uint8Array(rcvNxt);
+  expect(buffer.read(out, 0, rcvNxt)).toBe(rcvNxt);
+  expect(out.every((value, i) => value === (i & 0xff))).toBe(true);
+});
+
+test('large and small pieces in turn are not copied again and again', () => {
+  const arena = new Arena((bytes) => new Uint8Array(bytes));
+  const buffer = new ReceiveBuffer(arena);
+  const large = new Uint8Array(300).fill(1);
+  const store = jest.spyOn(arena, 'store');
+  let rcvNxt = 0;
+  for (let i = 0; i < 20_000; i++) {
+    buffer.insert(rcvNxt + 1, rcvNxt, large, 0, 300);
+    buffer.insert(rcvNxt, rcvNxt, large, 0, 1);
+    rcvNxt += 301;
+  }
+  // A piece for each that arrived, and at most as many again for those that were moved.
+  expect(store.mock.calls.length).toBeLessThan(100_000);
+  expect(buffer.readable).toBe(rcvNxt);
+});

@@ -107,14 +107,33 @@ test.each(['255.255.255.255', '10.255.255.255', '224.0.0.1', '239.1.2.3'])(
   },
 );
 
-test.each(['224.0.0.1', '239.255.255.255', 'ff02::1'])('connecting to %s fails', (to) => {
-  const peer = new Peer({ family: to.includes(':') ? 6 : 4 });
-  const socket = peer.host.core.socket(to.includes(':') ? 6 : 4);
-  expect(socket.connect(address(to), 80)).toBe(-Errno.ENETUNREACH);
-  peer.listen();
-  expect(peer.lines()).toEqual([]);
-  expect(socket.state).toBe(State.CLOSED);
-});
+test.each(['255.255.255.255', '0.0.0.0', '224.0.0.1'])(
+  'a segment from %s is discarded in silence (MUST-63)',
+  (from) => {
+    for (const listens of [true, false]) {
+      const peer = new Peer();
+      if (listens) peer.server();
+      const packet = peer.packet('S', { seq: 0 });
+      packet.set(from.split('.').map(Number), 12);
+      peer.deliver(withOptions(packet, []));
+      peer.listen();
+      expect(peer.lines()).toEqual([]);
+      expect(peer.host.core.tcp.tuples.count).toBe(0);
+    }
+  },
+);
+
+test.each(['224.0.0.1', '239.255.255.255', '255.255.255.255', 'ff02::1'])(
+  'connecting to %s fails',
+  (to) => {
+    const peer = new Peer({ family: to.includes(':') ? 6 : 4 });
+    const socket = peer.host.core.socket(to.includes(':') ? 6 : 4);
+    expect(socket.connect(address(to), 80)).toBe(-Errno.ENETUNREACH);
+    peer.listen();
+    expect(peer.lines()).toEqual([]);
+    expect(socket.state).toBe(State.CLOSED);
+  },
+);
 
 test.each(['SYN-SENT', 'SYN-RECEIVED'])(
   'LISTEN on the port of a connection in %s: both go on (MUST-42)',
