@@ -11,6 +11,7 @@ export type { Server } from './net/server';
 export type { Socket } from './net/socket';
 export type {
   AddressInfo,
+  CongestionControlName,
   ConnectionOptions,
   ConnectOptions,
   DropInfo,
@@ -19,6 +20,12 @@ export type {
   ServerOptions,
   SocketOptions,
 } from './net/types';
+export type {
+  CongestionController,
+  CongestionEventName,
+  CongestionView,
+  DeliverySample,
+} from './core/tcp/congestion-controller';
 export type { ConnectionEntry } from './core/tcp/listing';
 export type { TcpInfo } from './core/tcp/tcp-info';
 export type { SettingName, Settings } from './core/tcp/settings';

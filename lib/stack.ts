@@ -1,6 +1,7 @@
 import type { Counters } from './core/stack/counters';
 import { Errno } from './core/errno';
 import type { ConnectionEntry } from './core/tcp/listing';
+import type { CongestionController } from './core/tcp/congestion-controller';
 import type { Settings } from './core/tcp/settings';
 import type { Trace } from './core/tcp/tcp';
 import type { ClockTimer } from './driver/clock';
@@ -9,6 +10,8 @@ import { Driver } from './driver/driver';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import type { Link, LinkCounters } from './link/link';
 import { checkPortRange } from './link/validate';
+import { readCongestionControl } from './net/congestion-control';
+import type { CongestionControlName } from './net/types';
 import type { Net } from './net/net';
 import { makeNet } from './net/net';
 
@@ -26,6 +29,11 @@ export interface StackOptions {
   addresses?: readonly string[];
   /** Changes to TCP's settings: docs name each with its sysctl, default and range. */
   tcp?: Partial<Settings>;
+  /**
+   * What new sockets have: the name of a congestion controller, or one of one's own. Default:
+   * 'cubic' (net.ipv4.tcp_congestion_control).
+   */
+  congestionControl?: CongestionControlName | CongestionController;
   /** First and last local port that is chosen when none is asked for. Default: 32768 to 60999. */
   localPortRange?: readonly [number, number];
   /**
@@ -56,6 +64,7 @@ const OPTIONS: Readonly<Record<keyof StackOptions, true>> = {
   link: true,
   addresses: true,
   tcp: true,
+  congestionControl: true,
   localPortRange: true,
   exitTimeout: true,
   trace: true,
@@ -97,6 +106,10 @@ function checkOptions(options: StackOptions): void {
   checkLink(options.link);
   if (addresses !== undefined && !Array.isArray(addresses)) {
     throw invalidArgType('options.addresses', 'an instance of Array', addresses);
+  }
+  const { congestionControl } = options;
+  if (congestionControl !== undefined) {
+    readCongestionControl(congestionControl, 'options.congestionControl');
   }
   checkPortRange(options.localPortRange);
   checkTime('options.exitTimeout', options.exitTimeout);

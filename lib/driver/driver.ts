@@ -5,6 +5,7 @@ import { SegmentBatch } from '../core/segment/batch';
 import { IpProtocol, Word } from '../core/segment/layout';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { StackCore } from '../core/stack/stack-core';
+import type { CongestionController } from '../core/tcp/congestion-controller';
 import type { Settings } from '../core/tcp/settings';
 import type { Link, LinkContext, LinkHost, LinkPort } from '../link/link';
 import type { Clock, ClockTimer } from './clock';
@@ -37,6 +38,7 @@ export interface DriverOptions {
   link?: Link;
   addresses?: readonly string[];
   tcp?: Partial<Settings>;
+  congestionControl?: string | CongestionController;
   localPortRange?: readonly [number, number];
   /** ms */
   exitTimeout?: number;
@@ -74,6 +76,14 @@ const EXIT_TIMEOUT = 60_000;
 // Taken when the module is loaded, so that a test's fake timers don't stop the stack.
 const nextTick = process.nextTick.bind(process);
 const settled = Promise.resolve();
+
+/** What a controller does is part of the stack's work, which nothing may interrupt. */
+const BY_CONTROLLER = 'A congestion controller must not call the stack, its sockets or servers';
+
+/** An error of the program's own code becomes an uncaught exception when the stack is at rest. */
+function report(error: unknown): void {
+  nextTick(rethrow, error);
+}
 
 function rethrow(error: unknown): void {
   throw error;
@@ -129,9 +139,9 @@ export class Driver {
     const { clock, context, random } = base;
     this.port = port;
     this.clock = clock;
-    this.environment = { random, paths, ports, allocate: allocateSlab };
+    this.environment = { random, paths, ports, allocate: allocateSlab, report };
     const { slabs, hashKey } = context;
-    this.core = new StackCore(this.environment, slabs, hashKey, { tcp: options.tcp });
+    this.core = new StackCore(this.environment, slabs, hashKey, options);
     this.#timer = clock.timer(() => this.#alarm());
     this.#lifetime = new Lifetime((options.exitTimeout ?? EXIT_TIMEOUT) * 1000, [
       port,
@@ -151,7 +161,9 @@ export class Driver {
    * to it that what the call gives to send leaves at the end of the turn.
    */
   enter(): void {
-    if (this.#closed || this.#telling) return;
+    if (this.#closed) return;
+    if (this.core.tcp.controllers.busy) throw new Error(BY_CONTROLLER);
+    if (this.#telling) return;
     this.clock.stir?.();
     this.core.advance(this.clock.now());
     if (this.#scheduled) return;

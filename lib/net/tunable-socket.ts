@@ -1,8 +1,9 @@
 import { Duplex } from 'node:stream';
 import { SocketOption } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
+import type { CongestionController } from '../core/tcp/congestion-controller';
 import { Tuning, type TunableName } from './tuning';
-import type { ConnectionOptions, KeepAliveOptions } from './types';
+import type { CongestionControlName, ConnectionOptions, KeepAliveOptions } from './types';
 
 /**
  * The options of a socket. Each may be set before there is a connection, and then holds from its
@@ -95,6 +96,22 @@ export abstract class TunableSocket extends Duplex {
   /** ms; 0: none. */
   getUserTimeout(): number {
     return this.#get('userTimeout', SocketOption.UserTimeout, 0) ?? 0;
+  }
+
+  /**
+   * Changes to another congestion controller: by name, or one of the program's own. It begins with
+   * the window that there is (TCP_CONGESTION).
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE
+   */
+  setCongestionControl(control: CongestionControlName | CongestionController): this {
+    return this.#set('congestionControl', control, 'control');
+  }
+
+  /** The name of the controller; undefined before the connection, if none was set. */
+  getCongestionControl(): string | undefined {
+    if (this.streamSocket !== null) return this.streamSocket.congestion;
+    const chosen = this.#tuning.chosen('congestionControl') as string | CongestionController;
+    return typeof chosen === 'object' ? chosen.name : chosen;
   }
 
   /**

@@ -1,6 +1,8 @@
 import { SocketOption, optionRange } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
+import type { CongestionController } from '../core/tcp/congestion-controller';
 import { invalidArgType, outOfRange } from '../errors';
+import { readCongestionControl } from './congestion-control';
 import type { ConnectionOptions } from './types';
 
 export type TunableName = keyof ConnectionOptions;
@@ -91,6 +93,10 @@ const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
   userTimeout: integer(SocketOption.UserTimeout),
   ttl: integer(SocketOption.Ttl),
   typeOfService: integer(SocketOption.TrafficClass),
+  congestionControl: {
+    read: readCongestionControl,
+    set: (stream, value) => stream.setCongestion(value as string | CongestionController),
+  },
 };
 
 const NAMES = Object.keys(TUNABLES) as TunableName[];

@@ -1,5 +1,9 @@
 import type { LookupFunction } from 'node:net';
+import type { CongestionController } from '../core/tcp/congestion-controller';
 import type { Socket } from './socket';
+
+/** The congestion controllers that a stack has: RFC 9438, the default, and RFC 5681. */
+export type CongestionControlName = 'cubic' | 'reno';
 
 /** Options of a socket that is not yet connected. */
 export interface SocketOptions extends ConnectionOptions {
@@ -40,6 +44,8 @@ export interface ConnectionOptions {
    * limit of retransmissions holds (TCP_USER_TIMEOUT; RFC 9293 §3.9.1.7).
    */
   userTimeout?: number;
+  /** Name of a congestion controller of the stack's, or one of one's own (TCP_CONGESTION). */
+  congestionControl?: CongestionControlName | CongestionController;
   /** Hops that a packet may make, 1 to 255 (IP_TTL, IPV6_UNICAST_HOPS). */
   ttl?: number;
   /** The traffic class, 0 to 255; its two ECN bits are TCP's own (IP_TOS, IPV6_TCLASS). */

@@ -207,6 +207,36 @@ describe('a process lives', () => {
       ['caught trace', 'ECONNREFUSED'],
     ));
 
+  it('on after a congestion controller that throws, or that calls the stack', () =>
+    expectLines(
+      `process.on('uncaughtException', (error) => console.log('caught', error.message));
+       const { near, far } = await cable();
+       let client;
+       const ssthresh = () => 2;
+       const congAvoid = () => undefined;
+       const control = (acked) => ({ name: 'mine', ssthresh, congAvoid, acked });
+       far.net.createServer((peer) => peer.pipe(peer)).listen(7, '10.0.0.2', () => {
+         const congestionControl = control(() => { throw new Error('broken'); });
+         client = near.net.connect({ port: 7, host: '10.0.0.2', congestionControl });
+         client.write(Buffer.alloc(100000));
+         let bytes = 0;
+         client.on('data', (data) => {
+           bytes += data.length;
+           if (bytes !== 100000 && bytes !== 200000) return;
+           console.log(client.getCongestionControl());
+           if (bytes === 200000) setImmediate(() => process.exit(0));
+           client.setCongestionControl(control(() => client.setNoDelay()));
+           client.write(Buffer.alloc(100000));
+         });
+       });`,
+      [
+        'caught broken',
+        'reno',
+        'reno',
+        'caught A congestion controller must not call the stack, its sockets or servers',
+      ],
+    ));
+
   it('not on after an error that nobody listens to', async () => {
     const outcome = await run(
       `const { near } = await cable();

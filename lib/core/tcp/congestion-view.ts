@@ -1,6 +1,5 @@
 import type { CongestionView } from './congestion-controller';
 import { CaState, type Connection } from './connection';
-import { segments } from './recovery';
 import { additiveIncrease, slowStart } from './reno';
 
 /** Largest congestion window that a program's controller may ask for, segments. */
@@ -73,7 +72,7 @@ export class View implements CongestionView {
   }
 
   get inFlight(): number {
-    return segments(this.c, this.c.inFlight);
+    return this.c.packetsInFlight;
   }
 
   get srtt(): number {

@@ -7,6 +7,9 @@ import { ProgramsControl } from './programs-control';
 import { reno } from './reno';
 import type { Settings } from './settings';
 
+/** net.ipv4.tcp_available_congestion_control. */
+export const OWN_CONTROLLERS: readonly string[] = ['reno', 'cubic'];
+
 /** What stacks begin with, as Linux does (net.ipv4.tcp_congestion_control). */
 const DEFAULT = 'cubic';
 
@@ -25,11 +28,6 @@ export class Controllers {
   ) {
     const all = [reno, new Cubic(settings, counters)];
     this.own = new Map(all.map((control) => [control.name, control]));
-  }
-
-  /** net.ipv4.tcp_available_congestion_control. */
-  get names(): string[] {
-    return [...this.own.keys()];
   }
 
   /** The controller by its name, or for the program's; null: there is none of that name. */

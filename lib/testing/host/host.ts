@@ -4,6 +4,7 @@ import { formatAddress, isIpv4, type Prefix } from '../../core/ip/address';
 import { Word } from '../../core/segment/layout';
 import type { StreamSocket } from '../../core/socket/stream-socket';
 import type { ConnectionEntry } from '../../core/tcp/listing';
+import type { CongestionController } from '../../core/tcp/congestion-controller';
 import type { Settings } from '../../core/tcp/settings';
 import { State } from '../../core/tcp/state';
 import type { Driver, Endpoint } from '../../driver/driver';
@@ -82,6 +83,8 @@ export class Host {
   /** @internal */
   readonly tcp: Partial<Settings> | undefined;
   /** @internal */
+  readonly congestionControl: string | CongestionController | undefined;
+  /** @internal */
   readonly localPortRange: readonly [number, number] | undefined;
   private life: Life;
   private boots = 0;
@@ -104,6 +107,7 @@ export class Host {
     this.simulation = context.simulation;
     this.paths = new HostPaths(prefixes);
     this.tcp = options.tcp;
+    this.congestionControl = options.congestionControl;
     this.localPortRange = options.localPortRange;
     this.rate = options.clockRate ?? 1;
     const text = (four: boolean) => prefixes.find((prefix) => isIpv4(prefix.address) === four);
@@ -246,6 +250,7 @@ export class Host {
         simulation: this.simulation,
         paths: this.paths,
         tcp: this.tcp,
+        congestionControl: this.congestionControl,
         localPortRange: this.localPortRange,
         isWatched: this.context.isWatched,
         nextPacket: this.context.nextPacket,

@@ -3,6 +3,7 @@ import type { SegmentBatch } from '../../core/segment/batch';
 import { Direction, Word } from '../../core/segment/layout';
 import type { StackCore } from '../../core/stack/stack-core';
 import { FreePorts } from '../../core/stack/free-ports';
+import type { CongestionController } from '../../core/tcp/congestion-controller';
 import type { Settings } from '../../core/tcp/settings';
 import { State } from '../../core/tcp/state';
 import { Driver, DriverBase } from '../../driver/driver';
@@ -18,6 +19,7 @@ export interface LifeHost {
   readonly simulation: Simulation;
   readonly paths: HostPaths;
   readonly tcp: Partial<Settings> | undefined;
+  readonly congestionControl: string | CongestionController | undefined;
   readonly localPortRange: readonly [number, number] | undefined;
   /** Whether anybody wants to know of segments and states. */
   readonly isWatched: boolean;
@@ -49,7 +51,8 @@ export class Life {
   ) {
     this.clock = new HostClock(host.simulation, () => host.settled());
     this.clock.rate = rate;
-    const options = { clock: this.clock, random, tcp: host.tcp };
+    const { tcp, congestionControl } = host;
+    const options = { clock: this.clock, random, tcp, congestionControl };
     const base = new DriverBase(options);
     const { paths } = host;
     const outlet = {

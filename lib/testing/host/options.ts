@@ -1,5 +1,8 @@
+import type { CongestionController } from '../../core/tcp/congestion-controller';
 import { makeSettings, type Settings } from '../../core/tcp/settings';
 import { codeError, invalidArgType, outOfRange } from '../../errors';
+import { readCongestionControl } from '../../net/congestion-control';
+import type { CongestionControlName } from '../../net/types';
 import { checkNames, checkPortRange } from '../../link/validate';
 
 export interface HostOptions {
@@ -9,13 +12,15 @@ export interface HostOptions {
   address6?: string;
   /** Changes to TCP's settings, as of `Stack.open`. */
   tcp?: Partial<Settings>;
+  /** What new sockets have, as of `Stack.open`. Default: 'cubic'. */
+  congestionControl?: CongestionControlName | CongestionController;
   /** First and last local port that is chosen when none is asked for. Default: 32768 to 60999. */
   localPortRange?: readonly [number, number];
   /** Seconds that its clock counts in a true one, above 0, at most 1000. Default: 1. */
   clockRate?: number;
 }
 
-const NAMES = ['address', 'address6', 'tcp', 'localPortRange', 'clockRate'];
+const NAMES = ['address', 'address6', 'tcp', 'congestionControl', 'localPortRange', 'clockRate'];
 const MAX_RATE = 1000;
 
 /**
@@ -24,8 +29,11 @@ const MAX_RATE = 1000;
  */
 export function checkHostOptions(options: HostOptions): void {
   checkNames('options', options, NAMES);
-  const { tcp, localPortRange, clockRate } = options;
+  const { tcp, congestionControl, localPortRange, clockRate } = options;
   if (tcp !== undefined) checkSettings(tcp);
+  if (congestionControl !== undefined) {
+    readCongestionControl(congestionControl, 'options.congestionControl');
+  }
   checkPortRange(localPortRange);
   if (clockRate !== undefined) checkRate('options.clockRate', clockRate);
 }
