@@ -184,6 +184,9 @@ function checkAcknowledgment(flow: Flow, back: Flow, words: Int32Array): void {
   const edge = edgeOf(flow, words);
   // RFC 9293 §3.8.6. Less than a unit may be lost in rounding: the receiver takes it all the same.
   const unit = flow.agreed(Option.WindowScale) ? 1 << flow.scale : 1;
-  check(flow.edge === null || seqGt(edge, (flow.edge - unit) | 0), 'the right edge moves left');
-  if (flow.edge === null || seqGt(edge, flow.edge)) flow.edge = edge;
+  // A SYN cookie that is said again, of other path MTUs, can't know what was said before.
+  const forgets = (words[Word.Flags] & Flag.SYN) !== 0;
+  const least = flow.edge === null || forgets ? null : (flow.edge - unit) | 0;
+  check(least === null || seqGt(edge, least), 'the right edge moves left');
+  if (forgets || flow.edge === null || seqGt(edge, flow.edge)) flow.edge = edge;
 }
