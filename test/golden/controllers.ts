@@ -1,2 +1,2 @@
 /** Names of the congestion controls that the table has. */
-export const CONTROLLERS: readonly string[] = ['reno'];
+export const CONTROLLERS: readonly string[] = ['reno', 'cubic'];
