@@ -2,7 +2,7 @@ import type { LookupFunction } from 'node:net';
 import { isIP } from 'node:net';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors';
 import { badPort, invalidIpAddress, missingPort } from './errors';
-import type { ConnectOptions } from './types';
+import type { ConnectOptions, SocketOptions } from './types';
 
 type Callback = (...args: unknown[]) => void;
 
@@ -203,6 +203,12 @@ export function readListenAddress(
     ipv6Only: options.ipv6Only === true,
     reusePort: options.reusePort === true,
   };
+}
+
+/** What of a socket's options is for the Duplex. */
+export function pickStreamOptions(options: SocketOptions): SocketOptions {
+  const { highWaterMark, readableHighWaterMark, writableHighWaterMark } = options;
+  return { highWaterMark, readableHighWaterMark, writableHighWaterMark };
 }
 
 /** A time in ms, as node:net takes it for timeouts. */

@@ -1,4 +1,8 @@
 import type { TcpInfo } from '../core/tcp/tcp-info';
+import type { StreamSocket } from '../core/socket/stream-socket';
+import type { Driver } from '../driver/driver';
+import { Acks, Afterlife, hasAcknowledged } from './acks';
+import { destroyedWrite, socketClosed } from './errors';
 import { localEnd, remoteEnd } from './ends';
 import { TunableSocket } from './tunable-socket';
 import type { AddressInfo } from './types';
@@ -8,17 +12,80 @@ export abstract class DescribedSocket extends TunableSocket {
   /** The peer, also when the connection is over. */
   #remote: AddressInfo | null = null;
   #info: TcpInfo | null = null;
+  #last: StreamSocket | null = null;
+  #acks: Acks | null = null;
+  /** Bytes, of a socket that was destroyed. */
+  #written = 0;
+
+  abstract get bytesWritten(): number;
 
   /** @internal The connection is about to go: what can still be asked afterwards is kept. */
   protected rememberConnection(): void {
     this.#remoteEnd();
     this.#info = this.tcpInfo();
+    this.#last = this.streamSocket;
   }
 
   /** @internal Another connection is to come. */
   protected forgetConnection(): void {
     this.#remote = null;
     this.#info = null;
+    this.#last = null;
+  }
+
+  /** @internal Something may have been acknowledged. */
+  protected settleAcks(): void {
+    const stream = this.streamSocket;
+    if (this.#acks?.waiting === true && stream !== null) this.#acks.settle(stream);
+  }
+
+  /**
+   * @internal The socket is being destroyed.
+   * @param accepted bytes that the stack sends all the same, where there is no error; -1: none
+   * @param written by the program
+   */
+  protected endAcks(error: Error | null, accepted: number, written: number): void {
+    this.#written = written;
+    if (this.streamSocket !== null) this.#acks?.advance(this.streamSocket);
+    if (error === null) this.#acks?.fail(destroyedWrite(), accepted);
+    else this.#acks?.fail(error);
+  }
+
+  /** @internal Whether somebody waits for what is under way: then `stream` is taken care of. */
+  protected continueAcks(driver: Driver, stream: StreamSocket): boolean {
+    // With something unread the connection is reset.
+    if (this.#acks?.waiting !== true) return false;
+    if (stream.inQueue > 0) {
+      this.#acks.fail(socketClosed());
+      return false;
+    }
+    new Afterlife(driver, stream, this.#acks);
+    return true;
+  }
+
+  /**
+   * Resolves when the peer's TCP has acknowledged all that was written up to now, the FIN of `end`
+   * apart: its program may not have read it. What is still buffered counts, and it goes on after
+   * `end` and `destroy`, for what the stack had taken by then.
+   *
+   * Rejects with the error for which the connection ends before: ECONNRESET, ETIMEDOUT, …;
+   * ERR_SOCKET_CLOSED where it is closed already, or with data unread; ERR_STREAM_DESTROYED where
+   * it was destroyed before the stack had all.
+   */
+  acked(): Promise<void> {
+    const target = this.destroyed ? this.#written : this.bytesWritten;
+    if (target === 0) return Promise.resolve();
+    if (this.destroyed) {
+      const arrived = this.#last !== null && hasAcknowledged(this.#last, target);
+      if (arrived) return Promise.resolve();
+      return this.#acks?.waiting === true
+        ? this.#acks.wait(target)
+        : Promise.reject(socketClosed());
+    }
+    this.#acks ??= new Acks();
+    const done = this.#acks.wait(target);
+    this.settleAcks();
+    return done;
   }
 
   #localEnd(): AddressInfo | null {

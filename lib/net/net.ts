@@ -4,7 +4,7 @@ import { invalidArgType, outOfRange } from '../errors';
 import { normalizeArguments } from './arguments';
 import type { ServerHost } from './server';
 import { Server } from './server';
-import type { Accepted } from './socket';
+import type { Accepted } from './host';
 import { Socket } from './socket';
 import type {
   ConnectionListener,

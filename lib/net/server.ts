@@ -13,7 +13,8 @@ import { localEnd, remoteEnd } from './ends';
 import { alreadyListening, notListening, stackClosed } from './errors';
 import { Presence } from './presence';
 import { resolve } from './resolve';
-import type { Accepted, Socket, SocketHost } from './socket';
+import type { Accepted, SocketHost } from './host';
+import type { Socket } from './socket';
 import { Tuning } from './tuning';
 import type {
   AddressInfo,

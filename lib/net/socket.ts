@@ -3,10 +3,8 @@ import { addAbortSignal } from 'node:stream';
 import { Errno } from '../core/errno';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { Poll, Shutdown } from '../core/socket/stream-socket';
-import type { Driver } from '../driver/driver';
 import { invalidArgType, systemError } from '../errors';
-import type { FamilyDefaults } from './arguments';
-import { normalizeArguments, readDestination, readTimeout } from './arguments';
+import { normalizeArguments, pickStreamOptions, readDestination, readTimeout } from './arguments';
 import type { AttemptEvent, DialEvents } from './dial';
 import { Dial } from './dial';
 import { DescribedSocket } from './described-socket';
@@ -17,26 +15,12 @@ import {
   socketClosed,
   stackClosed,
 } from './errors';
+import type { Accepted, SocketHost } from './host';
 import { Inactivity } from './inactivity';
 import { Outbox } from './outbox';
 import { Presence } from './presence';
 import type { Server } from './server';
 import type { ConnectOptions, Listener, SocketOptions } from './types';
-
-/** What a socket needs of the stack that it belongs to. */
-export interface SocketHost {
-  readonly driver: Driver;
-  readonly defaults: FamilyDefaults;
-}
-
-/** A socket made by a server, with the connection that it accepted. */
-export interface Accepted {
-  stream: StreamSocket;
-  server: Server;
-  pauseOnConnect: boolean;
-  /** Called when the socket is destroyed. */
-  gone(): void;
-}
 
 type Callback = (error?: Error | null) => void;
 
@@ -342,6 +326,7 @@ export class Socket extends DescribedSocket {
     this.#listenForSilence();
     if (this.#reading && !this.#receiving) this.#receive();
     this.#flush();
+    this.settleAcks();
   }
 
   /**
@@ -430,6 +415,9 @@ export class Socket extends DescribedSocket {
     this.#inactivity.close();
     this.#dial?.cancel();
     this.#dial = null;
+    const goesOn = this.#resetting ? -1 : this.#acceptedBytes;
+    const cause = error ?? (connecting ? closedBeforeConnection() : null);
+    this.endAcks(cause, goesOn, this.#bytesSent + this.writableLength);
     this.#letGo();
     this.#presence.leave();
     const final = this.#final;
@@ -455,7 +443,7 @@ export class Socket extends DescribedSocket {
     this.#host.driver.enter();
     stream.owner = null;
     if (this.#resetting) stream.abort();
-    else stream.close();
+    else if (this.#vanished || !this.continueAcks(this.#host.driver, stream)) stream.close();
   }
 
   // --- timeout and process life --------------------------------------------------------------
@@ -507,8 +495,13 @@ export class Socket extends DescribedSocket {
     return this.#bytesRead;
   }
 
+  /** Bytes that the stack has taken. */
+  get #acceptedBytes(): number {
+    return this.#bytesSent + (this.#outbox.busy ? this.#outbox.taken : 0);
+  }
+
   /** Bytes written, those still buffered included. */
-  get bytesWritten(): number {
+  override get bytesWritten(): number {
     return this.destroyed ? this.#bytesSent : this.#bytesSent + this.writableLength;
   }
 
@@ -516,10 +509,4 @@ export class Socket extends DescribedSocket {
   get bufferSize(): number | undefined {
     return this.#stream !== null || this.connecting ? this.writableLength : undefined;
   }
-}
-
-/** What of a socket's options is for the Duplex. */
-function pickStreamOptions(options: SocketOptions): SocketOptions {
-  const { highWaterMark, readableHighWaterMark, writableHighWaterMark } = options;
-  return { highWaterMark, readableHighWaterMark, writableHighWaterMark };
 }

@@ -524,6 +524,11 @@ export class StreamSocket {
     return error;
   }
 
+  /** The same, and it stays. */
+  get pendingError(): number {
+    return this.error;
+  }
+
   /** Bytes that have come in order, and wait. */
   private get readable(): number {
     return this.connection?.receiveBuffer?.readable ?? 0;
