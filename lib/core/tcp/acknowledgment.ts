@@ -122,7 +122,10 @@ function finishNews(tcp: Tcp, c: Connection, f: Flight, losses: number): void {
   const { news } = tcp;
   news.ackedSacked = (c.delivered - news.priorDelivered) | 0;
   news.losses = (f.losses - losses) | 0;
-  if (news.has(News.Ece)) tcp.counters.TcpExtTCPDeliveredCE += news.ackedSacked;
+  if (news.has(News.Ece)) {
+    tcp.counters.TcpExtTCPDeliveredCE += news.ackedSacked;
+    tcp.totals.noteRare(c.row).deliveredCe += news.ackedSacked;
+  }
   rateSample(tcp, c, f, news);
 }
 

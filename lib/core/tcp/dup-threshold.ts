@@ -64,6 +64,7 @@ function limitDuplicates(tcp: Tcp, c: Connection, f: Flight): boolean {
   if (f.sackedOut <= most) return false;
   f.sackedOut = most;
   c.reordering = Math.min(Math.max(c.reordering, f.count + 1), tcp.settings.maxReordering);
+  tcp.totals.noteRare(c.row).reordSeen++;
   c.noteReordering();
   tcp.counters.TcpExtTCPRenoReorder++;
   return true;

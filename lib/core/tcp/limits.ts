@@ -1,6 +1,5 @@
 import type { Connection } from './connection';
 import { currentMss } from './output';
-import { segments } from './recovery';
 import { canSend } from './state';
 import type { Tcp } from './tcp';
 import { Limit } from './totals';
@@ -19,7 +18,7 @@ export function noteLimit(tcp: Tcp, c: Connection): void {
 
 function limit(tcp: Tcp, c: Connection): Limit {
   const unsent = (c.sndEnd - c.sndNxt) | 0;
-  if (segments(c, c.inFlight) >= c.cwnd) return Limit.Busy;
+  if (c.packetsInFlight >= c.cwnd) return Limit.Busy;
   if (unsent <= 0) {
     return canSend(c.state) && tcp.totals.waitsForRoom(c.row) ? Limit.SendBuffer : Limit.Busy;
   }

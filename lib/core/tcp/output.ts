@@ -56,6 +56,7 @@ function transmitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   c.unset(Has.SynPending);
   if (c.retransmits > 0) {
     tcp.counters.TcpRetransSegs++;
+    tcp.totals.resent(c.row, 0);
     c.unset(Has.Timing);
   } else {
     startTiming(c, tcp.now);

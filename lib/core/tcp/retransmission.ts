@@ -83,6 +83,7 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
   const probed = f.tlpOut && f.tlpRetransmitted;
   if (c.retransmits === 0 && !probed) c.retransmitStartMs = tcp.nowMs;
   enterLoss(tcp, c, f);
+  tcp.totals.timedOut(c.row, tcp.nowMs, c.retransmits === 0);
   c.retransmits++;
   noteSilence(tcp, c);
   backOff(c, tcp.settings);
@@ -105,6 +106,7 @@ function synTimeout(tcp: Tcp, c: Connection): void {
     return;
   }
   tcp.counters.TcpExtTCPTimeouts++;
+  tcp.totals.timedOut(c.row, tcp.nowMs, c.retransmits === 0);
   if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
   c.retransmits++;
   noteSilence(tcp, c);

@@ -1,5 +1,5 @@
 import type { SegmentBatch } from '../segment/batch';
-import { seqGeq, seqGt } from '../sequence';
+import { seqGeq, seqGt, seqMin } from '../sequence';
 import { CaState, type Connection } from './connection';
 import { rateSent } from './delivery-rate';
 import { emitRetransmission } from './emit';
@@ -55,6 +55,7 @@ export function retransmit(
     rows++;
   }
   tcp.counters.TcpRetransSegs++;
+  tcp.totals.resent(c.row, (seqMin(end, c.sndEnd) - seq) | 0);
   if (!f.retransmitting) {
     f.retransmitting = true;
     f.retransStamp = timestamp(tcp.now, c.tsOffset);

@@ -52,11 +52,14 @@ function dsackReceived(tcp: Tcp, c: Connection, f: Flight, left: number, right: 
   if (bytes > c.sndMss) segments = Math.ceil(bytes / c.sndMss);
   else if (f.tlpOut && f.tlpHighSeq === right) news.add(News.DsackOfProbe);
   f.duplicates = (f.duplicates + segments) | 0;
+  tcp.totals.noteRare(c.row).dsackDups += segments;
   // The network, not we, has made the copies.
   if (f.duplicates > f.retransmissions) return 0;
   // Without reordering the reordering window can't have been too short.
   if (c.reorderingSeen && !news.has(News.DsackOfProbe)) f.dsackSeen = true;
   news.add(News.Dsack);
+  // As on Linux: a needless retransmission was delivered, too.
+  c.delivered = (c.delivered + segments) | 0;
   const isOurs = f.undoable && f.undoRetrans > 0 && seqGt(right, f.undoMarker);
   if (isOurs && before) f.undoRetrans = Math.max(f.undoRetrans - segments, 0);
   return segments;
@@ -160,6 +163,7 @@ export function noteReordering(
   const segments = Math.ceil(((fack - low) | 0) / c.sndMss);
   if (segments > c.reordering) c.reordering = Math.min(segments, tcp.settings.maxReordering);
   c.noteReordering();
+  tcp.totals.noteRare(c.row).reordSeen++;
   if (byTimestamp) tcp.counters.TcpExtTCPTSReorder++;
   else tcp.counters.TcpExtTCPSACKReorder++;
 }

@@ -6,6 +6,7 @@ import { refuse } from './arrives-closed';
 import { arrivesListen } from './arrives-listen';
 import { arrivesOtherwise } from './arrives-otherwise';
 import { arrivesSynSent } from './arrives-syn-sent';
+import { CaState, type Connection } from './connection';
 import { State } from './state';
 import type { Tcp } from './tcp';
 
@@ -40,12 +41,19 @@ function arrivesAtConnection(tcp: Tcp, row: number, seg: Segment): void {
   tcp.totals.arrived(row, segmentsOf(seg), seg.length > 0);
   const acknowledged = c.sndUna - c.iss;
   const received = c.rcvNxt - c.irs;
+  const timedOut = isTimedOut(c);
   if (c.state === State.SYN_SENT) arrivesSynSent(tcp, c, seg);
   else arrivesOtherwise(tcp, c, seg);
   if (c.row < 0) return;
   tcp.totals.sent(row, acknowledged, c.sndUna - c.iss);
   tcp.totals.received(row, received, c.rcvNxt - c.irs);
+  if (timedOut && !isTimedOut(c)) tcp.totals.recovered(row, tcp.nowMs);
   tcp.settle(c);
+}
+
+/** What the timer has sent again is not yet acknowledged (Linux: TCP_CA_Loss). */
+function isTimedOut(c: Connection): boolean {
+  return c.state < State.ESTABLISHED ? c.retransmits > 0 : c.caState === CaState.Loss;
 }
 
 /** How many segments the link has put together into this one. */

@@ -279,6 +279,10 @@ export class SynReceived {
       return null;
     }
     const c = this.makeConnection(at, listener.options, seg);
+    if (c.retransmits > 0) {
+      const waited = ((tcp.now | 0) - table.words[at + SynField.SentAt]) | 0;
+      tcp.totals.synAckResent(c.row, c.retransmits, Math.floor(waited / 1000));
+    }
     this.uncount(at, listening);
     table.free(row);
     tcp.enter(c);

@@ -1,9 +1,8 @@
 import type { StreamSocket } from '../socket/stream-socket';
 import { elapsedMs } from '../time/elapsed';
-import { CaState, Has, type Connection } from './connection';
+import { Has, type Connection } from './connection';
 import { TIMESTAMP_BYTES } from './receive-window';
-import { segments } from './recovery';
-import { State } from './state';
+import { isSynchronized, State } from './state';
 import type { Tcp } from './tcp';
 import { Limit, Total } from './totals';
 
@@ -294,14 +293,23 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_backoff = c.backoff;
   info.tcpi_rto = c.rto;
   if (c.sndMss > 0) info.tcpi_snd_mss = c.sndMss;
-  info.tcpi_unacked = c.sndMss > 0 ? segments(c, c.inFlight) : c.inFlight;
-  if (c.caState === CaState.Loss) info.tcpi_lost = info.tcpi_unacked;
+  const f = c.flight;
+  // A SYN is in no queue.
+  info.tcpi_unacked = f === null ? c.inFlight : f.count;
+  if (f !== null) {
+    info.tcpi_sacked = f.sackedOut;
+    info.tcpi_lost = f.lostOut;
+    info.tcpi_retrans = f.retransOut;
+  }
+  info.tcpi_reordering = c.reordering;
   info.tcpi_last_data_sent = elapsedMs(tcp.nowMs, c.lastSendMs);
   info.tcpi_rtt = c.srtt >> 3;
   if (c.srtt > 0) info.tcpi_rttvar = c.mdev >> 2;
   info.tcpi_snd_ssthresh = c.ssthresh;
   if (c.cwnd > 0) info.tcpi_snd_cwnd = c.cwnd;
   info.tcpi_pacing_rate = pacingRate(c);
+  if (c.deliveryRate > 0) info.tcpi_delivery_rate_app_limited = c.rateAppLimited;
+  info.tcpi_delivery_rate = c.deliveryRate * 1000;
   info.tcpi_notsent_bytes = unsentBytes(c);
   if (c.minRtt > 0) info.tcpi_min_rtt = c.minRtt;
   info.tcpi_snd_wnd = c.sndWnd;
@@ -336,6 +344,9 @@ function tellTotals(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_sndbuf_limited = totals.timeIn(row, Limit.SendBuffer, nowMs) * 1000;
   info.tcpi_bytes_sent = sent + c.inFlight - 1 - Number(finWasSent(c)) + rare.bytesRetrans;
   info.tcpi_bytes_retrans = rare.bytesRetrans;
+  // The SYN, too, was delivered.
+  info.tcpi_delivered = (c.delivered + (isSynchronized(c.state) ? 1 : 0)) >>> 0;
+  info.tcpi_delivered_ce = rare.deliveredCe;
   info.tcpi_dsack_dups = rare.dsackDups;
   info.tcpi_reord_seen = rare.reordSeen;
   info.tcpi_rcv_ooopack = rare.rcvOoopack;
@@ -365,6 +376,6 @@ function pacingRate(c: Connection): number {
   if (c.pacingRate > 0) return c.pacingRate * 1000;
   if (c.srtt === 0 || c.cwnd === 0) return Infinity;
   const ratio = c.cwnd < c.ssthresh / 2 ? 2 : 1.2;
-  const window = c.sndMss * Math.max(c.cwnd, segments(c, c.inFlight));
+  const window = c.sndMss * Math.max(c.cwnd, c.packetsOut);
   return Math.floor((window * ratio * 8_000_000) / c.srtt);
 }

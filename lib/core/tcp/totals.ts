@@ -34,6 +34,7 @@ export class RareTotals {
   bytesRetrans = 0;
   dsackDups = 0;
   reordSeen = 0;
+  deliveredCe = 0;
   rcvOoopack = 0;
   totalRto = 0;
   totalRtoRecoveries = 0;
@@ -129,7 +130,22 @@ export class Totals {
     return rare;
   }
 
-  /** The segment of a retransmission timeout has left. @param first of its recovery */
+  /** A segment with `bytes` of payload has left again. */
+  resent(row: number, bytes: number): void {
+    const rare = this.noteRare(row);
+    rare.totalRetrans++;
+    rare.bytesRetrans += bytes;
+  }
+
+  /** Before the connection began its SYN+ACK was sent again so often, for so many ms. */
+  synAckResent(row: number, times: number, ms: number): void {
+    const rare = this.noteRare(row);
+    rare.totalRetrans = rare.totalRto = times;
+    rare.totalRtoRecoveries = 1;
+    rare.totalRtoTime = ms;
+  }
+
+  /** The retransmission timer has gone off. @param first of its recovery */
   timedOut(row: number, nowMs: number, first: boolean): void {
     const rare = this.noteRare(row);
     rare.totalRto++;

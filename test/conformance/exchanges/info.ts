@@ -13,6 +13,10 @@ const NEVER =
   'total_rto total_rto_recoveries total_rto_time total_retrans received_ce received_ce_bytes ' +
   'max_pacing_rate';
 
+const LOSS =
+  'ca_state retransmits backoff unacked sacked lost retrans reordering total_retrans ' +
+  'bytes_retrans dsack_dups reord_seen';
+
 async function told(talk: Talk, fd: number, ...lists: string[]): Promise<void> {
   for (const list of lists) await talk.info(fd, list.split(' '));
 }
@@ -102,6 +106,54 @@ export const INFOS: readonly Exchange[] = [
       talk.window = 3000;
       await talk.peer('.');
       await told(talk, fd, TOTALS, SENDER);
+    },
+  },
+  {
+    name: 'TCP_INFO: a timeout, and the recovery from it',
+    async run(talk) {
+      const [fd] = await talk.served(8115, { mss: 1000, sackOK: true }, 30);
+      await talk.write(fd, 2500);
+      await talk.pass(300);
+      await told(talk, fd, TOTALS, LOSS, 'delivered total_rto total_rto_recoveries');
+      await talk.peer('.', { ack: 1001 });
+      await told(talk, fd, TOTALS, LOSS, 'delivered total_rto total_rto_recoveries');
+      await talk.peer('.', { ack: 2501 });
+      await told(talk, fd, TOTALS, LOSS, 'delivered total_rto total_rto_recoveries');
+    },
+  },
+  {
+    name: 'TCP_INFO: SACK, fast retransmission, a duplicate that is reported',
+    async run(talk) {
+      const [fd] = await talk.served(8116, { mss: 1000, sackOK: true }, 30);
+      await talk.write(fd, 6000);
+      await talk.pass(30);
+      await talk.peer('.', { ack: 1, sack: [[1001, 5001]] });
+      await told(talk, fd, TOTALS, LOSS, 'delivered');
+      await talk.peer('.', { ack: 6001 });
+      await told(talk, fd, TOTALS, LOSS, 'delivered');
+      await talk.peer('.', { ack: 6001, sack: [[1, 1001]] });
+      await told(talk, fd, LOSS, 'delivered');
+    },
+  },
+  {
+    name: 'TCP_INFO: a SYN and a SYN+ACK that were sent again',
+    async run(talk) {
+      const fd = await talk.socket();
+      await talk.connect(fd);
+      await talk.pass(1200);
+      await told(
+        talk,
+        fd,
+        'state retransmits unacked total_retrans total_rto total_rto_recoveries segs_out',
+      );
+      await talk.peer('S.', SYN);
+      await told(talk, fd, TOTALS, LOSS, 'delivered total_rto total_rto_recoveries');
+      const listener = await talk.listener(8117);
+      await talk.peer('S', { ...SYN, from: talk.peerPort + 1 });
+      await talk.pass(1200);
+      await talk.peer('.', { from: talk.peerPort + 1, ts: 1001 });
+      const accepted = await talk.accept(listener);
+      await told(talk, accepted, TOTALS, LOSS, 'delivered total_rto total_rto_recoveries');
     },
   },
 ];
