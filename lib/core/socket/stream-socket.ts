@@ -5,7 +5,7 @@ import { LOOPBACK4, LOOPBACK6 } from '../ip/address';
 import type { CongestionController } from '../tcp/congestion-controller';
 import type { Connection } from '../tcp/connection';
 import { changeControl } from '../tcp/controllers';
-import { armKeepAlive } from '../tcp/keepalive';
+import { armKeepAlive, keepIdleChanged } from '../tcp/keepalive';
 import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/path-mtu';
 import { Has } from '../tcp/connection';
 import { isSilent } from '../tcp/silence';
@@ -574,13 +574,13 @@ export class StreamSocket {
     if (this.closed) return -Errno.EBADF;
     const changed = withOption(this.options, option, value);
     if (changed === null) return -Errno.EINVAL;
+    const isNew = changed !== this.options;
     this.options = changed;
     const c = this.connection;
     if (c === null || c.row < 0) return 0;
     c.options = changed;
-    if (option === SocketOption.KeepAlive || option === SocketOption.KeepIdle) {
-      armKeepAlive(this.tcp, c);
-    }
+    if (option === SocketOption.KeepAlive && isNew) armKeepAlive(this.tcp, c);
+    if (option === SocketOption.KeepIdle) keepIdleChanged(this.tcp, c);
     if (option === SocketOption.MtuDiscover) noteFragmentation(this.tcp, c);
     releaseHeld(c, option);
     this.tcp.markReady(c);

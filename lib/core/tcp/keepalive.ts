@@ -19,6 +19,13 @@ export function armKeepAlive(tcp: Tcp, c: Connection): void {
   else tcp.timers.cancel(c.row, Timer.KeepAlive);
 }
 
+/** TCP_KEEPIDLE has changed: the silence so far counts (Linux: tcp_sock_set_keepidle). */
+export function keepIdleChanged(tcp: Tcp, c: Connection): void {
+  if (!applies(c)) return;
+  const left = Math.max(c.options.keepIdle - elapsedMs(tcp.nowMs, c.heardMs), 0);
+  tcp.timers.set(c.row, Timer.KeepAlive, tcp.now + left * 1000);
+}
+
 /** The timer expired: perhaps the peer has spoken since, else a probe asks, else it is given up. */
 export function keepAliveTimeout(tcp: Tcp, c: Connection): void {
   if (!applies(c)) return;

@@ -56,6 +56,21 @@ describe('keepalive (RFC 9293 §3.8.4, mission S8)', () => {
     expect(leftovers(peer.host)).toEqual(NOTHING);
   });
 
+  test('a new idle time counts from the last word of the peer', () => {
+    const [peer, socket] = connected();
+    peer.pass(100 * SECOND);
+    socket.setOption(SocketOption.KeepAlive, 1);
+    socket.setOption(SocketOption.KeepIdle, 150_000);
+    peer.pass(51 * SECOND);
+    expect(probes(peer)).toEqual([150]);
+    peer.say('.');
+    peer.pass(100 * SECOND);
+    // It is over already.
+    socket.setOption(SocketOption.KeepIdle, 50_000);
+    peer.pass(1);
+    expect(probes(peer)).toEqual([251]);
+  });
+
   test('a probe is an old empty segment that the peer must answer', () => {
     const [peer] = connected();
     peer.pass(2 * HOUR);
