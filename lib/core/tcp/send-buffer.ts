@@ -25,9 +25,14 @@ export class SendBuffer {
   private headStart = 0;
   /** Bytes of the last block that are written. */
   private tailEnd = 0;
-  /** Where the last slice ended: a block, and its first byte's distance from the buffer's front. */
+  /**
+   * Where the furthest slice ended, for what is sent for the first time, and where the last one
+   * before that did, for what is sent again: a block, and its first byte's distance from the front.
+   */
   private cursor = NONE;
   private cursorAt = 0;
+  private again = NONE;
+  private againAt = 0;
 
   constructor(private readonly pool: BlockPool) {}
 
@@ -59,9 +64,17 @@ export class SendBuffer {
       throw new RangeError(`${offset}+${length} is outside of a send buffer of ${this.length}`);
     }
     const pool = this.pool;
-    this.seek(offset);
-    let block = this.cursor;
-    let start = this.cursorAt;
+    const isNew = this.cursor !== NONE && offset >= this.cursorAt;
+    let block = isNew ? this.cursor : this.again;
+    let start = isNew ? this.cursorAt : this.againAt;
+    if (block === NONE || offset < start) {
+      block = this.head;
+      start = -this.headStart;
+    }
+    while (block !== this.tail && offset - start >= pool.sizeOf(block)) {
+      start += pool.sizeOf(block);
+      block = pool.linkOf(block);
+    }
     let count = 0;
     let covered = 0;
     while (covered < length) {
@@ -81,8 +94,13 @@ export class SendBuffer {
       count++;
       covered += bytes;
     }
-    this.cursor = block;
-    this.cursorAt = start;
+    if (this.cursor === NONE || start >= this.cursorAt) {
+      this.cursor = block;
+      this.cursorAt = start;
+    } else {
+      this.again = block;
+      this.againAt = start;
+    }
     this.sliceCount = count;
     return covered;
   }
@@ -102,9 +120,11 @@ export class SendBuffer {
       this.headStart -= pool.sizeOf(gone);
       this.head = pool.linkOf(gone);
       if (this.cursor === gone) this.cursor = NONE;
+      if (this.again === gone) this.again = NONE;
       pool.free(gone);
     }
     this.cursorAt -= count;
+    this.againAt -= count;
   }
 
   /** Drops everything and frees the blocks. */
@@ -117,6 +137,7 @@ export class SendBuffer {
     this.head = NONE;
     this.tail = NONE;
     this.cursor = NONE;
+    this.again = NONE;
     this.headStart = 0;
     this.tailEnd = 0;
     this.length = 0;
@@ -132,18 +153,5 @@ export class SendBuffer {
     this.tail = block;
     this.tailEnd = 0;
     return pool.sizeOf(block);
-  }
-
-  /** Moves the cursor to the block that the byte at `offset` is in (or just after). */
-  private seek(offset: number): void {
-    const pool = this.pool;
-    if (this.cursor === NONE || offset < this.cursorAt) {
-      this.cursor = this.head;
-      this.cursorAt = -this.headStart;
-    }
-    while (this.cursor !== this.tail && offset - this.cursorAt >= pool.sizeOf(this.cursor)) {
-      this.cursorAt += pool.sizeOf(this.cursor);
-      this.cursor = pool.linkOf(this.cursor);
-    }
   }
 }
