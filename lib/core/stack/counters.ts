@@ -45,9 +45,11 @@ export class Counters {
   TcpExtTCPDSACKUndo = 0;
   TcpExtTCPLossUndo = 0;
   TcpExtTCPSpuriousRTOs = 0;
+  TcpExtTCPSackRecoveryFail = 0;
+  TcpExtTCPRenoRecoveryFail = 0;
   TcpExtTCPSackFailures = 0;
-  TcpExtTCPLossFailures = 0;
   TcpExtTCPRenoFailures = 0;
+  TcpExtTCPLossFailures = 0;
   TcpExtTCPLostRetransmit = 0;
   TcpExtTCPLossProbes = 0;
   TcpExtTCPLossProbeRecovery = 0;

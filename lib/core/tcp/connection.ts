@@ -51,8 +51,6 @@ export const enum Has {
   RcvFin = 0x40,
   /** An acknowledgment is to leave with the next segment, or alone. */
   AckNow = 0x80,
-  /** The segment at SND.UNA is to be sent again at once. */
-  RetransmitHead = 0x100,
   /** A window probe is to be sent. */
   ProbePending = 0x200,
   /** A round trip is being timed: `rttSeq`, `rttStart`. */

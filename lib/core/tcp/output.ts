@@ -90,6 +90,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   if (!hasUnsent(c)) return true;
   // While the peer's window is closed nothing begins (Linux: tcp_ack_update_window).
   if (c.inFlight === 0 && c.sndWnd > 0) restartAfterIdle(tcp, c);
+  // What was SACKed, or told of by duplicates, has left the network: limited transmit (RFC 3042).
   let quota = c.cwnd - c.packetsInFlight;
   const before = c.packetsOut;
   let sent = false;

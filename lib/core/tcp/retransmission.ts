@@ -1,6 +1,6 @@
 import { Errno } from '../errno';
 import { elapsedMs } from '../time/elapsed';
-import { Has, Timer, type Connection } from './connection';
+import { CaState, Has, Timer, type Connection } from './connection';
 import { queueCwr } from './ecn';
 import { Pending, type Flight } from './flight';
 import { orphanRetries } from './orphans';
@@ -79,6 +79,7 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
     return;
   }
   tcp.counters.TcpExtTCPTimeouts++;
+  if (c.retransmits === 0) countFailure(tcp, c, f);
   // A probe that was a retransmission was the first of them.
   const probed = f.tlpOut && f.tlpRetransmitted;
   if (c.retransmits === 0 && !probed) c.retransmitStartMs = tcp.nowMs;
@@ -89,6 +90,21 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
   backOff(c, tcp.settings);
   tcp.markReady(c);
   armRetransmit(tcp, c, true);
+}
+
+/** What loss recovery had begun was not enough. */
+function countFailure(tcp: Tcp, c: Connection, f: Flight): void {
+  const { counters } = tcp;
+  const sack = c.has(Has.Sack);
+  if (c.caState === CaState.Recovery) {
+    if (sack) counters.TcpExtTCPSackRecoveryFail++;
+    else counters.TcpExtTCPRenoRecoveryFail++;
+  } else if (c.caState === CaState.Loss) {
+    counters.TcpExtTCPLossFailures++;
+  } else if (c.caState === CaState.Disorder || f.sackedOut > 0) {
+    if (sack) counters.TcpExtTCPSackFailures++;
+    else counters.TcpExtTCPRenoFailures++;
+  }
 }
 
 /**
