@@ -71,6 +71,8 @@ export class Wire {
     if (before !== null && before.iss === words[Word.Sequence]) {
       // A SYN cookie has the same number when an old SYN comes again to where nobody remembers it.
       if (isOlder(before, words)) this.flows.delete(before);
+      // Nor does anybody remember the window that the first one has offered.
+      else if (before.end === ((before.iss + 1) | 0)) before.edge = null;
       return;
     }
     const other = this.flows.findBack(words);
