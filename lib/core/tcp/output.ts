@@ -9,7 +9,7 @@ import { dataSent } from './delayed-ack';
 import { noteAppLimited, rateSent, rateStart } from './delivery-rate';
 import { emitAck, emitSegment, emitSyn } from './emit';
 import { Pending, type Flight } from './flight';
-import { insteadOfNew, retransmit, retransmitLost } from './retransmit';
+import { fitSegments, insteadOfNew, retransmit, retransmitLost } from './retransmit';
 import { Mark } from './sent-queue';
 import { syncPathMtu } from './path-mtu';
 import { countSent } from './prr';
@@ -74,6 +74,7 @@ function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch):
     probeSent(tcp, c, f, false);
     return true;
   }
+  if (f.count > 0) fitSegments(c, f, f.before(f.tail));
   const last = f.before(f.tail);
   if (f.count === 0 || f.has(last, Mark.Sacked)) {
     f.tlpDue = false;

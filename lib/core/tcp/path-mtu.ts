@@ -140,7 +140,7 @@ export function pathMtuReduced(tcp: Tcp, c: Connection): void {
   const f = c.flight;
   if (f === null || f.count === 0) return;
   const { lostOut } = f;
-  f.resegment(c.sndMss);
+  f.resegment(c.sndMss, c.sndEnd);
   if (f.lostOut === lostOut) return;
   if (!c.has(Has.Sack)) resetDuplicates(f);
   if (c.caState !== CaState.Loss) {

@@ -84,7 +84,8 @@ export function rackDetectLoss(tcp: Tcp, c: Connection, flight: Flight): boolean
   const wait = detectLoss(tcp, c, flight);
   if (wait <= 0) return false;
   flight.pending = Pending.Reorder;
-  tcp.timers.set(c.row, Timer.Retransmit, tcp.now + wait + TICK);
+  // What was delivered late may have taken longer than what is waited for.
+  tcp.timers.set(c.row, Timer.Retransmit, tcp.now + Math.min(wait + TICK, c.rto));
   return true;
 }
 

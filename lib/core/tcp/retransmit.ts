@@ -19,6 +19,7 @@ export function retransmitLost(tcp: Tcp, c: Connection, f: Flight, batch: Segmen
   // RFC 5682 §2.1 step 2b: new data goes first.
   if (f.frtoNew) return true;
   while (f.lost.first >= 0 && f.inFlight < c.cwnd) {
+    fitSegments(c, f, f.lost.first);
     const row = f.lost.first;
     if (row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0)) break;
     if (!retransmit(tcp, c, f, row, batch)) return false;
@@ -35,6 +36,15 @@ export function insteadOfNew(tcp: Tcp, c: Connection, f: Flight, batch: SegmentB
   return retransmitLost(tcp, c, f, batch);
 }
 
+/** A path that has become narrower no longer takes the segments that were sent (RFC 1191 §6.4). */
+export function fitSegments(c: Connection, f: Flight, row: number): void {
+  const length = (f.end(row) - f.seq(row)) | 0;
+  // With a FIN a full one is longer by one.
+  if (length > c.sndMss && (length > c.sndMss + 1 || !seqGt(f.end(row), c.sndEnd))) {
+    f.resegment(c.sndMss, c.sndEnd);
+  }
+}
+
 /** Sends a row again, with small ones behind it that are lost, too; false: the batch is full. */
 export function retransmit(
   tcp: Tcp,
@@ -48,6 +58,7 @@ export function retransmit(
   const end = emitRetransmission(tcp, c, batch, seq, wanted);
   if (end === seq) return false;
   const oldest = row === f.head;
+  if (seqGt(f.end(row), end)) throw new Error('a segment that was not sent again as a whole');
   let rows = 0;
   for (let at = row; at !== f.tail && !seqGt(f.end(at), end); at = f.next(at)) {
     f.retransmitted(at, tcp.now);

@@ -303,8 +303,9 @@ export class SentQueue {
   /**
    * Cuts rows that are longer than `most` bytes, since the path takes no more (RFC 1191 §6.4): they
    * are lost, unless they were SACKed.
+   * @param dataEnd behind the last byte of payload: a FIN takes no room
    */
-  resegment(most: number): void {
+  resegment(most: number, dataEnd: number): void {
     const { words, times, head, mask, count } = this;
     this.words = NO_WORDS;
     this.times = NO_TIMES;
@@ -313,12 +314,13 @@ export class SentQueue {
       const from = row * Sent.Stride;
       const end = words[from + Sent.End];
       let seq = words[from + Sent.Seq];
-      if (((end - seq) | 0) > most && (words[from + Sent.Marks] & Mark.Sacked) === 0) {
+      const fin = seqGt(end, dataEnd) ? 1 : 0;
+      if (((end - seq) | 0) > most + fin && (words[from + Sent.Marks] & Mark.Sacked) === 0) {
         words[from + Sent.Marks] |= Mark.Lost;
         words[from + Sent.Marks] &= ~Mark.Retransmitted;
       }
       do {
-        const cut = ((end - seq) | 0) > most ? (seq + most) | 0 : end;
+        const cut = ((end - seq) | 0) > most + fin ? (seq + most) | 0 : end;
         this.restore(this.push(seq, cut, 0), words, from, times, row * SentTime.Stride);
         seq = cut;
       } while (seq !== end);
