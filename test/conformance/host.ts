@@ -3,6 +3,7 @@ import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult } from '../../lib/codec/result';
 import type { Path, Paths } from '../../lib/core/environment';
 import { Errno } from '../../lib/core/errno';
+import { readIcmpError } from '../../lib/core/icmp/icmp-error';
 import {
   contains,
   isIpv4,
@@ -15,7 +16,7 @@ import {
 } from '../../lib/core/ip/address';
 import { SlabTable } from '../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../lib/core/segment/batch';
-import { Checksum, Word } from '../../lib/core/segment/layout';
+import { Checksum, IpProtocol, Word } from '../../lib/core/segment/layout';
 import { FreePorts } from '../../lib/core/stack/free-ports';
 import { StackCore } from '../../lib/core/stack/stack-core';
 import type { Settings } from '../../lib/core/tcp/settings';
@@ -77,7 +78,7 @@ export class Host implements Paths {
     return { source: own, mtu: this.options.mtu };
   }
 
-  /** A packet arrives from outside; what isn't a whole TCP segment is dropped. */
+  /** A packet arrives from outside; what isn't TCP, or ICMP about it, is dropped. */
   arrive(packet: Uint8Array, now: number): void {
     this.take(packet, now, true);
   }
@@ -91,7 +92,8 @@ export class Host implements Paths {
     if (result !== ParseResult.Ok || (outside && this.isMartian(words))) return;
     arriving.count = 1;
     if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
-    this.core.onSegment(arriving, 0, now);
+    if (words[Word.Protocol] === IpProtocol.Tcp) this.core.onSegment(arriving, 0, now);
+    else this.core.onControl(readIcmpError(words, 0), now);
   }
 
   /** Hands each packet that the stack wants to send now to `emit`. */

@@ -203,10 +203,13 @@ const trafficClass: SocketOptionCall = {
 };
 
 /** IP_MTU and IPV6_MTU: of the path that the connection has. */
-const mtu: SocketOptionCall = {
-  get: ({ socket, isConnected }) => {
-    if (!isConnected || socket.status === null) throw new CallError('ENOTCONN');
-    return socket.status.pathMtu;
+const mtu: SocketOptionCall = { get: ({ socket }) => check(socket.pathMtu) };
+
+/** IP_MTU_DISCOVER and IPV6_MTU_DISCOVER. */
+const mtuDiscover: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.MtuDiscover),
+  set: ({ socket }, value) => {
+    check(socket.setOption(SocketOption.MtuDiscover, inRange(intOrByte(value), 0, 5)));
   },
 };
 
@@ -240,7 +243,7 @@ type OptionTable = Readonly<Record<number, SocketOptionCall>>;
 const SOCKET_LEVEL: OptionTable = {
   2: onOff(SocketOption.ReuseAddress),
   3: { get: () => 1 },
-  4: { get: ({ socket }) => socket.takeError() },
+  4: { get: ({ socket }) => socket.takeSoError() },
   7: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER),
   8: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER),
   9: onOff(SocketOption.KeepAlive),
@@ -275,8 +278,23 @@ const TCP_LEVEL: OptionTable = {
   36: inQueue,
 };
 
-const IP_LEVEL: OptionTable = { 1: trafficClass, 2: ttl, 14: mtu };
-const IPV6_LEVEL: OptionTable = { 16: ttl, 24: mtu, 26: ipv6Only, 67: trafficClass };
+const receiveErrors = onOff(SocketOption.ReceiveErrors);
+
+const IP_LEVEL: OptionTable = {
+  1: trafficClass,
+  2: ttl,
+  10: mtuDiscover,
+  11: receiveErrors,
+  14: mtu,
+};
+const IPV6_LEVEL: OptionTable = {
+  16: ttl,
+  23: mtuDiscover,
+  24: mtu,
+  25: receiveErrors,
+  26: ipv6Only,
+  67: trafficClass,
+};
 
 function find(file: SocketFile, level: number, option: number): SocketOptionCall {
   const table = tableOf(file, level);

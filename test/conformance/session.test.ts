@@ -265,7 +265,7 @@ describe('options and settings', () => {
       [1, 25],
       [6, 12],
       [6, 23],
-      [0, 11],
+      [0, 12],
       [41, 26],
     ]) {
       const request = { fd, level, opt, val: 1, optlen: 4 };

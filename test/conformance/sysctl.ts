@@ -1,3 +1,4 @@
+import { MtuDiscover } from '../../lib/core/socket/options';
 import type { StackCore } from '../../lib/core/stack/stack-core';
 import { SETTINGS, type SettingName } from '../../lib/core/tcp/settings';
 import { CallError, type Reply, type Request } from './request';
@@ -8,6 +9,7 @@ const UNITS: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_keepalive_time': 1000,
   'net.ipv4.tcp_keepalive_intvl': 1000,
   'net.ipv4.tcp_rto_min_us': 1 / 1000,
+  'net.ipv4.route.mtu_expires': 1000,
 };
 
 /** Three numbers: least, default, largest. Linux counts twice the payload of what it receives. */
@@ -73,6 +75,9 @@ function set(core: StackCore, name: SettingName, value: number): void {
       return;
     case 'keepAliveProbes':
       defaultOptions.keepCount = rounded;
+      return;
+    case 'noPathMtuDiscovery':
+      defaultOptions.mtuDiscover = rounded === 0 ? MtuDiscover.Want : MtuDiscover.Dont;
       return;
     case 'receiveBuffer':
     case 'sendBuffer':

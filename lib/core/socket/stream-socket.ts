@@ -517,14 +517,24 @@ export class StreamSocket {
     return mask;
   }
 
-  /** SO_ERROR: why the connection ended, once; 0. */
+  /** Why the connection ended, once; 0. */
   takeError(): number {
     const error = this.error;
     this.error = 0;
     return error;
   }
 
-  /** The same, and it stays. */
+  /** SO_ERROR: the same; without one what ICMP has said of a connection that goes on, once. */
+  takeSoError(): number {
+    const error = this.takeError();
+    const c = this.connection;
+    if (error !== 0 || c === null) return error;
+    const soft = c.softError;
+    c.softError = 0;
+    return soft;
+  }
+
+  /** What `takeError` would tell, and it stays. */
   get pendingError(): number {
     return this.error;
   }

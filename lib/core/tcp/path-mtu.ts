@@ -39,7 +39,7 @@ export function startPathMtu(tcp: Tcp, c: Connection): void {
 }
 
 /** Whether routers may not fragment what is sent with these options (Linux: ip_dont_fragment). */
-export function dontFragment(tcp: Tcp, tuple: number, options: SocketOptions): boolean {
+function dontFragment(tcp: Tcp, tuple: number, options: SocketOptions): boolean {
   if (options.mtuDiscover === MtuDiscover.Do) return true;
   if (options.mtuDiscover !== MtuDiscover.Want) return false;
   if (tcp.pathMtus.count === 0) return true;

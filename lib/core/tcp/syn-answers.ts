@@ -1,8 +1,7 @@
-import { Direction, Flag, MAY_FRAGMENT, Option, Word } from '../segment/layout';
+import { Direction, Flag, Option, Word } from '../segment/layout';
 import { isIpv4 } from '../ip/address';
 import { ECN_MASK } from './ecn';
 import { announcedMss } from './establish';
-import { dontFragment } from './path-mtu';
 import { MAX_WINDOW } from './receive-window';
 import { cookieClock } from './syn-cookies';
 import { SynField, SynFlag, type SynTable } from './syn-table';
@@ -29,17 +28,12 @@ function startAnswer(tcp: Tcp, table: SynTable, at: number): number {
   const words = tcp.replies.words;
   const w = table.words;
   const listener = tcp.listeners.get(w[at + SynField.Listener]);
-  const tuple = w[at + SynField.FourTuple];
-  tcp.tuples.fill(tuple, words, base);
+  tcp.tuples.fill(w[at + SynField.FourTuple], words, base);
   words[base + Word.Protocol] = 6;
   words[base + Word.Direction] = Direction.Out;
   words[base + Word.HopLimit] = listener === null ? tcp.settings.ttl : listener.options.ttl;
   words[base + Word.TrafficClass] = (listener?.options.trafficClass ?? 0) & ~ECN_MASK;
   words[base + Word.Acknowledgment] = (w[at + SynField.Irs] + 1) | 0;
-  const options = listener?.options ?? tcp.defaultOptions;
-  if (words[base + Word.Family] === 4 && !dontFragment(tcp, tuple, options)) {
-    words[base + Word.Identification] = MAY_FRAGMENT;
-  }
   if ((w[at + SynField.Options] & Option.Timestamps) !== 0) {
     words[base + Word.Options] = Option.Timestamps;
     words[base + Word.TsVal] = tsVal(tcp, w, at);

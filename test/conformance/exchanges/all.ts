@@ -4,6 +4,7 @@ import { CLOSINGS } from './closing';
 import { ECN } from './ecn';
 import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
+import { ICMPS } from './icmp';
 import { INFOS } from './info';
 import { IPV6 } from './ipv6';
 import { LINGERINGS } from './lingering';
@@ -34,4 +35,5 @@ export const EXCHANGES: readonly Exchange[] = [
   ...ECN,
   ...INFOS,
   ...URGENT,
+  ...ICMPS,
 ];

@@ -1,3 +1,5 @@
+import { icmpError, type IcmpMessage } from '../../../lib/codec/build-icmp';
+import { parseAddress } from '../../../lib/core/ip/address';
 import type { Fields } from '../../support/segments';
 import { Flag } from '../../../lib/core/segment/layout';
 import { decodeInfo, INFO_BYTES } from '../tcp-info';
@@ -78,6 +80,8 @@ export class Talk {
   peerPort: number;
   port = 0;
   window = 65_535;
+  /** PSH is not looked at from now on: Linux gives it to the last of what it cuts anew. */
+  ignoresPush = false;
   /** Whether the peer puts timestamps on its segments: for what an exchange builds itself. */
   stamped = false;
   private step = 0;
@@ -343,6 +347,26 @@ export class Talk {
     await this.finish();
   }
 
+  /**
+   * A router says by ICMP what has become of a segment of the stack.
+   * @param seq of the segment, relative to the stack's ISS
+   */
+  async icmp(message: IcmpMessage, seq: number): Promise<void> {
+    this.start();
+    const quoted = makePacket({
+      from: this.local,
+      to: this.remote,
+      sourcePort: this.port,
+      destinationPort: this.peerPort,
+      sequence: (this.numbers().iss + seq) | 0,
+    });
+    const router = parseAddress(this.family === 4 ? '192.0.2.254' : '2001:db8::fe');
+    if (router === null) throw new Error('no address');
+    const packet = Buffer.from(icmpError(router, quoted, message));
+    await this.backend.request('pkt', { data: packet.toString('base64') });
+    await this.finish();
+  }
+
   private packet(flags: string, say: Say): Buffer {
     const bits = flagBits(flags);
     const data = say.data === undefined ? Buffer.alloc(0) : payload(say.data);
@@ -409,8 +433,9 @@ export class Talk {
     if (seq <= known.rcvNxt && end > known.rcvNxt && !isReset) known.rcvNxt = end;
     if (sent.options.includes('TS')) known.tsVal = sent.tsVal;
     const hasAck = (sent.flags & Flag.ACK) !== 0;
+    const flags = this.ignoresPush ? sent.flags & ~Flag.PSH : sent.flags;
     const words = [
-      `${sent.destinationPort - this.firstPort} ${formatFlags(sent.flags)}`,
+      `${sent.destinationPort - this.firstPort} ${formatFlags(flags)}`,
       // A reset of no connection has no number of ours.
       sent.seq === 0 ? 'seq none' : `${seq}:${seq + sent.data.length}`,
       hasAck ? `ack ${(sent.ack - PEER_ISS) | 0}` : '',
@@ -419,7 +444,7 @@ export class Talk {
       sent.options.includes('TS') ? `ecr ${sent.tsEcr === 0 ? 0 : sent.tsEcr}` : '',
       (sent.flags & Flag.URG) !== 0 ? `urg ${sent.urgent}` : '',
       ...sent.sack.map((edge) => `sack ${(edge - PEER_ISS) | 0}`),
-      `ttl ${sent.ttl} tos ${sent.trafficClass}`,
+      `ttl ${sent.ttl} tos ${sent.trafficClass}${sent.mayFragment ? ' no DF' : ''}`,
     ];
     return words.filter((word) => word !== '').join(' ');
   }

@@ -3,7 +3,7 @@ import { parsePacket } from '../../../lib/codec/parse';
 import { ParseResult } from '../../../lib/codec/result';
 import { SlabTable } from '../../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../../lib/core/segment/batch';
-import { Flag, Word } from '../../../lib/core/segment/layout';
+import { Flag, IpProtocol, Word } from '../../../lib/core/segment/layout';
 import { formatFlags } from '../../../lib/observe/tcpdump';
 import { pushSegment, type Fields } from '../../support/segments';
 
@@ -28,6 +28,8 @@ export interface Sent {
   urgent: number;
   ttl: number;
   trafficClass: number;
+  /** IPv4's DF is clear. */
+  mayFragment: boolean;
   /** In the header's order: 'mss 1460', 'sackOK', 'TS', 'nop', 'wscale 7', 'sack'. */
   options: string[];
   tsVal: number;
@@ -42,6 +44,7 @@ const HASH_KEY = Int32Array.of(1, 2);
 export function readPacket(bytes: Buffer): Sent | null {
   const words = new Int32Array(Word.Stride);
   if (parsePacket(bytes, 0, 0, bytes.length, words, 0, HASH_KEY) !== ParseResult.Ok) return null;
+  if (words[Word.Protocol] !== IpProtocol.Tcp) return null;
   const at = words[Word.OptionsOffset];
   const payload = words[Word.PayloadOffset];
   return {
@@ -54,6 +57,7 @@ export function readPacket(bytes: Buffer): Sent | null {
     urgent: words[Word.Urgent],
     ttl: words[Word.HopLimit],
     trafficClass: words[Word.TrafficClass],
+    mayFragment: words[Word.Family] === 4 && (bytes[6] & 0x40) === 0,
     options: optionNames(bytes.subarray(at, at + words[Word.OptionsLength])),
     tsVal: words[Word.TsVal],
     tsEcr: words[Word.TsEcr],

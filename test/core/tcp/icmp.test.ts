@@ -120,6 +120,14 @@ describe('in a connection no error is fatal (RFC 5927 §5.2)', () => {
     expect(socket.takeError()).toBe(Errno.EHOSTUNREACH);
   });
 
+  test('SO_ERROR tells it before that, once, and then it is forgotten', () => {
+    const { peer, socket, packet } = talking();
+    peer.complain(packet, HOST_UNREACHABLE);
+    expect([socket.takeSoError(), socket.takeSoError()]).toEqual([Errno.EHOSTUNREACH, 0]);
+    peer.pass(2000 * SECOND);
+    expect([socket.takeSoError(), socket.takeSoError()]).toEqual([Errno.ETIMEDOUT, 0]);
+  });
+
   test('the last of several', () => {
     const { peer, socket, packet } = talking();
     peer.complain(packet, HOST_UNREACHABLE);
