@@ -18,6 +18,8 @@ export interface Path {
 export interface Paths {
   /** Whether a packet to `address` is for this stack. */
   isLocal(address: IpAddress): boolean;
+  /** Whether all hosts of a network that we are in are meant by it, where that is known. */
+  isBroadcast?(address: IpAddress): boolean;
   /**
    * The way to `remote`, from `local` if that is given (and not a wildcard); otherwise the errno
    * (positive, Linux's number) that says why there is none.

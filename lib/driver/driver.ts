@@ -12,6 +12,7 @@ import type { Clock, ClockTimer } from './clock';
 import { SystemClock } from './clock';
 import { Lifetime } from './lifetime';
 import { openPort, type OpenedPort } from './open-port';
+import { isLoopbackAt, type AddressPaths } from './paths';
 import { SystemRandom } from './random';
 
 /** What the API keeps above the core: a socket or a server. */
@@ -51,6 +52,8 @@ export class DriverBase {
   readonly clock: Clock;
   readonly random: Random;
   readonly context: Omit<LinkContext, 'addresses'>;
+  /** Whom a link tells that has a loopback beside it. */
+  readonly outside: LinkHost;
   /** Set when it has started. */
   driver: Driver | null = null;
 
@@ -62,6 +65,7 @@ export class DriverBase {
       writable: () => this.driver?.writable(),
       down: (error) => this.driver?.down(error),
     };
+    this.outside = { ...host, receive: (batch) => this.driver?.receive(batch, true) };
     const hashKey = Int32Array.of(this.random.next(), this.random.next());
     this.context = { host, slabs: new SlabTable(), hashKey };
   }
@@ -106,6 +110,7 @@ export class Driver {
   onDown: ((error: Error) => void) | null = null;
   readonly #outgoing = new SegmentBatch(BATCH);
   readonly #timer: ClockTimer;
+  readonly #own: AddressPaths | null;
   readonly #lifetime: Lifetime;
   readonly #pump = () => this.#pumpSoon();
   /** A pump at the end of the turn has been asked for. */
@@ -121,7 +126,7 @@ export class Driver {
   /** Opens the link and starts a stack on it. */
   static async open(options: DriverOptions): Promise<Driver> {
     const base = new DriverBase(options);
-    return Driver.start(base, await openPort(options, base.context, BATCH), options);
+    return Driver.start(base, await openPort(options, base.context, BATCH, base.outside), options);
   }
 
   /** Starts a stack on a port that was opened with the context of `base`. */
@@ -138,6 +143,7 @@ export class Driver {
     const { port, paths, ports } = opened;
     const { clock, context, random } = base;
     this.port = port;
+    this.#own = opened.own ?? null;
     this.clock = clock;
     this.environment = { random, paths, ports, allocate: allocateSlab, report };
     const { slabs, hashKey } = context;
@@ -190,12 +196,26 @@ export class Driver {
     this.enter();
   }
 
-  receive(batch: SegmentBatch): void {
+  /** @param outside it comes from a link that has a loopback beside it */
+  receive(batch: SegmentBatch, outside = false): void {
     if (this.#closed) return;
     const now = this.clock.now();
     const count = batch.count;
-    for (let index = 0; index < count; index++) this.#arrives(batch, index, now);
+    for (let index = 0; index < count; index++) {
+      if (!outside || this.#mayComeIn(batch, index)) this.#arrives(batch, index, now);
+    }
     this.#round();
+  }
+
+  /** Nobody outside has our addresses, or those of the loopback. */
+  #mayComeIn({ words }: SegmentBatch, index: number): boolean {
+    const base = index * Word.Stride;
+    if (this.#own === null) return true;
+    if (!this.#own.isLocalAt(words, base + Word.Source)) {
+      if (!isLoopbackAt(words, base + Word.Destination)) return true;
+    }
+    this.core.counters.NetlandMartianSources++;
+    return false;
   }
 
   #arrives(batch: SegmentBatch, index: number, now: number): void {

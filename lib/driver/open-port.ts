@@ -1,6 +1,6 @@
 import type { Paths, PortAuthority } from '../core/environment';
 import { FreePorts } from '../core/stack/free-ports';
-import type { LinkContext, LinkPort } from '../link/link';
+import type { LinkContext, LinkHost, LinkPort } from '../link/link';
 import { memoryLink } from '../link/memory';
 import { invalidArgValue } from '../errors';
 import type { DriverOptions } from './driver';
@@ -15,12 +15,15 @@ export interface OpenedPort {
   port: LinkPort;
   paths: Paths;
   ports: PortAuthority;
+  /** Where there is a loopback beside the link: what is inside of it. */
+  own?: AddressPaths;
 }
 
 /**
  * Opens the link, and beside it a loopback for what goes to own addresses, unless the link itself
  * knows addresses and ways. Without a link the loopback is all there is.
  *
+ * @param outside whom the link tells of what arrives, where it isn't the host of the context
  * @param capacity of the batches that the port is to send, descriptors
  * @throws TypeError ERR_INVALID_ARG_VALUE for a wrong address; what the link rejects with
  */
@@ -28,6 +31,7 @@ export async function openPort(
   options: DriverOptions,
   context: Omit<LinkContext, 'addresses'>,
   capacity: number,
+  outside: LinkHost = context.host,
 ): Promise<OpenedPort> {
   const addresses = options.addresses ?? [];
   const prefixes = parseAddresses(addresses);
@@ -38,7 +42,7 @@ export async function openPort(
     const port = await openLoopback();
     return { port, paths: new AddressPaths(prefixes, port.mtu, port.mtu), ports };
   }
-  const wire = await options.link.open({ ...context, addresses });
+  const wire = await options.link.open({ ...context, host: outside, addresses });
   try {
     if (wire.paths !== undefined) {
       if (addresses.length > 0) {
@@ -50,7 +54,7 @@ export async function openPort(
     const loopback = await openLoopback();
     const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu);
     const port = new LoopbackSwitch(wire, loopback, paths, capacity);
-    return { port, paths, ports: wire.ports ?? ports };
+    return { port, paths, ports: wire.ports ?? ports, own: paths };
   } catch (error) {
     wire.close();
     throw error;

@@ -4,6 +4,7 @@ import type { IpAddress, Prefix } from '../core/ip/address';
 import {
   LOOPBACK4,
   LOOPBACK6,
+  ipv4,
   isIpv4,
   isLoopback,
   isMulticast,
@@ -40,6 +41,13 @@ export function parseAddresses(texts: readonly string[]): Prefix[] {
   });
 }
 
+/** Whether the address in four words from `at` is in 127.0.0.0/8 or ::1; makes nothing. */
+export function isLoopbackAt(words: Int32Array, at: number): boolean {
+  if (words[at] !== 0 || words[at + 1] !== 0) return false;
+  const w3 = words[at + 3];
+  return words[at + 2] === 0 ? w3 === 1 : words[at + 2] === 0xffff && w3 >>> 24 === 127;
+}
+
 /** How many leading bits two addresses share. */
 function commonBits(a: IpAddress, b: IpAddress): number {
   if (a.w0 !== b.w0) return Math.clz32(a.w0 ^ b.w0);
@@ -55,6 +63,8 @@ function commonBits(a: IpAddress, b: IpAddress): number {
  */
 export class AddressPaths implements Paths {
   readonly #own: readonly IpAddress[];
+  /** Last addresses of IPv4 networks that have room for one (RFC 3021: a /31 has not). */
+  readonly #broadcasts: readonly IpAddress[];
 
   /**
    * @param prefixes the stack's addresses; loopback ones need not be among them
@@ -67,17 +77,18 @@ export class AddressPaths implements Paths {
     private readonly loopbackMtu: number,
   ) {
     this.#own = prefixes.map((prefix) => prefix.address).filter((address) => !isLoopback(address));
+    this.#broadcasts = prefixes
+      .filter(({ address, length }) => isIpv4(address) && length < MAPPED_BITS + 31)
+      .map(({ address, length }) => ipv4(address.w3 | (-1 >>> (length - MAPPED_BITS))));
   }
 
   /** `isLocal` of the address in four words from `at`; makes nothing. */
   isLocalAt(words: Int32Array, at: number): boolean {
+    if (isLoopbackAt(words, at)) return true;
     const w0 = words[at];
     const w1 = words[at + 1];
     const w2 = words[at + 2];
     const w3 = words[at + 3];
-    if (w0 === 0 && w1 === 0 && (w2 === 0 ? w3 === 1 : w2 === 0xffff && w3 >>> 24 === 127)) {
-      return true;
-    }
     for (const own of this.#own) {
       if (own.w3 === w3 && own.w2 === w2 && own.w1 === w1 && own.w0 === w0) return true;
     }
@@ -88,8 +99,13 @@ export class AddressPaths implements Paths {
     return isLoopback(address) || this.#own.some((own) => sameAddress(own, address));
   }
 
+  isBroadcast(address: IpAddress): boolean {
+    return this.#broadcasts.some((broadcast) => sameAddress(broadcast, address));
+  }
+
   route(remote: IpAddress, local: IpAddress | null): Path | number {
-    if (isMulticast(remote) || isWildcard(remote)) return Errno.ENETUNREACH;
+    if (isMulticast(remote) || isWildcard(remote) || this.isBroadcast(remote))
+      return Errno.ENETUNREACH;
     const inside = this.isLocal(remote);
     if (local === null || isWildcard(local)) {
       const source = inside ? localSource(remote) : this.#nearest(remote);

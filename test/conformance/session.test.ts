@@ -261,7 +261,7 @@ describe('options and settings', () => {
     const [talk, backend] = await open();
     const fd = await talk.socket();
     for (const [level, opt] of [
-      [1, 15],
+      [1, 36],
       [1, 25],
       [6, 12],
       [6, 23],

@@ -129,7 +129,7 @@ describe('docs/rfc9293.md', () => {
     const listed = tables(PAGE, 2).flatMap(([, numbers]) => numbers.split(', '));
     const notMet = ROWS.filter(({ status }) => status === 'not met').map(({ number }) => number);
     expect(listed.sort()).toEqual(notMet.sort());
-    expect(notMet.length).toBeGreaterThan(0);
+    expect(ROWS.length).toBeGreaterThan(100);
   });
 
   test.each(BY_NUMBER)('%s: sections, status, code, tests, deviation', (number, row) => {

@@ -1,3 +1,4 @@
+import { SlabTable } from '../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../lib/core/segment/batch';
 import { Flag, Word } from '../../lib/core/segment/layout';
 import { Driver } from '../../lib/driver/driver';
@@ -6,6 +7,7 @@ import { memoryLink } from '../../lib/link/memory';
 import { Stack } from '../../lib/stack';
 import { closePair, listen, nextError, once, readAll } from '../support/net-apis';
 import { settle } from '../support/manual-clock';
+import { pushSegment } from '../support/segments';
 import { until } from '../support/until';
 
 /** Another link, of which one can see each call and which can be made to say that it is full. */
@@ -232,3 +234,28 @@ async function connectedOn(stack: Stack) {
   const [[peer]] = await Promise.all([accepted, once(client, 'connect')]);
   return { server, client, peer: peer as typeof client, port };
 }
+
+describe('what comes from outside', () => {
+  it.each([
+    ['10.0.0.1', '10.0.0.1', 'IPv4'],
+    ['127.0.0.1', '10.0.0.1', 'IPv4'],
+    ['10.0.0.2', '127.0.0.1', 'IPv4'],
+    ['fd00::1', 'fd00::1', 'IPv6'],
+    ['::1', 'fd00::1', 'IPv6'],
+  ])('from %s to %s: is dropped, since nobody outside has such an address', async (from, to) => {
+    const link = new Watched();
+    const stack = await Stack.open({ link, addresses: ['10.0.0.1/24', 'fd00::1/64'] });
+    const [good, bad] = [new SegmentBatch(1), new SegmentBatch(1)];
+    const slabs = new SlabTable();
+    const other = from.includes(':') ? 'fd00::2' : '10.0.0.2';
+    const own = from.includes(':') ? 'fd00::1' : '10.0.0.1';
+    pushSegment(good, slabs, { from: other, to: own, destinationPort: 9, flags: Flag.SYN });
+    pushSegment(bad, slabs, { from, to, destinationPort: 9, flags: Flag.SYN });
+    link.host?.receive(bad);
+    expect(link.flags).toEqual([]);
+    expect(stack.counters.NetlandMartianSources).toBe(1);
+    link.host?.receive(good);
+    expect(link.flags).toEqual([Flag.RST | Flag.ACK]);
+    await stack.close();
+  });
+});

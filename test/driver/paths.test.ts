@@ -53,6 +53,8 @@ describe('the way to an address', () => {
     ['224.0.0.1', null, Errno.ENETUNREACH],
     ['ff02::1', null, Errno.ENETUNREACH],
     ['0.0.0.0', null, Errno.ENETUNREACH],
+    ['10.78.0.255', null, Errno.ENETUNREACH],
+    ['192.168.7.255', '10.78.0.2', Errno.ENETUNREACH],
     ['10.78.0.9', '10.78.0.3', Errno.EADDRNOTAVAIL],
     ['10.78.0.9', 'fd78::2', Errno.ENETUNREACH],
     ['10.78.0.9', '127.0.0.1', Errno.EINVAL],

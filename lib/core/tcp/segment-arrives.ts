@@ -1,4 +1,5 @@
-import { isUnicast, readAddress } from '../ip/address';
+import type { Paths } from '../environment';
+import { isUnicast, readAddress, type IpAddress } from '../ip/address';
 import { Checksum, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { Shape } from '../stack/four-tuples';
@@ -65,10 +66,18 @@ function segmentsOf(seg: Segment): number {
 /** No connection has these endpoints: LISTEN, or CLOSED. What isn't for us gets no answer. */
 function arrivesAtPort(tcp: Tcp, seg: Segment): void {
   const destination = readAddress(seg.words, seg.base + Word.Destination);
-  if (!tcp.environment.paths.isLocal(destination)) return;
-  // RFC 9293 §3.9.2.3: nobody can have sent it.
-  if (!isUnicast(readAddress(seg.words, seg.base + Word.Source))) return;
+  const { paths } = tcp.environment;
+  if (!paths.isLocal(destination)) return;
+  if (isMartian(paths, readAddress(seg.words, seg.base + Word.Source))) {
+    tcp.counters.NetlandMartianSources++;
+    return;
+  }
   const listener = tcp.listeners.find(seg.words, seg.base);
   if (listener === null) refuse(tcp, seg);
   else arrivesListen(tcp, listener, seg);
+}
+
+/** No host can have the address, and none may answer it (RFC 1122 §3.2.1.3, §4.2.3.10). */
+function isMartian(paths: Paths, source: IpAddress): boolean {
+  return !isUnicast(source) || (paths.isBroadcast?.(source) ?? false);
 }

@@ -107,18 +107,31 @@ test.each(['255.255.255.255', '10.255.255.255', '224.0.0.1', '239.1.2.3'])(
   },
 );
 
-test.each(['255.255.255.255', '0.0.0.0', '224.0.0.1'])(
+/** The same with another source. */
+function from(packet: Uint8Array, source: string): Uint8Array {
+  const out = packet.slice();
+  out.set(
+    source.split('.').map((part) => Number(part)),
+    12,
+  );
+  return withOptions(out, []);
+}
+
+test.each(['0.0.0.0', '224.0.0.1', '255.255.255.255', '10.255.255.255'])(
   'a segment from %s is discarded in silence (MUST-63)',
-  (from) => {
+  (source) => {
     for (const listens of [true, false]) {
       const peer = new Peer();
+      const { environment, counters } = peer.host.core.tcp;
+      environment.paths.isBroadcast = (other) => formatAddress(other) === '10.255.255.255';
       if (listens) peer.server();
-      const packet = peer.packet('S', { seq: 0 });
-      packet.set(from.split('.').map(Number), 12);
-      peer.deliver(withOptions(packet, []));
-      peer.listen();
+      for (const flags of ['S', '.', 'F.', 'R', '']) {
+        peer.deliver(from(peer.packet(flags, { seq: 0, ack: 0 }), source));
+        peer.listen();
+      }
       expect(peer.lines()).toEqual([]);
       expect(peer.host.core.tcp.tuples.count).toBe(0);
+      expect(counters.NetlandMartianSources).toBe(5);
     }
   },
 );
