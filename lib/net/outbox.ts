@@ -26,14 +26,18 @@ export class Outbox {
 
   /**
    * Gives the socket what it takes.
+   * @param isUrgent whether the last byte of a piece is urgent
    * @returns 0 when it has taken all, -EAGAIN when the rest must wait, another -errno
    */
-  flush(socket: StreamSocket): number {
+  flush(socket: StreamSocket, isUrgent: (piece: Uint8Array) => boolean): number {
     while (this.#index < this.#pieces.length) {
       const piece = this.#pieces[this.#index];
       const left = piece.length - this.#offset;
       if (left > 0) {
-        const taken = socket.send(piece, this.#offset, left);
+        // The urgent byte by itself: the mark can't be another, where there is no room for all.
+        const urgent = isUrgent(piece);
+        const length = urgent && left > 1 ? left - 1 : left;
+        const taken = socket.send(piece, this.#offset, length, false, urgent && left === 1);
         if (taken === 0) return -Errno.EAGAIN;
         if (taken < 0) return taken;
         this.#offset += taken;

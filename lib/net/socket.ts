@@ -7,7 +7,6 @@ import { invalidArgType, systemError } from '../errors';
 import { normalizeArguments, pickStreamOptions, readDestination, readTimeout } from './arguments';
 import type { AttemptEvent, DialEvents } from './dial';
 import { Dial } from './dial';
-import { DescribedSocket } from './described-socket';
 import {
   closedBeforeConnection,
   destroyedWrite,
@@ -21,6 +20,7 @@ import { Outbox } from './outbox';
 import { Presence } from './presence';
 import type { Server } from './server';
 import type { ConnectOptions, Listener, SocketOptions } from './types';
+import { UrgentSocket } from './urgent-socket';
 
 type Callback = (error?: Error | null) => void;
 
@@ -34,7 +34,7 @@ const nextTick = process.nextTick.bind(process);
  * A TCP connection as a Duplex stream, with the methods, properties, events and errors of
  * `net.Socket`. `stack.net.connect` and `stack.net.createServer` make them.
  */
-export class Socket extends DescribedSocket {
+export class Socket extends UrgentSocket {
   /** A lookup or handshake is under way. */
   connecting = false;
   /** ms, as set by `setTimeout`. */
@@ -208,12 +208,16 @@ export class Socket extends DescribedSocket {
     this.#receiving = true;
     try {
       while (this.#reading && this.#stream !== null) {
+        this.tellUrgent(this.#stream);
+        // A listener may have ended it.
+        if (this.streamSocket === null) break;
         const piece = this.#stream.take(PIECE);
         if (typeof piece === 'number') {
           if (piece !== -Errno.EAGAIN) this.#ended(piece);
           break;
         }
         this.#bytesRead += piece.length;
+        this.noteMark(this.#stream);
         this.#inactivity.touch();
         const data = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
         if (!this.push(data)) this.#reading = false;
@@ -265,7 +269,7 @@ export class Socket extends DescribedSocket {
   #flush(): void {
     if (!this.#outbox.busy || this.#stream === null) return;
     const before = this.#outbox.taken;
-    const result = this.#outbox.flush(this.#stream);
+    const result = this.#outbox.flush(this.#stream, (piece) => this.isUrgent(piece));
     if (this.#outbox.taken > before) this.#inactivity.touch();
     if (result === -Errno.EAGAIN) return;
     this.#bytesSent += this.#outbox.taken;
@@ -324,6 +328,7 @@ export class Socket extends DescribedSocket {
       return;
     }
     this.#listenForSilence();
+    if (this.#stream !== null && !this.#receiving) this.tellUrgent(this.#stream);
     if (this.#reading && !this.#receiving) this.#receive();
     this.#flush();
     this.settleAcks();

@@ -85,6 +85,15 @@ export abstract class TunableSocket extends Duplex {
   }
 
   /**
+   * An urgent byte stays in the stream, where `atMark` finds it (SO_OOBINLINE); without argument,
+   * true.
+   * @throws TypeError ERR_INVALID_ARG_TYPE
+   */
+  setOobInline(oobInline = true): this {
+    return this.#set('oobInline', oobInline, 'oobInline');
+  }
+
+  /**
    * Gives the connection up, with ETIMEDOUT, when something has been unacknowledged for `msecs` ms,
    * 0 to 2^31 - 1; 0: when the stack's retransmissions are used up (TCP_USER_TIMEOUT).
    * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE

@@ -97,6 +97,7 @@ const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
     read: readCongestionControl,
     set: (stream, value) => stream.setCongestion(value as string | CongestionController),
   },
+  oobInline: flag(SocketOption.OobInline),
 };
 
 const NAMES = Object.keys(TUNABLES) as TunableName[];

@@ -50,6 +50,8 @@ export interface ConnectionOptions {
   ttl?: number;
   /** The traffic class, 0 to 255; its two ECN bits are TCP's own (IP_TOS, IPV6_TCLASS). */
   typeOfService?: number;
+  /** An urgent byte stays in the stream (SO_OOBINLINE; see `Socket.atMark`); default false. */
+  oobInline?: boolean;
 }
 
 /** Options of `connect`: node:net's for TCP. */

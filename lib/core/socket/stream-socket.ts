@@ -396,6 +396,11 @@ export class StreamSocket {
     return c === null ? -Errno.EINVAL : takeUrgentByte(c, peek, (this.shut & Shut.Receive) !== 0);
   }
 
+  /** Whether an urgent byte lies ahead of the reader, or behind what it read last. */
+  get hasUrgent(): boolean {
+    return (this.connection?.receiveBuffer?.urgent ?? 0) !== 0;
+  }
+
   /** sockatmark(3): what was read last ends before the urgent byte. */
   get atMark(): boolean {
     return this.connection !== null && isAtMark(this.connection);
