@@ -185,6 +185,20 @@ export const ECN: readonly Exchange[] = [
     },
   },
   {
+    name: 'ECN: ECE halves the window once for what is in flight; CWR on new data',
+    async run(talk) {
+      const listener = await talk.listener(8306);
+      await talk.peer('SEW', { mss: 1000 });
+      await talk.pass(40);
+      await talk.peer('.');
+      const fd = await talk.accept(listener);
+      await talk.write(fd, 30_000);
+      await talk.pass(40);
+      await talk.peer('.E', { ack: 1001 });
+      for (let i = 2; i < 10; i++) await talk.peer('.E', { ack: i * 1000 + 1 });
+    },
+  },
+  {
     name: 'ECN: ECE with nothing in flight, and without negotiation',
     async run(talk) {
       const listener = await talk.listener(8307);

@@ -188,4 +188,29 @@ export const SEGMENTS: readonly Exchange[] = [
       await talk.peer('P.', { seq: 2, data: 'late', ts: 2001 });
     },
   },
+  {
+    name: 'PSH: a large write at a window of eight segments',
+    async run(talk) {
+      const [fd] = await talk.served(8190, { mss: 1000, win: 8000 }, 40);
+      talk.window = 8000;
+      await talk.write(fd, 20_000);
+      await talk.pass(40);
+      for (let acked = 4000; acked <= 20_000; acked += 4000) {
+        await talk.peer('.', { ack: acked + 1 });
+        await talk.pass(40);
+      }
+    },
+  },
+  {
+    name: 'PSH: writes that wait behind a closed congestion window',
+    async run(talk) {
+      const [fd] = await talk.served(8191, { mss: 1000 }, 40);
+      await talk.write(fd, 10_000);
+      for (const size of [1000, 2500, 500, 3000]) await talk.write(fd, size);
+      await talk.pass(40);
+      await talk.peer('.', { ack: 4001 });
+      await talk.peer('.', { ack: 10_001 });
+      await talk.peer('.');
+    },
+  },
 ];
