@@ -121,7 +121,10 @@ export class Programs implements Workload {
   ) {
     for (const host of world.hosts) {
       const accepted = (socket: StreamSocket) => this.accept(host, socket);
-      const site = new Site(host, accepted, this.fail, chance.pick([0, 1, 4, 100]));
+      // With 0 and without cookies nobody would ever get in, as on Linux.
+      const least = host.core.tcp.settings.syncookies === 0 ? 1 : 0;
+      const backlog = Math.max(least, chance.pick([0, 1, 4, 100]));
+      const site = new Site(host, accepted, this.fail, backlog);
       this.sites.set(host, site);
       site.start();
     }

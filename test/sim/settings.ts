@@ -13,6 +13,7 @@ const VALUES: Partial<Record<SettingName, readonly number[]>> = {
   synLinearTimeouts: [0, 1],
   synackRetries: [1, 8],
   orphanRetries: [3],
+  maxOrphans: [0, 2],
   rtoMin: [20, 50, 1000],
   finTimeout: [100],
   msl: [100, 1000],
@@ -28,6 +29,13 @@ const VALUES: Partial<Record<SettingName, readonly number[]>> = {
   challengeAckLimit: [0, 5],
   invalidRatelimit: [0, 5000],
   minBurst: [1, 10],
+  syncookies: [0, 2],
+  reordering: [1, 10],
+  maxReordering: [3],
+  minRttWindow: [0, 1000],
+  noPathMtuDiscovery: [1, 2, 3],
+  minPathMtu: [68, 1000],
+  pathMtuExpires: [100, 5000],
 };
 
 /** A number from a text (FNV-1a). */
@@ -49,7 +57,7 @@ export function drawSettings(seed: number, name: string): Partial<Settings> {
     const setting = key as SettingName;
     const chance = new Chance(hash(`${seed} ${name} ${setting}`));
     if (chance.percent(DEFAULT)) continue;
-    const isChoice = unit === 'bool' || unit === 'choice';
+    const isChoice = unit === 'bool' || unit === 'choice' || unit === 'bits';
     const values = VALUES[setting];
     let value: number = usual;
     if (isChoice) value = min + chance.below(max - min + 1);
