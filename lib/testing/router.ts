@@ -157,8 +157,11 @@ export class Router {
 
   /** On a cable that is cut, or too narrow, the packet is lost; it is quoted as it was before. */
   private forward(packet: Packet, out: Wire): void {
-    const tooLarge =
-      packet.length > out.mtu && (packet.words[Word.Identification] & MAY_FRAGMENT) === 0;
+    const { words } = packet;
+    // In IPv6 the word is the flow label: nothing may be fragmented.
+    const mayFragment =
+      words[Word.Family] === 4 && (words[Word.Identification] & MAY_FRAGMENT) !== 0;
+    const tooLarge = packet.length > out.mtu && !mayFragment;
     const unreachable = this.options.noticesCuts === true && out.isCut === true;
     const quoted = tooLarge || unreachable ? packet.copy() : null;
     this.counts.forwarded++;
