@@ -12,10 +12,16 @@ import type { Tcp } from './tcp';
 
 /**
  * Takes off the queue what `ack` acknowledges, and measures (Linux: tcp_clean_rtx_queue).
+ * @param priorFack the end of what was SACKed before
  */
-export function takeAcknowledged(tcp: Tcp, c: Connection, f: Flight, ack: number): void {
+export function takeAcknowledged(
+  tcp: Tcp,
+  c: Connection,
+  f: Flight,
+  ack: number,
+  priorFack: number,
+): void {
   const { news } = tcp;
-  const priorFack = f.sackedOut > 0 ? f.fack : news.priorUna;
   while (f.count > 0 && seqLeq(f.end(f.head), ack)) segmentAcknowledged(tcp, c, f);
   if (f.count > 0 && seqLt(f.seq(f.head), ack)) f.trimHead(ack);
   const measured = takeRtt(tcp, c);

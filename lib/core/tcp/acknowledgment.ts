@@ -88,10 +88,11 @@ function updateFlight(tcp: Tcp, c: Connection, f: Flight, seg: Segment): void {
   const { news } = tcp;
   const { losses } = f;
   const limited = isCwndLimited(c);
+  const priorFack = f.sackedOut > 0 ? f.fack : news.priorUna;
   if (f.count > 0 && isCongestionEcho(c, seg)) news.add(News.Ece);
   if (reportsSack(c, seg)) processSack(tcp, c, f, seg);
   if (f.count > 0) {
-    takeAcknowledged(tcp, c, f, seg.ack);
+    takeAcknowledged(tcp, c, f, seg.ack, priorFack);
     if (news.sampleAt !== 0) rackUpdateWindow(tcp, c, f, news.sampleDelivered);
     if (f.tlpOut) probeAcknowledged(tcp, c, f, seg.ack);
     if (isDubious(c, news)) recoverFromLoss(tcp, c, f, isDuplicate(news));

@@ -143,6 +143,18 @@ export function emitRetransmission(
   return (seq + covered + (fin && covered === length ? 1 : 0)) | 0;
 }
 
+/** Whether the segment that was put into `batch` last has PSH. */
+export function hasPush(batch: SegmentBatch): boolean {
+  return (batch.words[batch.base(batch.count - 1) + Word.Flags] & Flag.PSH) !== 0;
+}
+
+/** Gives PSH to the segment that was put into `batch` last, or takes it away. */
+export function setPush(batch: SegmentBatch, push: boolean): void {
+  const at = batch.base(batch.count - 1) + Word.Flags;
+  if (push) batch.words[at] |= Flag.PSH;
+  else batch.words[at] &= ~Flag.PSH;
+}
+
 /** Puts an empty acknowledgment into `batch`; false when it is full. */
 export function emitAck(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   return emitSegment(tcp, c, batch, c.sndNxt, 0, false) >= 0;

@@ -1,5 +1,4 @@
 import type { SegmentBatch } from '../segment/batch';
-import { Flag, Word } from '../segment/layout';
 import { seqGeq } from '../sequence';
 import { burstBytes } from './bursts';
 import { CongestionEvent } from './congestion';
@@ -7,7 +6,7 @@ import { Has, type Connection } from './connection';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation';
 import { dataSent } from './delayed-ack';
 import { noteAppLimited, rateSent, rateStart } from './delivery-rate';
-import { emitAck, emitSegment, emitSyn } from './emit';
+import { emitAck, emitSegment, emitSyn, hasPush, setPush } from './emit';
 import { Pending, type Flight } from './flight';
 import { fitSegments, insteadOfNew, retransmit, retransmitLost } from './retransmit';
 import { Mark } from './sent-queue';
@@ -81,7 +80,7 @@ function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch):
     armRetransmit(tcp, c, true);
     return true;
   }
-  if (!retransmit(tcp, c, f, last, batch)) return false;
+  if (!retransmit(tcp, c, f, last, batch, true)) return false;
   probeSent(tcp, c, f, true);
   return true;
 }
@@ -114,7 +113,8 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
       if (sent) finishRound(tcp, c, quota, before);
       return false;
     }
-    if (burst > length && seqGeq(c.sndNxt, burstEnd)) pushLast(batch);
+    // As on Linux: a receiver that gathers passes it on.
+    if (burst > length && seqGeq(c.sndNxt, burstEnd)) setPush(batch, true);
     c.unset(Has.ForcePartial);
     quota--;
     sent = true;
@@ -140,11 +140,6 @@ function finishRound(tcp: Tcp, c: Connection, quota: number, before: number): vo
   scheduleProbe(tcp, c, f, false);
 }
 
-/** The last segment of a burst has PSH, as on Linux: a receiver that gathers passes it on. */
-function pushLast(batch: SegmentBatch): void {
-  batch.words[batch.base(batch.count - 1) + Word.Flags] |= Flag.PSH;
-}
-
 function hasUnsent(c: Connection): boolean {
   const left = (c.sndEnd - c.sndNxt) | 0;
   return left > 0 || (left === 0 && c.has(Has.Fin));
@@ -166,7 +161,9 @@ function sendNew(
   const end = (seq + covered) | 0;
   if (length < c.sndMss) c.sndSmall = end;
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
-  rateSent(c, f, f.push(seq, c.sndNxt, tcp.now), tcp.now);
+  const row = f.push(seq, c.sndNxt, tcp.now);
+  if (hasPush(batch)) f.mark(row, Mark.Pushed);
+  rateSent(c, f, row, tcp.now);
   countSent(c, f, 1);
   if (covered > 0) {
     if (starts) c.congestion.event?.(c, CongestionEvent.TransmitStart, tcp.now);

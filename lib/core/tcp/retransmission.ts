@@ -80,10 +80,8 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
   }
   tcp.counters.TcpExtTCPTimeouts++;
   if (c.retransmits === 0) countFailure(tcp, c, f);
-  // A probe that was a retransmission was the first of them.
-  const probed = f.tlpOut && f.tlpRetransmitted;
-  if (c.retransmits === 0 && !probed) c.retransmitStartMs = tcp.nowMs;
   enterLoss(tcp, c, f);
+  if (c.retransmits === 0) c.retransmitStartMs = tcp.nowMs;
   tcp.totals.timedOut(c.row, tcp.nowMs, c.retransmits === 0);
   c.retransmits++;
   noteSilence(tcp, c);

@@ -2,7 +2,7 @@ import type { SegmentBatch } from '../segment/batch';
 import { seqGeq, seqGt, seqMin } from '../sequence';
 import { CaState, type Connection } from './connection';
 import { rateSent } from './delivery-rate';
-import { emitRetransmission } from './emit';
+import { emitRetransmission, setPush } from './emit';
 import { Pending, type Flight } from './flight';
 import { countSent } from './prr';
 import { armRetransmit } from './retransmission';
@@ -45,13 +45,18 @@ export function fitSegments(c: Connection, f: Flight, row: number): void {
   }
 }
 
-/** Sends a row again, with small ones behind it that are lost, too; false: the batch is full. */
+/**
+ * Sends a row again, with small ones behind it that are lost, too.
+ * @param probe as a probe of the tail: nothing counts as lost
+ * @returns false: the batch is full
+ */
 export function retransmit(
   tcp: Tcp,
   c: Connection,
   f: Flight,
   row: number,
   batch: SegmentBatch,
+  probe = false,
 ): boolean {
   const seq = f.seq(row);
   const wanted = tcp.settings.retransCollapse === 1 ? collapsible(c, f, row) : f.end(row);
@@ -60,19 +65,25 @@ export function retransmit(
   const oldest = row === f.head;
   if (seqGt(f.end(row), end)) throw new Error('a segment that was not sent again as a whole');
   let rows = 0;
+  let push = false;
   for (let at = row; at !== f.tail && !seqGt(f.end(at), end); at = f.next(at)) {
-    f.retransmitted(at, tcp.now);
+    push ||= f.has(at, Mark.Pushed);
+    if (probe) f.probed(at, tcp.now);
+    else f.retransmitted(at, tcp.now);
     rateSent(c, f, at, tcp.now);
     rows++;
   }
+  // As it was sent first, also where more has been written since.
+  setPush(batch, push);
   tcp.counters.TcpRetransSegs++;
   tcp.totals.resent(c.row, (seqMin(end, c.sndEnd) - seq) | 0);
+  f.retransmissions = (f.retransmissions + rows) | 0;
+  if (probe) return true;
   if (!f.retransmitting) {
     f.retransmitting = true;
     f.retransStamp = timestamp(tcp.now, c.tsOffset);
   }
   f.undoRetrans = Math.max(f.undoRetrans, 0) + rows;
-  f.retransmissions = (f.retransmissions + rows) | 0;
   countSent(c, f, rows);
   if (oldest && f.pending !== Pending.Reorder) armRetransmit(tcp, c, true);
   return true;

@@ -40,6 +40,8 @@ export const enum Mark {
   EverRetransmitted = 8,
   /** The program, not the network, was the limit when it left. */
   AppLimited = 16,
+  /** It was the end of what the program had written. */
+  Pushed = 32,
 }
 
 /** Rows when the first segment leaves; doubled when full. A power of two. */
@@ -276,7 +278,21 @@ export class SentQueue {
     this.remove(row);
     this.append(this.sent, row);
     if (!this.has(row, Mark.Retransmitted)) this.retransOut++;
-    this.mark(row, Mark.Retransmitted | Mark.EverRetransmitted);
+    this.mark(row, Mark.Retransmitted);
+    this.resent(row, now);
+  }
+
+  /** A row was sent again as a probe: it did not count as lost, and is in flight but once. */
+  probed(row: number, now: number): void {
+    if (!this.waits(row)) {
+      this.unlink(this.sent, row);
+      this.append(this.sent, row);
+    }
+    this.resent(row, now);
+  }
+
+  private resent(row: number, now: number): void {
+    this.mark(row, Mark.EverRetransmitted);
     this.transmissions = (this.transmissions + 1) | 0;
     this.words[row * Sent.Stride + Sent.Order] = this.transmissions;
     this.times[row * SentTime.Stride + SentTime.At] = now;
@@ -321,7 +337,9 @@ export class SentQueue {
       }
       do {
         const cut = ((end - seq) | 0) > most + fin ? (seq + most) | 0 : end;
-        this.restore(this.push(seq, cut, 0), words, from, times, row * SentTime.Stride);
+        const part = this.push(seq, cut, 0);
+        this.restore(part, words, from, times, row * SentTime.Stride);
+        if (cut !== end) this.unmark(part, Mark.Pushed);
         seq = cut;
       } while (seq !== end);
     }
@@ -358,10 +376,13 @@ export class SentQueue {
     this.mask = -1;
   }
 
+  /** Whether a row that is not SACKed is in the list `lost`. */
+  private waits(row: number): boolean {
+    return (this.marks(row) & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
+  }
+
   private remove(row: number): void {
-    const marks = this.marks(row);
-    const waits = (marks & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
-    this.unlink(waits ? this.lost : this.sent, row);
+    this.unlink(this.waits(row) ? this.lost : this.sent, row);
   }
 
   private append(list: RowList, row: number): void {

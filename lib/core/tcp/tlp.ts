@@ -49,7 +49,6 @@ export function probeSent(tcp: Tcp, c: Connection, f: Flight, retransmitted: boo
   f.tlpOut = true;
   f.tlpRetransmitted = retransmitted;
   f.tlpHighSeq = c.sndNxt;
-  if (retransmitted) c.retransmitStartMs = tcp.nowMs;
   f.pending = Pending.Timeout;
   tcp.counters.TcpExtTCPLossProbes++;
   armRetransmit(tcp, c, true);

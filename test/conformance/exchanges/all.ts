@@ -8,6 +8,7 @@ import { ICMPS } from './icmp';
 import { INFOS } from './info';
 import { IPV6 } from './ipv6';
 import { LINGERINGS } from './lingering';
+import { LOSSES } from './loss';
 import { POLLS } from './polling';
 import { RESETS } from './resets';
 import { RETRANSMISSIONS } from './retransmission';
@@ -23,6 +24,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...CLOSINGS,
   ...RESETS,
   ...RETRANSMISSIONS,
+  ...LOSSES,
   ...SEGMENTS,
   ...SACKS,
   ...LINGERINGS,

@@ -113,6 +113,11 @@ export class Talk {
     return this.family === 4 ? '192.0.2.1' : '2001:db8::1';
   }
 
+  /** The last timestamp heard. */
+  get lastStamp(): number {
+    return this.numbers().tsVal;
+  }
+
   get local(): string {
     return this.family === 4 ? '192.168.0.1' : 'fd3d:fa7b:d17d::1';
   }
