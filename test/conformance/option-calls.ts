@@ -62,13 +62,13 @@ function number(option: SocketOption, min: number, max: number, unit = 1): Socke
   };
 }
 
-/** SO_SNDBUF and SO_RCVBUF: Linux counts twice the payload, and tells what it counts. */
-function buffer(option: SocketOption, least: number): SocketOptionCall {
+/** SO_SNDBUF and SO_RCVBUF: Linux doubles what it is told. @param share of it that is payload */
+function buffer(option: SocketOption, least: number, share: number): SocketOptionCall {
   return {
-    get: ({ socket }) => 2 * socket.getOption(option),
+    get: ({ socket }) => socket.getOption(option) / share,
     set: ({ socket }, value) => {
       const wanted = Math.min(int(value) >>> 0, BUFFER_MAX);
-      check(socket.setOption(option, Math.max(2 * wanted, least) / 2));
+      check(socket.setOption(option, Math.max(2 * wanted, least) * share));
     },
   };
 }
@@ -244,8 +244,8 @@ const SOCKET_LEVEL: OptionTable = {
   2: onOff(SocketOption.ReuseAddress),
   3: { get: () => 1 },
   4: { get: ({ socket }) => socket.takeSoError() },
-  7: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER),
-  8: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER),
+  7: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER, 1),
+  8: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER, 1 / 2),
   9: onOff(SocketOption.KeepAlive),
   10: onOff(SocketOption.OobInline),
   13: linger,
@@ -254,8 +254,8 @@ const SOCKET_LEVEL: OptionTable = {
   20: timeout('receiveTimeout'),
   21: timeout('sendTimeout'),
   30: { get: ({ socket }) => Number(socket.state === State.LISTEN) },
-  32: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER),
-  33: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER),
+  32: buffer(SocketOption.SendBuffer, LEAST_SEND_BUFFER, 1),
+  33: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER, 1 / 2),
   38: { get: () => 6 },
   39: { get: ({ socket }) => (socket.domain === 4 ? 2 : 10) },
   66: timeout('receiveTimeout'),

@@ -16,7 +16,7 @@ const UNITS: Readonly<Record<string, number>> = {
 const TRIPLES: Readonly<Record<string, readonly [SettingName | null, SettingName | null, number]>> =
   {
     'net.ipv4.tcp_rmem': ['receiveBuffer', 'receiveBufferMax', 1 / 2],
-    'net.ipv4.tcp_wmem': [null, 'sendBuffer', 1],
+    'net.ipv4.tcp_wmem': ['sendBuffer', 'sendBufferMax', 1],
   };
 
 /** What sockets have that didn't choose for themselves. */

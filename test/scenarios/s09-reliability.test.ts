@@ -170,7 +170,7 @@ describe('S9: the size of a segment', () => {
     }));
 
   test('is half of what a peer with a small buffer can take at most', () =>
-    tell({ server: { tcp: { receiveBuffer: 2000 } } }, async (scene) => {
+    tell({ server: { tcp: { receiveBuffer: 2000, moderateReceiveBuffer: 0 } } }, async (scene) => {
       const { network } = scene;
       const { near, far } = await connectPair(scene);
       near.socket.write(pattern(10_000));

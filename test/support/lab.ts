@@ -123,7 +123,9 @@ export class LabHost {
     };
     this.hashKey = Int32Array.of(random.next(), random.next());
     this.incomingIndex = this.slabs.add(this.incoming);
-    this.core = new StackCore(environment, this.slabs, this.hashKey, { tcp });
+    // Room for what most tests write at once, whatever the congestion window is.
+    const settings = { sendBuffer: 1_048_576, ...tcp };
+    this.core = new StackCore(environment, this.slabs, this.hashKey, { tcp: settings });
     this.core.onTrace = (words, base, state) => this.trace(words, base, state);
   }
 

@@ -15,9 +15,9 @@ export const enum SocketOption {
   KeepInterval = 4,
   /** TCP_KEEPCNT. */
   KeepCount = 5,
-  /** SO_SNDBUF: payload, without the doubling that Linux does for its bookkeeping. */
+  /** SO_SNDBUF: payload; what Linux tells, twice what it is told. */
   SendBuffer = 6,
-  /** SO_RCVBUF, likewise. */
+  /** SO_RCVBUF: payload, half of what Linux tells. */
   ReceiveBuffer = 7,
   /** SO_REUSEADDR. */
   ReuseAddress = 8,
@@ -47,6 +47,12 @@ export const enum SocketOption {
   Linger = 20,
   /** TCP_LINGER2: FIN-WAIT-2 after close; 0: as the stack has it; -1: none. */
   Linger2 = 21,
+  /** TCP_NOTSENT_LOWAT: unsent bytes from which on nothing is taken; 0: the stack's setting. */
+  NotSentLowWater = 22,
+  /** SO_RCVLOWAT: bytes from which on a socket is readable. */
+  ReceiveLowWater = 23,
+  /** TCP_WINDOW_CLAMP: the widest window that is offered; 0: what the buffer has room for. */
+  WindowClamp = 24,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -76,6 +82,8 @@ export class SocketOptions {
   receiveBuffer: number;
   /** The program chose `receiveBuffer`: it will not grow (Linux: SOCK_RCVBUF_LOCK). */
   receiveBufferFixed = 0;
+  /** The program chose `sendBuffer`: it will not grow (Linux: SOCK_SNDBUF_LOCK). */
+  sendBufferFixed = 0;
   reuseAddress = 0;
   ipv6Only = 0;
   maxSegment = 0;
@@ -90,6 +98,9 @@ export class SocketOptions {
   reusePort = 0;
   linger = -1;
   linger2 = 0;
+  notSentLowWater = 0;
+  receiveLowWater = 1;
+  windowClamp = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -132,6 +143,9 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['reusePort', 0, 1],
   ['linger', -1, 0x7fffffff],
   ['linger2', -1, 120_000],
+  ['notSentLowWater', 0, 0x7fffffff],
+  ['receiveLowWater', 1, 0x7fffffff],
+  ['windowClamp', 0, 0x7fffffff],
 ];
 
 /** The least and the largest value that an option takes. */
@@ -151,10 +165,12 @@ export function withOption(
 ): SocketOptions | null {
   const [key, min, max] = RANGES[option];
   if (!Number.isInteger(value) || value < min || value > max) return null;
-  if (options[key] === value && option !== SocketOption.ReceiveBuffer) return options;
+  const size = option === SocketOption.ReceiveBuffer || option === SocketOption.SendBuffer;
+  if (options[key] === value && !size) return options;
   const changed = Object.assign(Object.create(SocketOptions.prototype), options) as SocketOptions;
   changed[key] = value;
   if (option === SocketOption.ReceiveBuffer) changed.receiveBufferFixed = 1;
+  if (option === SocketOption.SendBuffer) changed.sendBufferFixed = 1;
   return changed;
 }
 

@@ -10,17 +10,11 @@ import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/p
 import { Has } from '../tcp/connection';
 import { isSilent } from '../tcp/silence';
 import { canSend, isClosing, State } from '../tcp/state';
+import { clampWindow } from '../tcp/receive-window';
+import { isWritable } from '../tcp/send-space';
 import { needsReset, type Tcp } from '../tcp/tcp';
 import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
-import {
-  closeBoth,
-  closeSending,
-  isWritable,
-  open,
-  received,
-  releaseHeld,
-  send,
-} from '../tcp/user-calls';
+import { closeBoth, closeSending, open, received, releaseHeld, send } from '../tcp/user-calls';
 import {
   available,
   bytesToMark,
@@ -516,10 +510,18 @@ export class StreamSocket {
     if (shut === Shut.Both || !this.isLive) mask |= Poll.HUP;
     if ((shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
     if (c?.state === State.SYN_SENT || c?.state === State.SYN_RECEIVED) return mask;
-    if (this.available > 0) mask |= Poll.IN;
+    if (this.isReadable(c)) mask |= Poll.IN;
     if (c !== null && hasUrgentByte(c)) mask |= Poll.PRI;
-    if ((shut & Shut.Send) !== 0 || c === null || isWritable(c)) mask |= Poll.OUT;
+    if ((shut & Shut.Send) !== 0 || c === null || isWritable(this.tcp, c)) mask |= Poll.OUT;
     return mask;
+  }
+
+  /** Linux: tcp_stream_is_readable. Data counts at the latest when the peer can send no more. */
+  private isReadable(c: Connection | null): boolean {
+    const readable = this.available;
+    if (readable <= 0 || c === null) return false;
+    const target = this.options.receiveLowWater;
+    return readable >= target || !this.isLive || c.receiveWindow <= c.rcvMss;
   }
 
   /** Why the connection ended, once; 0. */
@@ -574,7 +576,7 @@ export class StreamSocket {
   get sendSpace(): number {
     const c = this.connection;
     if (c === null || !canSend(c.state)) return 0;
-    return Math.max(c.options.sendBuffer - c.queued, 0);
+    return Math.max(c.sndBuf - c.queued, 0);
   }
 
   /** TCP_INFO; of a connection that is over its last values. */
@@ -596,6 +598,9 @@ export class StreamSocket {
     c.options = changed;
     if (option === SocketOption.KeepAlive && isNew) armKeepAlive(this.tcp, c);
     if (option === SocketOption.KeepIdle) keepIdleChanged(this.tcp, c);
+    if (option === SocketOption.ReceiveBuffer) c.rcvBuf = value;
+    if (option === SocketOption.SendBuffer) c.sndBuf = value;
+    if (option === SocketOption.WindowClamp) clampWindow(c);
     if (option === SocketOption.MtuDiscover) noteFragmentation(this.tcp, c);
     releaseHeld(c, option);
     this.tcp.markReady(c);
@@ -628,7 +633,11 @@ export class StreamSocket {
     return (this.connection ?? this.options).congestion.name;
   }
 
+  /** Of the buffers' sizes what they have grown to. */
   getOption(option: SocketOption): number {
+    const c = this.connection;
+    if (c !== null && option === SocketOption.ReceiveBuffer) return c.rcvBuf;
+    if (c !== null && option === SocketOption.SendBuffer) return c.sndBuf;
     return optionValue(this.options, option);
   }
 

@@ -63,6 +63,11 @@ export class Counters {
   TcpExtTCPAbortOnLinger = 0;
   TcpExtTCPOFOQueue = 0;
   TcpExtTCPOFODrop = 0;
+  TcpExtTCPRcvQDrop = 0;
+  TcpExtBeyondWindow = 0;
+  TcpExtTCPMemoryPressures = 0;
+  /** Time under pressure that is over, ms. */
+  TcpExtTCPMemoryPressuresChrono = 0;
   TcpExtTCPDSACKOldSent = 0;
   TcpExtTCPDSACKOfoSent = 0;
   TcpExtTCPChallengeACK = 0;

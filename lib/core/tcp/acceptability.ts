@@ -14,21 +14,24 @@ export function isAcceptable(rcvNxt: number, window: number, seq: number, len: n
 /**
  * Whether the peer may have sent this segment now. An old one counts where it reaches up to what we
  * last acknowledged: its ACK field may be news. Deviation: as Linux does, also at a closed window
- * with payload, so that the ACK field is processed; the payload is then refused.
+ * with payload, so that the ACK field is processed; the payload is then refused. One that reaches
+ * beyond the window is taken whole where nothing waits to be read, and else not at all: it is not
+ * cut to the window (RFC 9293 §3.10.7.4).
  */
 export function reachesWindow(c: Connection, seg: Segment): boolean {
   const right = (c.rcvNxt + c.receiveWindow) | 0;
-  return seqGeq(seg.end, c.rcvWup) && !seqGt(seg.seq, right);
+  if (seqLt(seg.end, c.rcvWup) || seqGt(seg.seq, right)) return false;
+  // A FIN takes no room, and some peers send it just behind the window.
+  if (!seqGt((seg.seq + seg.length) | 0, right)) return true;
+  return c.receiveWindow === 0 || c.receiveBuffer === null || c.receiveBuffer.readable === 0;
 }
 
-/**
- * Cuts what is old and what lies beyond the window (RFC 9293 §3.10.7.4, first). Deviation: a FIN
- * may stand just behind the window, as it takes no room and some peers send it there.
- */
+/** Cuts what is old (RFC 9293 §3.10.7.4, first), and all where the window has no room for any. */
 export function trimToWindow(c: Connection, seg: Segment): void {
   const old = (c.rcvNxt - seg.seq) | 0;
   if (old > 0) seg.trimFront(Math.min(old, seg.len));
-  cutPayload(seg, (c.rcvNxt + c.receiveWindow) | 0);
+  const right = (c.rcvNxt + c.receiveWindow) | 0;
+  if (seqGeq(seg.seq, right)) cutPayload(seg, right);
 }
 
 /** Cuts the payload from `right` on, and with it the FIN. */

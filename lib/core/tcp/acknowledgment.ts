@@ -14,6 +14,7 @@ import { adjustWindow, recoverFromLoss } from './recovery';
 import { armRetransmit } from './retransmission';
 import { measuredRtt, noteMinRtt, rttByTimestamp } from './rtt';
 import { processSack } from './sack';
+import { spaceFreed } from './send-space';
 import { noteTimestamp } from './timestamps';
 import type { Tcp } from './tcp';
 import { probeAcknowledged, scheduleProbe } from './tlp';
@@ -64,6 +65,7 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
   if (c.flight !== null) updateFlight(tcp, c, c.flight, seg);
   if (advanced === 0 && c.inFlight === 0) probeAnswered(tcp, c);
   tcp.markReady(c);
+  if (advanced > 0) spaceFreed(tcp, c);
   if (advanced > 0 && c.socket !== null) tcp.notify(c.socket);
   return finAcknowledged ? AckResult.FinAcknowledged : AckResult.Continue;
 }

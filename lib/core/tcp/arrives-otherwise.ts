@@ -78,6 +78,7 @@ function answerUnacceptable(tcp: Tcp, c: Connection, seg: Segment): void {
     challengeAck(tcp, c);
     return;
   }
+  if (seqGt(seg.end, (c.rcvNxt + c.receiveWindow) | 0)) tcp.counters.TcpExtBeyondWindow++;
   if (seg.len > 0) {
     if (seqLt(seg.seq, c.rcvNxt)) {
       tcp.counters.TcpExtDelayedACKLost++;

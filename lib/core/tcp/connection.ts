@@ -134,6 +134,10 @@ export class Connection {
   rcvScale = 0;
   /** The window never opens wider than this; it grows as the peer proves to fill it. */
   rcvSsthresh = 0;
+  /** Payload that may be held for the peer, bytes; it grows (Linux: sk_sndbuf). */
+  sndBuf: number;
+  /** Payload that may be held for the program, bytes; it grows (Linux: sk_rcvbuf, twice that). */
+  rcvBuf: number;
   /** The size that the peer's full segments seem to have (Linux: rcv_mss). */
   rcvMss = 0;
   /** Sequence number of the peer's FIN, once seen. */
@@ -241,6 +245,8 @@ export class Connection {
     public options: SocketOptions,
   ) {
     this.congestion = options.congestion;
+    this.rcvBuf = options.receiveBuffer;
+    this.sndBuf = options.sendBuffer;
   }
 
   has(bits: number): boolean {

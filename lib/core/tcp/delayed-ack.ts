@@ -139,7 +139,7 @@ export function userRead(tcp: Tcp, c: Connection, bytes: number): void {
   }
   if (!canReceive(c.state)) return;
   const window = c.receiveWindow;
-  if (2 * window > c.options.receiveBuffer) return;
+  if (2 * window > c.rcvBuf) return;
   const offered = offeredWindow(c);
   if (offered > 0 && offered >= 2 * window) {
     c.set(Has.AckNow);

@@ -11,6 +11,7 @@ import {
   windowScaleFor,
 } from './receive-window';
 import { setRto } from './rtt';
+import { expandSendBuffer } from './send-space';
 import { State } from './state';
 import type { Tcp } from './tcp';
 
@@ -100,6 +101,7 @@ export function established(tcp: Tcp, c: Connection): void {
   c.sndSmall = c.sndUna;
   c.flightEnd = c.sndUna;
   c.cwndStampMs = tcp.nowMs;
+  expandSendBuffer(tcp, c);
   c.congestion.init(c);
   c.lastReceiveMs = tcp.nowMs;
   c.heardMs = tcp.nowMs;

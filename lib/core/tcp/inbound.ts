@@ -1,11 +1,26 @@
 /**
  * What a connection remembers of the data that comes in while it does so: lent by the stack
- * (`Tcp.inbounds`) when first needed, so that an idle connection has none.
+ * (`Tcp.inbounds`) when first needed, so that an idle connection has none. Times are µs as int32.
  */
 export class Inbound {
   /** Edges of a duplicate to be reported; the same where there is none (`dsack.ts`). */
   duplicateLeft = 0;
   duplicateRight = 0;
+
+  // Dynamic right-sizing (`receive-tuning.ts`).
+  /** Bytes that the program read in the best round trip so far; 0: not measured. */
+  space = 0;
+  /** What it had read, and the time, when the present round trip began. */
+  spaceSeq = 0;
+  spaceStart = 0;
+  /** The round trip as the receiver sees it, times 8; 0: unknown. */
+  rtt = 0;
+  /** A window is being timed, up to this sequence number, since then. */
+  hasWindow = false;
+  windowEnd = 0;
+  windowStart = 0;
+  /** The last echo of a timestamp of ours. */
+  tsEcr = 0;
 
   get hasDuplicate(): boolean {
     return this.duplicateLeft !== this.duplicateRight;
@@ -13,10 +28,17 @@ export class Inbound {
 
   /** Whether it says nothing. */
   get isEmpty(): boolean {
-    return !this.hasDuplicate;
+    return !this.hasDuplicate && this.space === 0;
+  }
+
+  /** Nothing is measured any more. */
+  rest(): void {
+    this.space = this.rtt = this.tsEcr = 0;
+    this.hasWindow = false;
   }
 
   clear(): void {
+    this.rest();
     this.duplicateLeft = this.duplicateRight = 0;
   }
 }

@@ -1,9 +1,9 @@
 import type { Connection } from './connection';
 import { currentMss } from './output';
+import { isWritable } from './send-space';
 import { canSend } from './state';
 import type { Tcp } from './tcp';
 import { Limit } from './totals';
-import { isWritable } from './user-calls';
 
 /**
  * After `transmit`: what holds back the rest, or will (Linux: tcp_chrono_start and tcp_chrono_stop
@@ -12,7 +12,11 @@ import { isWritable } from './user-calls';
 export function noteLimit(tcp: Tcp, c: Connection): void {
   const { totals } = tcp;
   if (c.queued === 0 && totals.limit(c.row) <= Limit.Busy) return;
-  if (totals.waitsForRoom(c.row) && isWritable(c)) totals.setWaitsForRoom(c.row, false);
+  if (totals.waitsForRoom(c.row) && isWritable(tcp, c)) {
+    totals.setWaitsForRoom(c.row, false);
+    // What was unsent has left (TCP_NOTSENT_LOWAT).
+    if (c.socket !== null) tcp.notify(c.socket);
+  }
   totals.setLimit(c.row, limit(tcp, c), tcp.nowMs);
 }
 

@@ -27,7 +27,11 @@ export class ReceiveBuffer {
   /** With so many pieces in order the small ones are copied together. */
   private gatherAt = FREE_PIECES;
 
-  constructor(private readonly arena: Arena) {}
+  /** @param memory where the bytes held are counted */
+  constructor(
+    private readonly arena: Arena,
+    private readonly memory: { received: number } = { received: 0 },
+  ) {}
 
   /** Bytes that are held beyond a hole, each counted once. */
   get outOfOrder(): number {
@@ -53,6 +57,25 @@ export class ReceiveBuffer {
     this.duplicateLeft = this.duplicateRight = 0;
     const old = (rcvNxt - seq) | 0;
     if (old >= length || length === 0) return 0;
+    const held = this.held;
+    const advance = this.place(seq, rcvNxt, from, offset, length);
+    this.memory.received += this.held - held;
+    return advance;
+  }
+
+  /** Bytes that are held, in order or not. */
+  get held(): number {
+    return this.readable + this.outOfOrder;
+  }
+
+  private place(
+    seq: number,
+    rcvNxt: number,
+    from: Uint8Array,
+    offset: number,
+    length: number,
+  ): number {
+    const old = (rcvNxt - seq) | 0;
     if (old < 0) {
       this.reassembly ??= new Reassembly(this.arena);
       this.refused = !this.reassembly.insert(seq, from, offset, length);
@@ -123,6 +146,7 @@ export class ReceiveBuffer {
 
   private consumed(bytes: number): void {
     this.readable -= bytes;
+    this.memory.received -= bytes;
     if (this.urgent === 0) return;
     this.mark -= bytes;
     if (this.mark < 0) this.urgent = 0;
@@ -155,6 +179,7 @@ export class ReceiveBuffer {
 
   /** Drops everything. */
   clear(): void {
+    this.memory.received -= this.held;
     this.queue.clear(this.arena);
     this.reassembly?.clear();
     this.reassembly = null;

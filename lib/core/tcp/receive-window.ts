@@ -1,4 +1,5 @@
 import { Has, type Connection } from './connection';
+import type { Tcp } from './tcp';
 
 /** The largest window that a header without scaling can announce, bytes. */
 export const MAX_WINDOW = 65_535;
@@ -22,19 +23,27 @@ export function initialWindow(receiveBuffer: number, mss: number): number {
 
 /**
  * The widest window that is offered once the connection is established: a segment's room of the
- * buffer stays in reserve (Linux: tcp_init_buffer_space).
+ * buffer stays in reserve (Linux: tcp_init_buffer_space), until the buffer grows.
  */
 export function windowClamp(c: Connection): number {
-  const full = c.options.receiveBuffer;
+  const full = c.rcvBuf;
+  const most = c.options.windowClamp === 0 ? Infinity : c.options.windowClamp;
+  if (full > c.options.receiveBuffer) return Math.min(full, most);
   const segment = c.advMss - (c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0);
-  return full > 2 * segment ? Math.max(full - segment, 2 * segment) : full;
+  return Math.min(full > 2 * segment ? Math.max(full - segment, 2 * segment) : full, most);
+}
+
+/** TCP_WINDOW_CLAMP was set (Linux: tcp_set_window_clamp). */
+export function clampWindow(c: Connection): void {
+  const clamp = windowClamp(c);
+  c.rcvSsthresh =
+    c.rcvSsthresh > clamp ? clamp : Math.max(Math.min(c.rcvWnd, clamp), c.rcvSsthresh);
 }
 
 /** Space for payload that has not arrived yet, bytes. */
 export function receiveSpace(c: Connection): number {
-  const buffer = c.receiveBuffer;
-  const held = buffer === null ? 0 : buffer.readable + buffer.outOfOrder;
-  return Math.max(c.options.receiveBuffer - held, 0);
+  const held = c.receiveBuffer === null ? 0 : c.receiveBuffer.held;
+  return Math.max(c.rcvBuf - held, 0);
 }
 
 /**
@@ -43,7 +52,7 @@ export function receiveSpace(c: Connection): number {
  * segment, or half of what it can be, at least; with scaling the units see to that.
  */
 export function offeredWindow(c: Connection): number {
-  const full = c.options.receiveBuffer;
+  const full = c.rcvBuf;
   const space = receiveSpace(c);
   const segment = Math.min(c.rcvMss, full >> 1);
   if (space < full >> 4 || space < segment) return 0;
@@ -76,9 +85,21 @@ export function announceWindow(c: Connection): number {
   return c.rcvWnd >> c.rcvScale;
 }
 
-/** In-order data arrived: where there is room, the window grows by two segments for each. */
-export function growWindow(c: Connection, length: number): void {
+/**
+ * Data arrived: where there is room, the window grows by two segments for each (Linux:
+ * tcp_grow_window).
+ */
+export function growWindow(tcp: Tcp, c: Connection, length: number): void {
   if (length < 128) return;
+  if (tcp.memory.isHigh) {
+    shrinkUnderPressure(c);
+    return;
+  }
   const room = Math.min(windowClamp(c), receiveSpace(c)) - c.rcvSsthresh;
   if (room > 0) c.rcvSsthresh += Math.min(room, 2 * Math.max(c.advMss, length));
+}
+
+/** Linux: tcp_adjust_rcv_ssthresh. What was announced once is taken all the same. */
+function shrinkUnderPressure(c: Connection): void {
+  c.rcvSsthresh = Math.min(c.rcvSsthresh, 4 * c.advMss);
 }

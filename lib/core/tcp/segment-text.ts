@@ -6,7 +6,8 @@ import { acknowledgeSoonOrLater, dataReceived } from './delayed-ack';
 import { extendDuplicate } from './dsack';
 import { noteCodepoint } from './ecn';
 import { sendAckNow } from './emit';
-import { growWindow } from './receive-window';
+import { tuneOnArrival } from './receive-tuning';
+import { growWindow, receiveSpace } from './receive-window';
 import { canReceive, State } from './state';
 import type { Tcp } from './tcp';
 
@@ -24,9 +25,27 @@ export function processText(tcp: Tcp, c: Connection, seg: Segment): void {
   else if (seg.isFin && c.rcvFin !== c.rcvNxt) sendAckNow(tcp, c);
 }
 
+/**
+ * At the memory's limit (Linux: tcp_mem) a connection that has something to read gets no more, nor
+ * one whose buffer is full: what reaches beyond the window may have filled it. The window is not
+ * taken back: the peer sends again.
+ */
+function refusesForMemory(tcp: Tcp, c: Connection, inOrder: boolean): boolean {
+  const buffer = c.receiveBuffer;
+  if (buffer === null || (buffer.held < c.rcvBuf && !tcp.memory.isExhausted)) return false;
+  if (inOrder && buffer.readable === 0) return false;
+  if (inOrder) tcp.counters.TcpExtTCPRcvQDrop++;
+  else tcp.counters.TcpExtTCPOFODrop++;
+  return true;
+}
+
 function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
-  const buffer = (c.receiveBuffer ??= tcp.receiveBuffers.take());
   const inOrder = !((seg.seq - c.rcvNxt) | 0);
+  if (refusesForMemory(tcp, c, inOrder)) {
+    sendAckNow(tcp, c);
+    return;
+  }
+  const buffer = (c.receiveBuffer ??= tcp.receiveBuffers.take());
   const advance = buffer.insert(seg.seq, c.rcvNxt, seg.slab, seg.offset, seg.length);
   if (buffer.duplicateLeft !== buffer.duplicateRight) {
     extendDuplicate(tcp, c, buffer.duplicateLeft, buffer.duplicateRight);
@@ -38,14 +57,15 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
     tcp.counters.TcpExtTCPOFOQueue++;
     tcp.totals.noteRare(c.row).rcvOoopack++;
     // Without SACK the window must stay as it is, or the peer sees no duplicates (RFC 5681 §2).
-    if (c.has(Has.Sack)) growWindow(c, seg.length);
+    if (c.has(Has.Sack)) growWindow(tcp, c, seg.length);
     sendAckNow(tcp, c);
     return;
   }
   c.rcvNxt = (c.rcvNxt + advance) | 0;
+  tuneOnArrival(tcp, c, seg);
   dataReceived(tcp, c, seg.length);
   noteCodepoint(tcp, c, seg);
-  growWindow(c, seg.length);
+  growWindow(tcp, c, seg.length);
   if (c.socket !== null) tcp.notify(c.socket);
   // RFC 5681 §4.2: what fills a hole is acknowledged at once.
   if (!inOrder || buffer.outOfOrder > 0 || advance > seg.length) {
@@ -87,7 +107,7 @@ export function processFin(tcp: Tcp, c: Connection, seg: Segment): void {
  * segments close, as on Linux. A FIN that was known waits no longer (RFC 5681 §4.2).
  */
 function acknowledgeFin(tcp: Tcp, c: Connection, seg: Segment): void {
-  if (!seg.isFin) {
+  if (!seg.isFin || receiveSpace(c) === 0) {
     sendAckNow(tcp, c);
     return;
   }

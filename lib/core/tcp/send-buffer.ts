@@ -19,6 +19,9 @@ export class SendBuffer {
   /** Slices that the last `slice` wrote. */
   sliceCount = 0;
 
+  /** Where the last packet that was begun has its first byte (`send-space.ts`). */
+  lastPacket = 0;
+
   private head = NONE;
   private tail = NONE;
   /** Bytes of the first block that are gone. */

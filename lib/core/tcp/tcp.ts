@@ -3,6 +3,7 @@ import { readAddress } from '../ip/address';
 import { PathMtus } from '../ip/path-mtus';
 import { Arena } from '../memory/arena';
 import { BlockPool } from '../memory/block-pool';
+import { MemoryPressure } from '../memory/pressure';
 import { Spares } from '../memory/spares';
 import type { SlabTable } from '../memory/slabs';
 import { SegmentBatch } from '../segment/batch';
@@ -70,6 +71,8 @@ export class Tcp {
   readonly isn: InitialSequence;
   /** Memory of what waits to be sent, or to be acknowledged. */
   readonly pool: BlockPool;
+  /** What all connections buffer. */
+  readonly memory: MemoryPressure;
   readonly sendBuffers: Spares<SendBuffer>;
   readonly receiveBuffers: Spares<ReceiveBuffer>;
   readonly inbounds = new Spares(() => new Inbound(), SPARE_BUFFERS);
@@ -118,10 +121,16 @@ export class Tcp {
     this.ports = new LocalPorts(environment, this.tuples);
     this.isn = new InitialSequence(environment.random);
     this.pool = new BlockPool(slabs, environment.allocate);
+    this.memory = new MemoryPressure(
+      settings,
+      this.counters,
+      () => this.pool.used,
+      () => this.nowMs,
+    );
     const arena = new Arena(environment.allocate);
     this.sendBuffers = new Spares(() => new SendBuffer(this.pool), SPARE_BUFFERS);
-    this.receiveBuffers = new Spares(() => new ReceiveBuffer(arena), SPARE_BUFFERS);
     this.synCookies = new SynCookies(environment.random);
+    this.receiveBuffers = new Spares(() => new ReceiveBuffer(arena, this.memory), SPARE_BUFFERS);
     this.synReceived = new SynReceived(this);
     this.timeWait = new TimeWait(this);
   }

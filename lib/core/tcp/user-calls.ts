@@ -8,6 +8,8 @@ import { userRead } from './delayed-ack';
 import { asksForEcn } from './ecn';
 import { becomesOrphan, waitForFin } from './orphans';
 import { prepareHandshake } from './establish';
+import { tuneOnRead } from './receive-tuning';
+import { takeForSending } from './send-space';
 import { State } from './state';
 import { issBeyond } from './time-wait';
 import type { Tcp } from './tcp';
@@ -44,15 +46,6 @@ export function open(
   return c;
 }
 
-/** Least free space in the send buffer that makes a socket writable: a third, as on Linux. */
-const WRITABLE_SHARE = 3;
-
-/** Whether SEND will take enough to be worth a call. */
-export function isWritable(c: Connection): boolean {
-  const limit = c.options.sendBuffer;
-  return limit - c.queued >= Math.floor(limit / WRITABLE_SHARE);
-}
-
 /**
  * SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno.
  * @param urgent the last byte taken is urgent
@@ -66,11 +59,8 @@ export function send(
   more: boolean,
   urgent: boolean,
 ): number {
-  const room = c.options.sendBuffer - c.queued;
-  if (room < length) tcp.totals.setWaitsForRoom(c.row, true);
-  if (room <= 0) return -Errno.EAGAIN;
-  const taken = Math.min(room, length);
-  c.sendBuffer ??= tcp.sendBuffers.take();
+  const taken = takeForSending(tcp, c, length);
+  if (taken === 0 || c.sendBuffer === null) return -Errno.EAGAIN;
   c.sendBuffer.append(bytes, offset, taken);
   if (urgent) c.sendBuffer.urgent = c.sendBuffer.length;
   c.unset(Has.Push);
@@ -95,7 +85,10 @@ export function releaseHeld(c: Connection, option: SocketOption): void {
 
 /** RECEIVE (RFC 9293 §3.10.3): the user has taken `bytes` out of the receive buffer. */
 export function received(tcp: Tcp, c: Connection, bytes: number): void {
-  if (c.row >= 0) userRead(tcp, c, bytes);
+  if (c.row >= 0) {
+    if (bytes > 0) tuneOnRead(tcp, c);
+    userRead(tcp, c, bytes);
+  }
   tcp.dropReceiveBuffer(c);
 }
 

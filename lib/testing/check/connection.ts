@@ -6,6 +6,9 @@ import { isClosing, isSynchronized, State } from '../../core/tcp/state';
 import type { Tcp } from '../../core/tcp/tcp';
 import { check } from './violation';
 
+/** The longest payload of a segment, bytes. */
+const LONGEST = 65_535;
+
 /** What was true of a connection when it was last looked at. */
 export class Remembered {
   state: State;
@@ -61,18 +64,23 @@ export class Remembered {
 
   /** What the buffers hold was allowed; one that holds nothing is not kept. */
   private memory(): void {
-    const { options, sendBuffer, receiveBuffer, rcvScale } = this.connection;
-    this.sendLimit = Math.max(this.sendLimit, options.sendBuffer);
-    this.receiveLimit = Math.max(this.receiveLimit, options.receiveBuffer);
+    const { rcvBuf, sndBuf, sendBuffer, receiveBuffer, rcvScale } = this.connection;
+    this.sendLimit = Math.max(this.sendLimit, sndBuf);
+    this.receiveLimit = Math.max(this.receiveLimit, rcvBuf);
     if (sendBuffer !== null) {
-      check(sendBuffer.length <= this.sendLimit, 'more in the send buffer than it may hold');
+      // A packet that was begun is filled up, and one more may have been begun.
+      check(
+        sendBuffer.length <= this.sendLimit + 2 * LONGEST,
+        'more in the send buffer than it may hold',
+      );
       check(sendBuffer.length > 0, 'an empty send buffer that is kept');
     }
     if (receiveBuffer === null) return;
     const held = receiveBuffer.readable + receiveBuffer.outOfOrder;
     check(receiveBuffer.readable >= 0 && receiveBuffer.outOfOrder >= 0, 'less than no bytes');
-    // A window is announced in whole units.
-    const most = this.receiveLimit + (1 << rcvScale) - 1;
+    // A window is announced in whole units. What a peer sends beyond it is taken whole where
+    // nothing waits to be read: one segment beyond a hole, and one in order.
+    const most = this.receiveLimit + (1 << rcvScale) - 1 + 2 * LONGEST;
     check(held <= most, 'more in the receive buffer than it may hold');
     check(held > 0 || receiveBuffer.urgent !== 0, 'an empty receive buffer that is kept');
   }
@@ -106,12 +114,16 @@ function checkFlight(c: Connection): void {
   check(f.end(f.before(f.tail)) === c.sndNxt, 'a queue of segments that does not end at SND.NXT');
 }
 
-/** RCV.NXT lies in the window that was announced; a FIN may stand just behind it. */
+/**
+ * RCV.NXT lies in the window that was announced, or not further beyond than a segment that was
+ * taken whole; a FIN may stand just behind it.
+ */
 function checkReceiving(c: Connection): void {
   if (!isSynchronized(c.state)) return;
   check(c.rcvWnd >= 0 && seqGeq(c.rcvNxt, c.rcvWup), 'RCV.NXT before the window');
   const room = (c.rcvWup + c.rcvWnd - c.rcvNxt) | 0;
-  check(room >= (c.has(Has.EndOfStream) ? -1 : 0), 'RCV.NXT beyond the window');
+  const fin = c.has(Has.EndOfStream) ? 1 : 0;
+  check(room >= -LONGEST - fin, 'RCV.NXT beyond the window');
 }
 
 /** What the state says of the two FINs. */

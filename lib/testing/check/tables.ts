@@ -18,11 +18,13 @@ export class Sums {
   private unfinished = 0;
   private established = 0;
   private memory = 0;
+  private received = 0;
 
   add(c: Connection): void {
     this.connections++;
     if (c.has(Has.Unfinished)) this.unfinished++;
     if (c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT) this.established++;
+    this.received += c.receiveBuffer?.held ?? 0;
     // The first and the last block of a queue need not be full.
     if (c.queued > 0) this.memory += c.queued + 2 * LARGE_BLOCK;
   }
@@ -32,6 +34,8 @@ export class Sums {
     check(tcp.counters.TcpCurrEstab === this.established, 'TcpCurrEstab');
     const rows = this.connections + tcp.synReceived.count + tcp.timeWait.count;
     check(tcp.tuples.count === rows, 'the number of four-tuples');
+    // A connection that is over has what its program has not read.
+    check(tcp.memory.received >= this.received, 'bytes held that were not counted');
     check(tcp.pool.used >= 0 && tcp.pool.used <= this.memory, 'memory that nobody needs');
   }
 }

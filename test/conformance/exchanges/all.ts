@@ -17,6 +17,7 @@ import { SEGMENTS } from './segments';
 import { SERVERS } from './servers';
 import { URGENT } from './urgent';
 import { SHARING } from './sharing';
+import { WINDOWS } from './windows';
 
 /** Every exchange that is held against the kernel. */
 export const EXCHANGES: readonly Exchange[] = [
@@ -30,6 +31,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...LINGERINGS,
   ...SERVERS,
   ...SHARING,
+  ...WINDOWS,
   ...FLOWS,
   ...CALLS,
   ...POLLS,

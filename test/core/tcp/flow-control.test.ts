@@ -242,8 +242,8 @@ describe('our window', () => {
 
   test('closes as the reader sleeps, and opens when there is room for a segment', () => {
     const [peer, socket] = connected({ tcp: { receiveBuffer: 8000 } });
-    for (let i = 0; i < 8; i++) {
-      peer.say('.', { data: 1000 });
+    for (let left = 8000; left > 0; left = edge(peer) - peer.seq) {
+      peer.say('.', { data: Math.min(left, 1000) });
       peer.pass(SECOND);
     }
     expect(peer.log.at(-1)).toMatchObject({ window: 0, ack: 1 + socket.inQueue });
@@ -258,12 +258,12 @@ describe('our window', () => {
 
   test('what comes although it is closed is refused and answered', () => {
     const [peer, socket] = connected({ tcp: { receiveBuffer: 4000 } });
-    while (peer.log.at(-1)?.window !== 0) {
-      peer.say('.', { data: 1000 });
+    for (let left = 4000; left > 0; left = edge(peer) - peer.seq) {
+      peer.say('.', { data: Math.min(left, 1000) });
       peer.pass(SECOND);
     }
     const unread = socket.inQueue;
-    peer.seq = unread + 1;
+    expect(peer.log.at(-1)?.window).toBe(0);
     peer.lines();
     peer.say('.', { data: 1 });
     peer.seq--;
@@ -276,7 +276,7 @@ describe('our window', () => {
   });
 
   test.each([1024, 1500, 5000, 60_000, 200_000, 3_000_000])(
-    'a buffer of %d bytes: the right edge never moves left, and nothing beyond is taken',
+    'a buffer of %d bytes: the right edge never moves left, and what does not fit is not cut',
     (receiveBuffer) => {
       for (const scale of [undefined, 7]) {
         const peer = new Peer({ syn: { mss: 1000, scale }, tcp: { receiveBuffer }, seed: 9 });
@@ -292,16 +292,17 @@ describe('our window', () => {
         for (let i = 0; i < 500; i++) {
           // Mostly small ones, or all that was ever allowed.
           const length = below(10) === 0 ? right - 1 - sent : 1 + below(below(4) === 0 ? 1460 : 30);
-          const data = Math.min(length, 1460);
+          const data = Math.max(Math.min(length, 1460), 1);
+          const fits = sent + data < right || (socket.inQueue === 0 && sent + 1 < right);
           peer.say('.', { data, seq: 1 + sent });
           peer.pass(below(60_000));
-          sent = Math.min(right - 1, sent + data);
+          if (fits) sent += data;
           expect(c.rcvNxt).toBe((c.irs + 1 + sent) | 0);
           const now = edge(peer, shift);
           // The field can't say it more exactly.
           expect(now).toBeGreaterThan(right - unit);
           right = Math.max(right, now);
-          expect(right - 1 - read).toBeLessThan(receiveBuffer + unit);
+          expect(right - 1 - read).toBeLessThan(c.rcvBuf + unit + 1460);
           if (below(3) === 0) {
             read += Math.max(socket.receive(new Uint8Array(5000), 0, below(5000)), 0);
             peer.listen();
@@ -332,7 +333,8 @@ describe('our window', () => {
   });
 
   test('grows with a peer that fills it, up to the buffer', () => {
-    const [peer, socket] = connected({ syn: { mss: 1460, scale: 7 } });
+    const tcp = { receiveBuffer: 1_048_576 };
+    const [peer, socket] = connected({ syn: { mss: 1460, scale: 7 }, tcp });
     const first = edge(peer, 7);
     for (let i = 0; i < 1000; i++) {
       peer.say('.', { data: 1460 });
@@ -425,7 +427,10 @@ describe('between two stacks', () => {
     peer.say('.', { ack: 3001 });
     expect(socket.poll()).toBe(4);
     expect([socket.outQueue, socket.outQueueUnsent]).toEqual([6000, 0]);
-    expect(socket.send(new Uint8Array(9000), 0, 9000)).toBe(3000);
+    // As on Linux the limit counts when a packet is begun, which is then filled up.
+    expect(socket.send(new Uint8Array(9000), 0, 9000)).toBe(9000);
+    expect(socket.send(new Uint8Array(9000), 0, 9000)).toBe(9000);
+    expect(socket.outQueue).toBe(24_000);
   });
 });
 

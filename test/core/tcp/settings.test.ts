@@ -25,6 +25,8 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_ecn': 2,
   'net.ipv4.tcp_ecn_fallback': 1,
   'net.ipv4.tcp_stdurg': 0,
+  'net.ipv4.tcp_moderate_rcvbuf': 1,
+  'net.ipv4.tcp_notsent_lowat': 2 ** 32 - 1,
   'net.ipv4.tcp_keepalive_time': 2 * 3600 * 1000,
   'net.ipv4.tcp_keepalive_intvl': 75_000,
   'net.ipv4.tcp_invalid_ratelimit': 500,
@@ -50,8 +52,10 @@ const OURS: Readonly<Record<string, readonly number[]>> = {
   // Linux's follow the machine's memory.
   'net.ipv4.tcp_max_orphans': [65_536],
   'net.ipv4.tcp_keepalive_probes': [10],
-  'net.ipv4.tcp_rmem': [2 ** 20, 6 * 2 ** 20],
-  'net.ipv4.tcp_wmem': [2 ** 20],
+  'net.ipv4.tcp_rmem': [2 ** 16, 6 * 2 ** 20],
+  // Linux's are shares of the machine's memory: these of one with 4 GiB.
+  'net.ipv4.tcp_mem': [192, 256, 384].map((mib) => mib * 2 ** 20),
+  'net.ipv4.tcp_wmem': [2 ** 14, 2 ** 22],
 };
 
 const names = Object.keys(SETTINGS) as SettingName[];

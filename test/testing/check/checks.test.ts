@@ -234,7 +234,7 @@ describe('what stacks hold', () => {
     ],
     [
       'RCV.NXT beyond the window',
-      ({ server }) => (server.rcvNxt = (server.rcvWup + server.rcvWnd + 1) | 0),
+      ({ server }) => (server.rcvNxt = (server.rcvWup + server.rcvWnd + 65_536) | 0),
     ],
     ['the right window edge moves left', ({ server }) => server.rcvWnd--],
     [
@@ -260,7 +260,7 @@ describe('what stacks hold', () => {
       'more in the send buffer than it may hold',
       ({ client, lab }) => {
         client.sendBuffer = lab.a.core.tcp.sendBuffers.take();
-        client.sendBuffer.append(pattern(1_050_000), 0, 1_050_000);
+        client.sendBuffer.append(pattern(1_200_000), 0, 1_200_000);
         lab.a.core.tcp.markReady(client);
       },
     ],
