@@ -60,7 +60,10 @@ export function send(
   urgent: boolean,
 ): number {
   const taken = takeForSending(tcp, c, length);
-  if (taken === 0 || c.sendBuffer === null) return -Errno.EAGAIN;
+  if (taken === 0 || c.sendBuffer === null) {
+    tcp.markReady(c);
+    return -Errno.EAGAIN;
+  }
   c.sendBuffer.append(bytes, offset, taken);
   if (urgent) c.sendBuffer.urgent = c.sendBuffer.length;
   c.unset(Has.Push);

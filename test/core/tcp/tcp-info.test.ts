@@ -106,9 +106,12 @@ describe('TCP_INFO', () => {
     const peer = new Peer({ syn: { mss: 1000 } });
     const socket = peer.answer();
     socket.setOption(SocketOption.SendBuffer, 3000);
-    expect(socket.send(pattern(5000), 0, 5000)).toBe(3000);
+    // A packet that was begun is filled up.
+    expect(socket.send(pattern(5000), 0, 5000)).toBe(5000);
+    peer.listen();
+    expect(socket.send(pattern(1), 0, 1)).toBe(-11);
     peer.pass(20 * MS);
-    peer.say('.', { ack: 1001 });
+    peer.say('.', { ack: 3001 });
     peer.pass(10 * MS);
     expect(socket.tcpInfo()).toMatchObject({
       tcpi_busy_time: 30 * MS,
