@@ -88,6 +88,7 @@ const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
   cork: flag(SocketOption.Cork),
   sendBufferSize: integer(SocketOption.SendBuffer),
   recvBufferSize: integer(SocketOption.ReceiveBuffer),
+  notsentLowat: integer(SocketOption.NotSentLowWater),
   maxSegment: integer(SocketOption.MaxSegment, LEAST_SEGMENT),
   synRetries: integer(SocketOption.SynCount, 1),
   userTimeout: integer(SocketOption.UserTimeout),

@@ -31,10 +31,22 @@ export interface ConnectionOptions {
   keepAliveCount?: number;
   /** Only full segments leave, the last one when it is cleared (TCP_CORK); default false. */
   cork?: boolean;
-  /** Payload that the stack holds for the peer, bytes, 2048 to 2^30 (SO_SNDBUF). */
+  /**
+   * Payload that the stack holds for the peer, bytes, 2048 to 2^30 (SO_SNDBUF); it grows with the
+   * congestion window unless it is given.
+   */
   sendBufferSize?: number;
-  /** Payload that the stack holds for the reader, bytes, 1024 to 2^30 (SO_RCVBUF). */
+  /**
+   * Payload that the stack holds for the reader, bytes, 1024 to 2^30 (SO_RCVBUF); it grows with
+   * what is read in a round trip unless it is given.
+   */
   recvBufferSize?: number;
+  /**
+   * Unsent bytes from which on the stack takes no more, so that what is written late leaves soon:
+   * the rest waits in the stream, whose 'drain' comes later; 0: `notSentLowWater` of the stack
+   * (TCP_NOTSENT_LOWAT).
+   */
+  notsentLowat?: number;
   /** No segment has more payload, either way; bytes, 88 to 32767 (TCP_MAXSEG). */
   maxSegment?: number;
   /** Retransmissions of a SYN with backoff before ETIMEDOUT, 1 to 127 (TCP_SYNCNT). */

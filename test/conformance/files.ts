@@ -9,8 +9,6 @@ export class SocketFile {
   /** SO_RCVTIMEO and SO_SNDTIMEO, µs; Infinity: none. */
   receiveTimeout = Infinity;
   sendTimeout = Infinity;
-  /** SO_RCVLOWAT, bytes. */
-  receiveLowAt = 1;
   /** TCP_INQ: recvmsg(2) tells how much is left. */
   tellsQueue = 0;
   /** Calls that are blocked on it: the socket lives as long as one of them. */

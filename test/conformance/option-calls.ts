@@ -1,7 +1,7 @@
 import { isIpv4 } from '../../lib/core/ip/address';
 import { SocketOption } from '../../lib/core/socket/options';
 import { Has } from '../../lib/core/tcp/connection';
-import { TIMESTAMP_BYTES } from '../../lib/core/tcp/receive-window';
+import { TIMESTAMP_BYTES, windowClamp as clampOf } from '../../lib/core/tcp/receive-window';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
 import type { TcpInfo } from '../../lib/core/tcp/tcp-info';
@@ -223,10 +223,40 @@ const ipv6Only: SocketOptionCall = {
 };
 
 const receiveLowAt: SocketOptionCall = {
-  get: (file) => file.receiveLowAt,
-  set: (file, value) => {
+  get: ({ socket }) => socket.getOption(SocketOption.ReceiveLowWater),
+  set: ({ socket }, value) => {
     const wanted = int(value);
-    file.receiveLowAt = wanted < 0 ? 2 ** 31 - 1 : Math.max(wanted, 1);
+    const least = wanted < 0 ? 2 ** 31 - 1 : Math.max(wanted, 1);
+    check(socket.setOption(SocketOption.ReceiveLowWater, least));
+  },
+};
+
+/** TCP_NOTSENT_LOWAT: an unsigned number, and so what is negative is no limit. */
+const notSentLowWater: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.NotSentLowWater),
+  set: ({ socket }, value) => {
+    const wanted = int(value);
+    check(socket.setOption(SocketOption.NotSentLowWater, wanted < 0 ? 2 ** 31 - 1 : wanted));
+  },
+};
+
+/** TCP_QUICKACK: whether acknowledgments wait for data to ride on. */
+const quickAck: SocketOptionCall = {
+  get: ({ socket }) => Number(socket.status?.has(Has.PingPong) !== true),
+  set: ({ socket }, value) => check(socket.setQuickAck(int(value))),
+};
+
+/** TCP_WINDOW_CLAMP: 0 only before there is a connection. */
+const windowClamp: SocketOptionCall = {
+  get: ({ socket }) => {
+    const asked = socket.getOption(SocketOption.WindowClamp);
+    return asked === 0 && socket.status !== null ? clampOf(socket.status) : asked;
+  },
+  set: ({ socket }, value) => {
+    const wanted = int(value);
+    if (wanted === 0 && socket.state !== State.CLOSED) throw new CallError('EINVAL');
+    const clamp = wanted === 0 ? 0 : Math.max(wanted, LEAST_RECEIVE_BUFFER / 2);
+    check(socket.setOption(SocketOption.WindowClamp, clamp));
   },
 };
 
@@ -274,7 +304,10 @@ const TCP_LEVEL: OptionTable = {
   9: deferAccept,
   11: { get: ({ socket }) => socket.tcpInfo() },
   13: congestion,
+  10: windowClamp,
+  12: quickAck,
   18: number(SocketOption.UserTimeout, 0, 2 ** 31 - 1),
+  25: notSentLowWater,
   36: inQueue,
 };
 

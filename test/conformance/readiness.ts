@@ -6,11 +6,7 @@ import { Event } from './linux';
 export function events(file: SocketFile): number {
   const mask = file.socket.poll();
   let all = mask;
-  if ((mask & Poll.IN) !== 0) {
-    const enough = (mask & Poll.RDHUP) !== 0 || file.socket.available >= file.receiveLowAt;
-    if (enough || file.socket.waiting > 0) all |= Event.RDNORM;
-    else all &= ~Event.IN;
-  }
+  if ((mask & Poll.IN) !== 0) all |= Event.RDNORM;
   if ((mask & Poll.OUT) !== 0) all |= Event.WRNORM;
   return all;
 }

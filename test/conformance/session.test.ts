@@ -264,7 +264,6 @@ describe('options and settings', () => {
     for (const [level, opt] of [
       [1, 36],
       [1, 25],
-      [6, 12],
       [6, 23],
       [0, 12],
       [41, 26],

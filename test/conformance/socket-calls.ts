@@ -98,7 +98,6 @@ function inherit(listener: SocketFile, socket: StreamSocket, nonblock: boolean):
   const file = new SocketFile(socket, nonblock);
   file.receiveTimeout = listener.receiveTimeout;
   file.sendTimeout = listener.sendTimeout;
-  file.receiveLowAt = listener.receiveLowAt;
   file.tellsQueue = listener.tellsQueue;
   return file;
 }

@@ -22,6 +22,10 @@ const TRIPLES: Readonly<Record<string, readonly [SettingName | null, SettingName
 /** What sockets have that didn't choose for themselves. */
 const CONGESTION = 'net.ipv4.tcp_congestion_control';
 
+const MEMORY = ['memoryLow', 'memoryPressure', 'memoryMax'] as const;
+/** Linux counts tcp_mem in pages, bytes. */
+const PAGE = 4096;
+
 /** sysctl -w: a setting of the stack by Linux's name. */
 export function sysctl(core: StackCore, request: Request): Reply {
   const key = request.text('key').replaceAll('/', '.');
@@ -33,6 +37,16 @@ export function sysctl(core: StackCore, request: Request): Reply {
     return { ret: 0 };
   }
   const values = numbers(request);
+  // Linux 6.6 and later take it and go by what packets really weigh.
+  if (key === 'net.ipv4.tcp_adv_win_scale') {
+    if (values.length !== 1 || !(Math.abs(values[0]) <= 31)) throw new CallError('EINVAL');
+    return { ret: 0 };
+  }
+  if (key === 'net.ipv4.tcp_mem') {
+    if (values.length !== 3) throw new CallError('EINVAL');
+    for (const [i, name] of MEMORY.entries()) set(core, name, values[i] * PAGE);
+    return { ret: 0 };
+  }
   if (Object.hasOwn(TRIPLES, key)) {
     const [middle, last, unit] = TRIPLES[key];
     if (values.length !== 3) throw new CallError('EINVAL');

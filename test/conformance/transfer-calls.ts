@@ -1,3 +1,4 @@
+import { SocketOption } from '../../lib/core/socket/options';
 import { Errno } from '../../lib/core/errno';
 import { Has } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
@@ -26,7 +27,10 @@ interface Reading {
 /** Takes what is there; the call's result, or null where it would block. */
 function readOn(reading: Reading, mayBlock: boolean): Reply | null {
   const { file, length, flags, pieces } = reading;
-  const wanted = (flags & Msg.WAITALL) !== 0 ? length : Math.min(file.receiveLowAt, length);
+  const wanted =
+    (flags & Msg.WAITALL) !== 0
+      ? length
+      : Math.min(file.socket.getOption(SocketOption.ReceiveLowWater), length);
   const isPeek = (flags & Msg.PEEK) !== 0;
   // Data that is already there may be less than what the program waits for.
   const target = Math.max(wanted, 1);

@@ -184,12 +184,17 @@ export function withCongestion(
   return changed;
 }
 
+/** The receive buffer as the handshake tells of it, bytes, with TCP_WINDOW_CLAMP. */
+export function firstReceiveBuffer({ receiveBuffer, windowClamp }: SocketOptions): number {
+  return windowClamp === 0 ? receiveBuffer : Math.min(receiveBuffer, windowClamp);
+}
+
 /** What the receive buffer may become, bytes: the window's scale is chosen for it. */
 export function largestReceiveBuffer(options: SocketOptions, settings: Settings): number {
-  const { receiveBuffer, receiveBufferFixed } = options;
-  return receiveBufferFixed === 1
-    ? receiveBuffer
-    : Math.max(receiveBuffer, settings.receiveBufferMax);
+  const { receiveBuffer, receiveBufferFixed, windowClamp } = options;
+  const largest =
+    receiveBufferFixed === 1 ? receiveBuffer : Math.max(receiveBuffer, settings.receiveBufferMax);
+  return windowClamp === 0 ? largest : Math.min(largest, windowClamp);
 }
 
 export function optionValue(options: SocketOptions, option: SocketOption): number {

@@ -6,6 +6,7 @@ import type { CongestionController } from '../tcp/congestion-controller';
 import type { Connection } from '../tcp/connection';
 import { changeControl } from '../tcp/controllers';
 import { armKeepAlive, keepIdleChanged } from '../tcp/keepalive';
+import { setQuickAck } from '../tcp/delayed-ack';
 import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/path-mtu';
 import { Has } from '../tcp/connection';
 import { isSilent } from '../tcp/silence';
@@ -631,6 +632,14 @@ export class StreamSocket {
   /** TCP_CONGESTION: the name of the controller. */
   get congestion(): string {
     return (this.connection ?? this.options).congestion.name;
+  }
+
+  /** TCP_QUICKACK: what waits to be acknowledged is, now; not a lasting choice, as on Linux. */
+  setQuickAck(value: number): number {
+    if (this.closed) return -Errno.EBADF;
+    const c = this.connection;
+    if (c !== null && c.row >= 0) setQuickAck(this.tcp, c, value);
+    return 0;
   }
 
   /** Of the buffers' sizes what they have grown to. */

@@ -1,7 +1,7 @@
 import { elapsedMs } from '../time/elapsed';
 import { Has, Timer, type Connection } from './connection';
 import { offeredWindow } from './receive-window';
-import { canReceive } from './state';
+import { canReceive, State } from './state';
 import type { Tcp } from './tcp';
 
 // RFC 9293 §3.8.6.3 and RFC 5681 §4.2, with the heuristics and constants of Linux: the first
@@ -130,7 +130,7 @@ export function userRead(tcp: Tcp, c: Connection, bytes: number): void {
   if (c.has(Has.AckScheduled)) {
     const unacknowledged = (c.rcvNxt - c.rcvWup) | 0;
     const pushed = c.has(Has.Pushed2) || (c.has(Has.Pushed) && !c.has(Has.PingPong));
-    const emptied = bytes > 0 && pushed && c.receiveBuffer?.readable === 0;
+    const emptied = bytes > 0 && pushed && (c.receiveBuffer?.readable ?? 0) === 0;
     if (unacknowledged > c.rcvMss || emptied) {
       c.set(Has.AckNow);
       tcp.markReady(c);
@@ -145,4 +145,18 @@ export function userRead(tcp: Tcp, c: Connection, bytes: number): void {
     c.set(Has.AckNow);
     tcp.markReady(c);
   }
+}
+
+/** TCP_QUICKACK (Linux: __tcp_sock_set_quickack): 0 lets acknowledgments wait for data again. */
+export function setQuickAck(tcp: Tcp, c: Connection, value: number): void {
+  if (value === 0) {
+    c.set(Has.PingPong);
+    return;
+  }
+  c.unset(Has.PingPong);
+  const open = c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT;
+  if (!open || !c.has(Has.AckScheduled)) return;
+  c.set(Has.Pushed);
+  userRead(tcp, c, 1);
+  if ((value & 1) === 0) c.set(Has.PingPong);
 }

@@ -1,6 +1,6 @@
 import { Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
-import { largestReceiveBuffer } from '../socket/options';
+import { firstReceiveBuffer, largestReceiveBuffer } from '../socket/options';
 import { Has, Timer, type Connection } from './connection';
 import { armKeepAlive } from './keepalive';
 import {
@@ -59,7 +59,7 @@ export function prepareHandshake(tcp: Tcp, c: Connection, mtu: number, family: n
   c.advMss = announcedMss(mtu, family, c.options.maxSegment);
   c.rcvMss = Math.min(c.advMss, DEFAULT_MSS_V4);
   c.rcvScale = windowScaleFor(largestReceiveBuffer(c.options, tcp.settings));
-  c.rcvWnd = initialWindow(c.options.receiveBuffer, c.advMss);
+  c.rcvWnd = initialWindow(firstReceiveBuffer(c.options), c.advMss);
   c.rcvSsthresh = c.rcvWnd;
   setRto(c, tcp.settings);
 }

@@ -2,7 +2,7 @@ import { Option, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { seqGt, seqLt } from '../sequence';
 import type { Listening } from '../socket/listening';
-import { largestReceiveBuffer, type SocketOptions } from '../socket/options';
+import { firstReceiveBuffer, largestReceiveBuffer, type SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Shape } from '../stack/four-tuples';
 import { isAcceptable } from './acceptability';
@@ -152,7 +152,7 @@ export class SynReceived {
       : 0;
     const tsBytes = (agreed & Option.Timestamps) !== 0 ? TIMESTAMP_BYTES : 0;
     const mss = rowMss(tcp, table, at);
-    w[at + SynField.ReceiveWindow] = initialWindow(options.receiveBuffer, mss - tsBytes);
+    w[at + SynField.ReceiveWindow] = initialWindow(firstReceiveBuffer(options), mss - tsBytes);
   }
 
   private offered(): number {
