@@ -1,7 +1,6 @@
 import { seqGt } from '../sequence';
 import { Has, type Connection } from './connection';
 import { TIMESTAMP_BYTES } from './receive-window';
-import { segments } from './recovery';
 import type { Tcp } from './tcp';
 
 // What a program may write ahead of the network. Linux counts memory, in which a segment that was
@@ -54,7 +53,7 @@ function packetGoal(c: Connection): number {
 
 /** What of the unsent data leaves as soon as it is looked at. */
 function leavesNow(c: Connection, waiting: number): number {
-  const quota = (c.cwnd - segments(c, c.inFlight)) * c.sndMss;
+  const quota = (c.cwnd - c.packetsInFlight) * c.sndMss;
   return Math.max(Math.min(waiting, quota, c.sndWnd - c.inFlight), 0);
 }
 
