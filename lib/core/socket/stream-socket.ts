@@ -11,10 +11,10 @@ import { knownMtu, noteFragmentation, startPathMtu, syncPathMtu } from '../tcp/p
 import { Has } from '../tcp/connection';
 import { isSilent } from '../tcp/silence';
 import { canSend, isClosing, State } from '../tcp/state';
-import { clampWindow } from '../tcp/receive-window';
 import { isWritable } from '../tcp/send-space';
 import { needsReset, type Tcp } from '../tcp/tcp';
 import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
+import { isReadable, resize, sizeOf } from '../tcp/buffer-options';
 import { closeBoth, closeSending, open, received, releaseHeld, send } from '../tcp/user-calls';
 import {
   available,
@@ -511,18 +511,10 @@ export class StreamSocket {
     if (shut === Shut.Both || !this.isLive) mask |= Poll.HUP;
     if ((shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
     if (c?.state === State.SYN_SENT || c?.state === State.SYN_RECEIVED) return mask;
-    if (this.isReadable(c)) mask |= Poll.IN;
+    if (c !== null && isReadable(c, this.available)) mask |= Poll.IN;
     if (c !== null && hasUrgentByte(c)) mask |= Poll.PRI;
     if ((shut & Shut.Send) !== 0 || c === null || isWritable(this.tcp, c)) mask |= Poll.OUT;
     return mask;
-  }
-
-  /** Linux: tcp_stream_is_readable. Data counts at the latest when the peer can send no more. */
-  private isReadable(c: Connection | null): boolean {
-    const readable = this.available;
-    if (readable <= 0 || c === null) return false;
-    const target = this.options.receiveLowWater;
-    return readable >= target || !this.isLive || c.receiveWindow <= c.rcvMss;
   }
 
   /** Why the connection ended, once; 0. */
@@ -599,9 +591,7 @@ export class StreamSocket {
     c.options = changed;
     if (option === SocketOption.KeepAlive && isNew) armKeepAlive(this.tcp, c);
     if (option === SocketOption.KeepIdle) keepIdleChanged(this.tcp, c);
-    if (option === SocketOption.ReceiveBuffer) c.rcvBuf = value;
-    if (option === SocketOption.SendBuffer) c.sndBuf = value;
-    if (option === SocketOption.WindowClamp) clampWindow(c);
+    resize(this.tcp, c, option);
     if (option === SocketOption.MtuDiscover) noteFragmentation(this.tcp, c);
     releaseHeld(c, option);
     this.tcp.markReady(c);
@@ -636,18 +626,13 @@ export class StreamSocket {
 
   /** TCP_QUICKACK: what waits to be acknowledged is, now; not a lasting choice, as on Linux. */
   setQuickAck(value: number): number {
-    if (this.closed) return -Errno.EBADF;
-    const c = this.connection;
-    if (c !== null && c.row >= 0) setQuickAck(this.tcp, c, value);
-    return 0;
+    if (this.isLive) setQuickAck(this.tcp, this.connection as Connection, value);
+    return this.closed ? -Errno.EBADF : 0;
   }
 
   /** Of the buffers' sizes what they have grown to. */
   getOption(option: SocketOption): number {
-    const c = this.connection;
-    if (c !== null && option === SocketOption.ReceiveBuffer) return c.rcvBuf;
-    if (c !== null && option === SocketOption.SendBuffer) return c.sndBuf;
-    return optionValue(this.options, option);
+    return sizeOf(this.connection, option) ?? optionValue(this.options, option);
   }
 
   private fits(address: IpAddress): boolean {

@@ -136,8 +136,6 @@ export class Connection {
   rcvSsthresh = 0;
   /** Payload that may be held for the peer, bytes; it grows (Linux: sk_sndbuf). */
   sndBuf: number;
-  /** Payload that may be held for the program, bytes; it grows (Linux: sk_rcvbuf, twice that). */
-  rcvBuf: number;
   /** The size that the peer's full segments seem to have (Linux: rcv_mss). */
   rcvMss = 0;
   /** Sequence number of the peer's FIN, once seen. */
@@ -245,7 +243,6 @@ export class Connection {
     public options: SocketOptions,
   ) {
     this.congestion = options.congestion;
-    this.rcvBuf = options.receiveBuffer;
     this.sndBuf = options.sendBuffer;
   }
 
@@ -311,6 +308,12 @@ export class Connection {
   /** Sequence number after the last byte of data that the user has sent. */
   get sndEnd(): number {
     return (this.sndUna + this.queued) | 0;
+  }
+
+  /** Payload that may be held for the program, bytes; it grows (Linux: sk_rcvbuf, twice that). */
+  get rcvBuf(): number {
+    const grown = this.inbound === null ? 0 : this.inbound.rcvBuf;
+    return grown === 0 ? this.options.receiveBuffer : grown;
   }
 
   /** What is left of the window that we announced, bytes (Linux: tcp_receive_window). */

@@ -8,6 +8,8 @@ export class Inbound {
   duplicateRight = 0;
 
   // Dynamic right-sizing (`receive-tuning.ts`).
+  /** What the receive buffer has grown to, bytes; 0: it has not. */
+  rcvBuf = 0;
   /** Bytes that the program read in the best round trip so far; 0: not measured. */
   space = 0;
   /** What it had read, and the time, when the present round trip began. */
@@ -28,7 +30,7 @@ export class Inbound {
 
   /** Whether it says nothing. */
   get isEmpty(): boolean {
-    return !this.hasDuplicate && this.space === 0;
+    return !this.hasDuplicate && this.space === 0 && this.rcvBuf === 0;
   }
 
   /** Nothing is measured any more. */
@@ -39,6 +41,7 @@ export class Inbound {
 
   clear(): void {
     this.rest();
+    this.rcvBuf = 0;
     this.duplicateLeft = this.duplicateRight = 0;
   }
 }

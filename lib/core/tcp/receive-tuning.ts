@@ -102,5 +102,6 @@ function grow(tcp: Tcp, c: Connection, inbound: Inbound, copied: number): void {
   let wanted = 2 * copied;
   wanted += 2 * Math.floor((wanted * (copied - before)) / before);
   if (c.receiveBuffer !== null) wanted += c.receiveBuffer.outOfOrder;
-  c.rcvBuf = Math.max(c.rcvBuf, Math.min(wanted, receiveBufferMax));
+  const size = Math.min(wanted, receiveBufferMax);
+  if (size > c.rcvBuf) inbound.rcvBuf = size;
 }
