@@ -40,6 +40,8 @@ export class Counters {
   TcpExtTCPDSACKIgnoredNoUndo = 0;
   TcpExtTCPDSACKRecv = 0;
   TcpExtTCPDSACKOfoRecv = 0;
+  TcpExtTCPDSACKRecvSegs = 0;
+  TcpExtTCPDSACKIgnoredDubious = 0;
   TcpExtTCPFullUndo = 0;
   TcpExtTCPPartialUndo = 0;
   TcpExtTCPDSACKUndo = 0;

@@ -105,6 +105,8 @@ function updateFlight(tcp: Tcp, c: Connection, f: Flight, seg: Segment): void {
   } else {
     if (news.has(News.Dsack)) recoverFromLoss(tcp, c, f, false);
     if (f.tlpOut) probeAcknowledged(tcp, c, f, seg.ack);
+    // Before the flight is given up, which knows of it.
+    if (f.dsackSeen) rackUpdateWindow(tcp, c, f, c.delivered);
   }
   tcp.dropFlight(c);
 }

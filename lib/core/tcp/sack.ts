@@ -19,10 +19,10 @@ export function processSack(tcp: Tcp, c: Connection, f: Flight, seg: Segment): v
   for (let i = 0; i < count; i++) {
     const left = words[base + Word.Sack + 2 * i];
     const right = words[base + Word.Sack + 2 * i + 1];
-    const isDsack = i === 0 && reportsDuplicate(seg, left, right);
-    const repeats = isDsack ? dsackReceived(tcp, c, f, left, right) : 0;
+    const repeats = i === 0 ? duplicates(tcp, c, f, seg, left, right) : 0;
+    const isDsack = repeats > 0;
     if (!isValid(c, f, isDsack, left, right)) {
-      countInvalid(tcp, f, isDsack, left);
+      countInvalid(tcp, c, f, isDsack, seg.ack, right);
       continue;
     }
     // What lies before the acknowledgment was known.
@@ -32,22 +32,37 @@ export function processSack(tcp: Tcp, c: Connection, f: Flight, seg: Segment): v
   }
 }
 
-/** RFC 2883 §4: the first block lies before the acknowledgment, or within the second. */
-function reportsDuplicate(seg: Segment, left: number, right: number): boolean {
-  if (seqLt(left, seg.ack)) return true;
-  if (seg.words[seg.base + Word.SackCount] < 2) return false;
-  const second = seg.base + Word.Sack + 2;
-  return seqGeq(left, seg.words[second]) && seqLeq(right, seg.words[second + 1]);
+/**
+ * RFC 2883 §4: the first block reports a duplicate where it lies before the acknowledgment, or
+ * within the second.
+ * @returns how many segments of ours it was; 0: it reports none, or nothing that can be true
+ */
+function duplicates(
+  tcp: Tcp,
+  c: Connection,
+  f: Flight,
+  seg: Segment,
+  left: number,
+  right: number,
+): number {
+  const { words, base } = seg;
+  const second = base + Word.Sack + 2;
+  if (seqLt(left, seg.ack)) tcp.counters.TcpExtTCPDSACKRecv++;
+  else if (words[base + Word.SackCount] < 2) return 0;
+  else if (seqLt(left, words[second]) || seqGt(right, words[second + 1])) return 0;
+  else tcp.counters.TcpExtTCPDSACKOfoRecv++;
+  const segments = dsackReceived(tcp, c, f, left, right);
+  if (segments === 0) tcp.counters.TcpExtTCPDSACKIgnoredDubious++;
+  else tcp.counters.TcpExtTCPDSACKRecvSegs += segments;
+  return segments;
 }
 
-/** Counts a duplicate that the peer reports; how many segments of ours it was. */
+/** A duplicate that the peer reports; how many segments of ours it was. */
 function dsackReceived(tcp: Tcp, c: Connection, f: Flight, left: number, right: number): number {
-  const { counters, news } = tcp;
+  const { news } = tcp;
   const bytes = (right - left) | 0;
   if (bytes <= 0 || bytes > c.maxSndWnd) return 0;
   const before = seqLeq(right, news.priorUna);
-  if (seqLt(left, news.priorUna)) counters.TcpExtTCPDSACKRecv++;
-  else counters.TcpExtTCPDSACKOfoRecv++;
   let segments = 1;
   if (bytes > c.sndMss) segments = Math.ceil(bytes / c.sndMss);
   else if (f.tlpOut && f.tlpHighSeq === right) news.add(News.DsackOfProbe);
@@ -74,11 +89,18 @@ function isValid(c: Connection, f: Flight, isDsack: boolean, left: number, right
   return seqGt(right, f.undoMarker) && ((right - left) | 0) <= c.maxSndWnd;
 }
 
-function countInvalid(tcp: Tcp, f: Flight, isDsack: boolean, left: number): void {
-  const { counters, news } = tcp;
+function countInvalid(
+  tcp: Tcp,
+  c: Connection,
+  f: Flight,
+  isDsack: boolean,
+  ack: number,
+  right: number,
+): void {
+  const { counters } = tcp;
   if (!isDsack) {
     // An old acknowledgment that was overtaken has blocks that are true, but known.
-    if (!seqLt(left, news.priorUna)) counters.TcpExtTCPSACKDiscard++;
+    if (ack === c.sndUna || seqGt(right, c.sndUna)) counters.TcpExtTCPSACKDiscard++;
   } else if (f.undoable) counters.TcpExtTCPDSACKIgnoredOld++;
   else counters.TcpExtTCPDSACKIgnoredNoUndo++;
 }
