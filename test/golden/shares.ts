@@ -72,8 +72,7 @@ function unequal(far: number): Share {
     span: [10, 50],
     kind: 'ratio',
     ideal: far / 20,
-    about:
-      'goodput of the near by that of the far one; equal windows give the ratio of round trips',
+    about: 'near by far; with equal windows as the round trips',
   };
 }
 
