@@ -23,8 +23,15 @@ export interface Clock {
 }
 
 // Taken when the module is loaded, so that a test's fake timers don't stop the stack.
-const { clearTimeout, setTimeout } = timers;
+const { clearImmediate, clearTimeout, setImmediate, setTimeout } = timers;
 const milliseconds = performance.now.bind(performance);
+
+/**
+ * Turns of the event loop between a deadline and the alarm. A program that was busy for long has
+ * not looked at what has arrived meanwhile: the peer is not to blame, and a packet and its answer
+ * inside the process take two turns.
+ */
+const TURNS = 3;
 
 /** The longest delay that Node's timers take, ms. */
 const LONGEST = 0x7fffffff;
@@ -53,7 +60,11 @@ class SystemTimer implements ClockTimer {
   #due = Infinity;
   #holding = false;
   #closed = false;
+  /** It is due, and so many turns of the event loop are left. */
+  #turns = 0;
+  #immediate: NodeJS.Immediate | null = null;
   readonly #fire = () => this.#fired();
+  readonly #turn = () => this.#turned();
 
   constructor(
     private readonly clock: Clock,
@@ -84,6 +95,7 @@ class SystemTimer implements ClockTimer {
 
   #clear(): void {
     if (this.#timeout !== null) clearTimeout(this.#timeout);
+    if (this.#immediate !== null && this.#closed) clearImmediate(this.#immediate);
     this.#timeout = null;
     this.#due = Infinity;
   }
@@ -106,11 +118,21 @@ class SystemTimer implements ClockTimer {
       this.#arm();
       return;
     }
-    this.#at = Infinity;
-    try {
-      this.callback();
-    } finally {
-      if (this.#timeout === null) this.#arm();
+    this.#turns = TURNS;
+    this.#immediate = setImmediate(this.#turn);
+  }
+
+  #turned(): void {
+    this.#immediate = null;
+    if (--this.#turns > 0) {
+      this.#immediate = setImmediate(this.#turn);
+      return;
     }
+    // What has arrived meanwhile may have moved it.
+    if (this.clock.now() >= this.#at) {
+      this.#at = Infinity;
+      this.callback();
+    }
+    if (this.#timeout === null) this.#arm();
   }
 }

@@ -1,7 +1,11 @@
 import type { ClockTimer } from '../../lib/driver/clock';
 
 /** The machine's clock and timers, in the hands of the test. */
-const machine = { now: 5000, timers: [] as { at: number; ref: boolean; call: () => void }[] };
+const machine = {
+  now: 5000,
+  timers: [] as { at: number; ref: boolean; call: () => void }[],
+  turns: [] as (() => void)[],
+};
 
 jest.mock('node:perf_hooks', () => ({ performance: { now: () => machine.now } }));
 jest.mock('node:timers', () => ({
@@ -15,6 +19,9 @@ jest.mock('node:timers', () => ({
     machine.timers.push(timer);
     return Object.assign(timer, { ref: true });
   },
+  // A turn of the event loop takes no time here.
+  setImmediate: (call: () => void) => machine.turns.push(call),
+  clearImmediate: () => (machine.turns = []),
   clearTimeout: (timer: never) => {
     machine.timers = machine.timers.filter((other) => other !== timer);
   },
@@ -30,6 +37,7 @@ function pass(ms: number): void {
     machine.timers.shift();
     machine.now = Math.max(machine.now, next.at);
     next.call();
+    while (machine.turns.length > 0) machine.turns.shift()?.();
   }
   machine.now = end;
 }

@@ -99,7 +99,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   for (;;) {
     const unsent = (c.sndEnd - c.sndNxt) | 0;
     if (!hasUnsent(c)) break;
-    if (quota <= 0 && unsent > 0) break;
+    if (quota <= 0) break;
     const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
     const forced = c.has(Has.ForcePartial) && window > 0;
     const length = Math.min(unsent, currentMss(c), forced ? window : unsent);

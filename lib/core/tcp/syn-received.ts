@@ -113,6 +113,22 @@ export class SynReceived {
     return true;
   }
 
+  /**
+   * Whether the SYN of a row had been answered with a cookie before, while there was no room: the
+   * peer acknowledges the answer that came first.
+   */
+  private acknowledgesCookie(row: number, seg: Segment): boolean {
+    const { tcp, table } = this;
+    const at = row * SynField.Stride;
+    const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
+    const isRepeated = ((seg.seq - 1) | 0) === table.words[at + SynField.Irs];
+    if (listener === null || !isRepeated || seg.isRst) return false;
+    if (!tcp.listeners.sentCookies(seg, tcp.nowMs)) return false;
+    if (tcp.synCookies.check(seg, tcp.now) === 0) return false;
+    this.drop(row);
+    return this.takeCookie(listener, seg);
+  }
+
   /** Makes a row for the handshake that a segment belongs to; its ISS is still to be set. */
   private enter(listener: StreamSocket, seg: Segment, mtu: number, options: number): number {
     const { tcp, table } = this;
@@ -182,7 +198,7 @@ export class SynReceived {
     // Deviation: as on Linux before the sequence check, so that an old duplicate is told so.
     const acceptableAck = seg.isAck && seg.ack === ((w[at + SynField.Iss] + 1) | 0);
     if (seg.isAck && !acceptableAck) {
-      refuse(tcp, seg);
+      if (!this.acknowledgesCookie(row, seg)) refuse(tcp, seg);
       return;
     }
     const forged = this.echoesWrongTime(at, seg);
