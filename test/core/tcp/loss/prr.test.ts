@@ -104,13 +104,14 @@ describe('the window of a sender in recovery', () => {
     expect([s.c.cwnd, s.f.inFlight]).toEqual([10, 10]);
   });
 
-  test('ECN: reduced the same way, with nothing to send again', () => {
+  test('begins anew with each recovery', () => {
     const s = new Sender();
     s.write(40);
-    s.pass(100);
     s.sent();
-    s.c.caState = CaState.Open;
-    s.ack(5);
-    expect(s.c.cwnd).toBe(15);
+    s.f.prrOut = 50;
+    s.f.prrDelivered = 7;
+    s.pass(100).ack(0, [1, 4]);
+    expect(s.sent()).toEqual([0, 10]);
+    expect([s.f.prrDelivered, s.f.prrOut]).toEqual([3, 2]);
   });
 });

@@ -127,6 +127,33 @@ describe('RACK (RFC 8985 §6)', () => {
     expect(steps).toEqual([...Array<number>(16).fill(2), 1]);
   });
 
+  test('what was delivered last, but sent before, proves nothing new', () => {
+    const s = flight(10);
+    s.ack(0, [8, 9]);
+    const { rackOrder } = s.f;
+    s.ack(0, [1, 2], [8, 9]);
+    expect(s.f.rackOrder).toBe(rackOrder);
+  });
+
+  test('during recovery nothing is waited for where no segment ever overtook another', () => {
+    const s = flight(20);
+    s.ack(0, [1, 4]);
+    expect(s.sent()).toEqual([0, 10]);
+    s.pass(100).ack(6, [7, 8]);
+    expect(s.sent()).toContain(6);
+  });
+
+  test('two D-SACKs within one round trip count once', () => {
+    const s = flight(10);
+    s.c.noteReordering();
+    s.f.dsackSeen = true;
+    s.ack(2);
+    expect(s.c.reoWndSteps).toBe(2);
+    s.f.dsackSeen = true;
+    s.ack(4);
+    expect([s.c.reoWndSteps, s.f.dsackSeen]).toEqual([2, false]);
+  });
+
   test('the window stays as it is (recovery 3)', () => {
     const s = flight(10, { tcp: { recovery: 3 } });
     s.ack(0, [1, 3]).ack(3).ack(10);
@@ -211,6 +238,25 @@ describe('the probe of the tail (RFC 8985 §7)', () => {
     expect(s.counters).toMatchObject({ TcpExtTCPLossProbeRecovery: 0, TcpExtTCPDSACKRecv: 1 });
     expect([s.c.cwnd, s.c.ssthresh]).toEqual([10, 0x7fff_ffff]);
     expect(s.c.reoWndSteps).toBe(1);
+  });
+
+  test('it was needless, says D-SACK beside the acknowledgment of what followed', () => {
+    const s = new Sender();
+    s.write(3);
+    s.pass(290).ack(3);
+    s.write(1);
+    s.pass(100).ack(4, [2, 3]);
+    expect([s.counters.TcpExtTCPLossProbeRecovery, s.c.cwnd]).toEqual([0, 10]);
+  });
+
+  test('one at a time, also where new data has left meanwhile', () => {
+    const s = new Sender();
+    s.write(2);
+    s.pass(230);
+    s.write(2);
+    s.pass(1000);
+    expect(s.counters.TcpExtTCPLossProbes).toBe(1);
+    expect(s.counters.TcpExtTCPTimeouts).toBeGreaterThan(0);
   });
 
   test('it was needless, says a mere duplicate', () => {

@@ -1,4 +1,5 @@
 import { CaState } from '../../../../lib/core/tcp/connection';
+import { startUndo } from '../../../../lib/core/tcp/undo';
 import { at, Sender } from './sender';
 
 /** Twenty segments written, ten sent; three beyond the first are SACKed, it is sent again. */
@@ -89,6 +90,29 @@ describe('undo by timestamps (Eifel, RFC 3522, RFC 4015)', () => {
     expect(s.c.reordering).toBeGreaterThan(3);
   });
 
+  test('while a retransmission is on its way nothing is undone yet', () => {
+    const s = new Sender({ timestamps: true });
+    s.write(20);
+    const early = s.peer.tsEcr;
+    s.pass(100).ack(0, [1, 2], [3, 6]).ack(0, [1, 2], [3, 10]);
+    expect(s.f.retransOut).toBe(2);
+    s.pass(20).tell({ ack: at(1), ts: [s.peer.tsVal, early] }, [
+      [1, 2],
+      [3, 10],
+    ]);
+    expect([s.f.retransOut, s.c.ssthresh, s.counters.TcpExtTCPPartialUndo]).toEqual([1, 5, 0]);
+  });
+
+  test('where nothing was sent again there is nothing to be reported', () => {
+    const s = new Sender();
+    s.write(3);
+    startUndo(s.c, s.f);
+    expect(s.f.undoRetrans).toBe(-1);
+    s.f.tlpOut = s.f.tlpRetransmitted = true;
+    startUndo(s.c, s.f);
+    expect(s.f.undoRetrans).toBe(1);
+  });
+
   test('an echo of the retransmission: it was needed', () => {
     const s = new Sender({ timestamps: true });
     s.write(10);
@@ -133,7 +157,7 @@ describe('F-RTO (RFC 5682)', () => {
     return s;
   }
 
-  test('§3.1: new data leaves at the first acknowledgment; the second tells why', () => {
+  test('§3.1: new data leaves at the first acknowledgment; the second settles it', () => {
     const s = timedOut();
     s.ack(1);
     expect(s.sent()).toEqual([10, 11]);
@@ -278,6 +302,8 @@ describe('without SACK: NewReno (RFC 6582)', () => {
     for (let i = 0; i < 8; i++) s.ack(0);
     s.sent();
     s.pass(100).ack(5);
+    // One of the five was the hole.
+    expect(s.f.sackedOut).toBe(4);
     expect(s.sent()).toContain(5);
     expect(s.c.caState).toBe(CaState.Recovery);
     const { highSeq } = s.f;
