@@ -45,7 +45,7 @@ describe("S21 (e): the peer's process is killed, or its host shut down", () => {
     }));
 
   test('what it had written still arrives', () =>
-    tell({ link: { rate: 1e6 } }, async (scene) => {
+    tell({ link: { rate: 1e6 }, server: { tcp: { sendBuffer: 400_000 } } }, async (scene) => {
       const { server } = scene;
       const { near, far } = await connectPair(scene);
       const bytes = pattern(200_000);
