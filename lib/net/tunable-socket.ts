@@ -124,6 +124,15 @@ export abstract class TunableSocket extends Duplex {
   }
 
   /**
+   * Spreads what is sent, and bounds it: bytes of payload per second; 0: no bound, and at once
+   * (SO_MAX_PACING_RATE).
+   * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
+   */
+  setMaxPacingRate(rate: number): this {
+    return this.#set('maxPacingRate', rate, 'rate');
+  }
+
+  /**
    * Sets the traffic class of each packet, 0 to 255 (IP_TOS, IPV6_TCLASS); the two ECN bits are
    * TCP's own.
    * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE

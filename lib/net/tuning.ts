@@ -94,6 +94,7 @@ const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
   userTimeout: integer(SocketOption.UserTimeout),
   ttl: integer(SocketOption.Ttl),
   typeOfService: integer(SocketOption.TrafficClass),
+  maxPacingRate: integer(SocketOption.MaxPacingRate),
   congestionControl: {
     read: readCongestionControl,
     set: (stream, value) => stream.setCongestion(value as string | CongestionController),

@@ -58,6 +58,11 @@ export interface ConnectionOptions {
   userTimeout?: number;
   /** Name of a congestion controller of the stack's, or one of one's own (TCP_CONGESTION). */
   congestionControl?: CongestionControlName | CongestionController;
+  /**
+   * Spreads what is sent, and bounds it: bytes of payload per second, up to 2^53 - 1; 0: no bound
+   * (SO_MAX_PACING_RATE).
+   */
+  maxPacingRate?: number;
   /** Hops that a packet may make, 1 to 255 (IP_TTL, IPV6_UNICAST_HOPS). */
   ttl?: number;
   /** The traffic class, 0 to 255; its two ECN bits are TCP's own (IP_TOS, IPV6_TCLASS). */

@@ -182,6 +182,24 @@ const congestion: SocketOptionCall = {
   },
 };
 
+const UNLIMITED = 0xffff_ffff;
+
+/** SO_MAX_PACING_RATE, in four bytes or eight; all bits set: none. */
+const maxPacingRate: SocketOptionCall = {
+  get: ({ socket }) => {
+    const raw = Buffer.alloc(8);
+    const rate = socket.getOption(SocketOption.MaxPacingRate);
+    raw.writeBigUInt64LE(rate === 0 ? 2n ** 64n - 1n : BigInt(rate));
+    return raw;
+  },
+  set: ({ socket }, value) => {
+    if (value.length < 4) throw new CallError('EINVAL');
+    const rate = value.length < 8 ? value.readUInt32LE() : Number(value.readBigUInt64LE());
+    const none = rate === UNLIMITED || rate > Number.MAX_SAFE_INTEGER;
+    check(socket.setOption(SocketOption.MaxPacingRate, none ? 0 : Math.max(rate, 1)));
+  },
+};
+
 /** IP_TTL and IPV6_UNICAST_HOPS; -1 is the stack's default. */
 const ttl: SocketOptionCall = {
   get: ({ socket }) => socket.getOption(SocketOption.Ttl),
@@ -288,6 +306,7 @@ const SOCKET_LEVEL: OptionTable = {
   33: buffer(SocketOption.ReceiveBuffer, LEAST_RECEIVE_BUFFER, 1 / 2),
   38: { get: () => 6 },
   39: { get: ({ socket }) => (socket.domain === 4 ? 2 : 10) },
+  47: maxPacingRate,
   66: timeout('receiveTimeout'),
   67: timeout('sendTimeout'),
 };

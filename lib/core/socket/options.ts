@@ -53,6 +53,8 @@ export const enum SocketOption {
   ReceiveLowWater = 23,
   /** TCP_WINDOW_CLAMP: the widest window that is offered; 0: what the buffer has room for. */
   WindowClamp = 24,
+  /** SO_MAX_PACING_RATE, bytes per second; 0: none. */
+  MaxPacingRate = 25,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -101,6 +103,7 @@ export class SocketOptions {
   notSentLowWater = 0;
   receiveLowWater = 1;
   windowClamp = 0;
+  maxPacingRate = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -146,6 +149,7 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['notSentLowWater', 0, 0x7fffffff],
   ['receiveLowWater', 1, 0x7fffffff],
   ['windowClamp', 0, 0x7fffffff],
+  ['maxPacingRate', 0, Number.MAX_SAFE_INTEGER],
 ];
 
 /** The least and the largest value that an option takes. */

@@ -4,7 +4,8 @@ export interface Setting {
   readonly default: number;
   readonly min: number;
   readonly max: number;
-  readonly unit: 'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool' | 'choice' | 'bits';
+  readonly unit:
+    'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool' | 'choice' | 'bits' | 'percent';
   readonly about: string;
 }
 

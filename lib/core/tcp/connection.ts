@@ -17,7 +17,9 @@ export const enum Timer {
   DelayedAck = 2,
   /** RFC 9293 §3.8.4; after our close, the end of FIN-WAIT-2. */
   KeepAlive = 3,
-  Kinds = 4,
+  /** What is to leave next waits for its turn: pacing. */
+  Pacing = 4,
+  Kinds = 5,
 }
 
 /** Where loss recovery stands (Linux: tcp_ca_state, with its numbers). */

@@ -8,6 +8,7 @@ import { dataSent } from './delayed-ack';
 import { noteAppLimited, rateSent, rateStart } from './delivery-rate';
 import { emitAck, emitSegment, emitSyn, hasPush, setPush } from './emit';
 import { Pending, type Flight } from './flight';
+import { departed, mayDepart } from './pacing';
 import { fitSegments, insteadOfNew, retransmit, retransmitLost } from './retransmit';
 import { Mark } from './sent-queue';
 import { syncPathMtu } from './path-mtu';
@@ -105,8 +106,9 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     const length = Math.min(unsent, currentMss(c), forced ? window : unsent);
     const fin = c.has(Has.Fin) && length === unsent;
     if (length > 0 && !forced && !mayLeave(c, length, window, fin)) break;
+    if (seqGeq(c.sndNxt, burstEnd) && !mayDepart(tcp, c)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !isUrgentMode(c)) {
-      burst = burstBytes(c, tcp.settings.minBurst, currentMss(c), unsent, window, quota);
+      burst = burstBytes(c, tcp.settings, currentMss(c), unsent, window, quota);
       burstEnd = (c.sndNxt + burst) | 0;
     }
     if (!sendNew(tcp, c, batch, length, fin)) {
@@ -125,7 +127,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   }
   if (sent) finishRound(tcp, c, quota, before);
   else if (quota <= 0) validateCwnd(tcp, c, true);
-  else if (c.inFlight === 0 && (c.sndEnd - c.sndNxt) | 0) armPersist(tcp, c);
+  else if (c.inFlight === 0 && c.sndEnd !== c.sndNxt && mayDepart(tcp, c)) armPersist(tcp, c);
   return true;
 }
 
@@ -169,6 +171,7 @@ function sendNew(
     if (starts) c.congestion.event?.(c, CongestionEvent.TransmitStart, tcp.now);
     c.lastSendMs = tcp.nowMs;
     dataSent(tcp, c);
+    departed(tcp, c, covered);
   }
   return true;
 }

@@ -4,6 +4,7 @@ import { CaState, type Connection } from './connection';
 import { rateSent } from './delivery-rate';
 import { emitRetransmission, setPush } from './emit';
 import { Pending, type Flight } from './flight';
+import { departed, mayDepart } from './pacing';
 import { countSent } from './prr';
 import { armRetransmit } from './retransmission';
 import { Mark } from './sent-queue';
@@ -21,6 +22,7 @@ export function retransmitLost(tcp: Tcp, c: Connection, f: Flight, batch: Segmen
   while (f.lost.first >= 0 && f.inFlight < c.cwnd) {
     fitSegments(c, f, f.lost.first);
     const row = f.lost.first;
+    if (!mayDepart(tcp, c)) break;
     if (row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0)) break;
     if (!retransmit(tcp, c, f, row, batch)) return false;
     if (c.caState === CaState.Loss) tcp.counters.TcpExtTCPSlowStartRetrans++;
@@ -85,6 +87,7 @@ export function retransmit(
   }
   f.undoRetrans = Math.max(f.undoRetrans, 0) + rows;
   countSent(c, f, rows);
+  departed(tcp, c, (end - seq) | 0);
   if (oldest && f.pending !== Pending.Reorder) armRetransmit(tcp, c, true);
   return true;
 }

@@ -178,6 +178,9 @@ export class Tcp {
         if (c.state === State.FIN_WAIT_2 && this.isOrphan(c)) this.abort(c, 0);
         else keepAliveTimeout(this, c);
         return;
+      case Timer.Pacing:
+        this.markReady(c);
+        return;
       case Timer.Kinds:
         return;
     }

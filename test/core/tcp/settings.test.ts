@@ -31,6 +31,8 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_keepalive_intvl': 75_000,
   'net.ipv4.tcp_invalid_ratelimit': 500,
   'net.ipv4.tcp_min_tso_segs': 2,
+  'net.ipv4.tcp_pacing_ss_ratio': 200,
+  'net.ipv4.tcp_pacing_ca_ratio': 120,
   'net.ipv4.tcp_slow_start_after_idle': 1,
   'net.ipv4.ip_no_pmtu_disc': 0,
   'net.ipv4.route.min_pmtu': 552,
