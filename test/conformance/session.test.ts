@@ -258,11 +258,38 @@ describe('options and settings', () => {
     expect(talk.transcript.packets[0].text).toContain('win 8760');
   });
 
+  test('TCP_CONGESTION, its sysctl, and SO_MAX_PACING_RATE', async () => {
+    const [talk, backend] = await open();
+    const get = async (fd: number, level: number, opt: number): Promise<Buffer> => {
+      const { raw } = await backend.request('getsockopt', { fd, level, opt, optlen: 16 });
+      return Buffer.from(raw as string, 'base64');
+    };
+    const set = async (fd: number, level: number, opt: number, value: Buffer) => {
+      const raw = value.toString('base64');
+      const { ret, errno } = await backend.request('setsockopt', { fd, level, opt, raw });
+      return errno ?? ret;
+    };
+    const name = async (fd: number) => (await get(fd, 6, 13)).toString().replaceAll('\0', '');
+    const key = 'net.ipv4.tcp_congestion_control';
+    const first = await talk.socket();
+    expect(await name(first)).toBe('cubic');
+    expect(await backend.request('sysctl', { key, value: 'reno' })).toMatchObject({ ret: 0 });
+    expect(await backend.request('sysctl', { key, value: 'x' })).toMatchObject({ errno: 'ENOENT' });
+    expect(await name(await talk.socket())).toBe('reno');
+    expect(await set(first, 6, 13, Buffer.from('reno\0'))).toBe(0);
+    expect(await set(first, 6, 13, Buffer.from('vegas'))).toBe('ENOENT');
+    expect(await name(first)).toBe('reno');
+    expect((await get(first, 1, 47)).readBigUInt64LE()).toBe(2n ** 64n - 1n);
+    expect(await set(first, 1, 47, Buffer.of(0x10, 0x27, 0, 0))).toBe(0);
+    expect((await get(first, 1, 47)).readBigUInt64LE()).toBe(10_000n);
+    expect(await set(first, 1, 47, Buffer.of(255, 255, 255, 255))).toBe(0);
+    expect((await get(first, 1, 47)).readBigUInt64LE()).toBe(2n ** 64n - 1n);
+  });
+
   test('an option that the stack has not: ENOPROTOOPT', async () => {
     const [talk, backend] = await open();
     const fd = await talk.socket();
     for (const [level, opt] of [
-      [1, 36],
       [1, 25],
       [6, 23],
       [0, 12],
