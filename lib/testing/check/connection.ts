@@ -182,7 +182,8 @@ function checkTimers(tcp: Tcp, c: Connection): void {
   check(persist === Infinity || retransmit === Infinity, 'two timers for one thing');
   const unsent = (c.sndEnd - c.sndNxt) | 0;
   if (synchronized && c.inFlight === 0 && (unsent > 0 || (c.has(Has.Fin) && unsent === 0))) {
-    check(persist !== Infinity, 'something to send, and no timer');
+    const paced = timers.due(c.row, Timer.Pacing) !== Infinity;
+    check(persist !== Infinity || paced, 'something to send, and no timer');
   }
   check(!c.has(Has.AckScheduled) || delayed !== Infinity, 'an acknowledgment without a timer');
 }

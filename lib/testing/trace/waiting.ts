@@ -119,6 +119,8 @@ class HostReport {
     const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
     const due = this.tcp.timers.due(c.row, Timer.Persist);
     const probe = due === Infinity ? '' : `; probe ${this.until(due)}`;
+    const turn = this.tcp.timers.due(c.row, Timer.Pacing);
+    if (turn !== Infinity) return `wait their turn (pacing) ${this.until(turn)}`;
     if (window <= 0 && c.sndWnd === 0) return `wait for the window (zero window)${probe}`;
     if (window < Math.min(unsent, c.sndMss))
       return `wait for the window (${c.sndWnd} bytes)${probe}`;
