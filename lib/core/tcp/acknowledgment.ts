@@ -77,7 +77,7 @@ function takeFromBuffer(tcp: Tcp, c: Connection, ack: number, advanced: number):
   c.sendBuffer?.discard(finAcknowledged ? advanced - 1 : advanced);
   tcp.dropSendBuffer(c);
   c.sndUna = ack;
-  if (seqLt(c.sndSmall, ack)) c.sndSmall = ack;
+  if (c.flight !== null && seqLt(c.flight.small, ack)) c.flight.small = ack;
   c.retransmits = 0;
   c.probes = 0;
   // Nothing of ours is left: the FIN no longer counts as sequence space to be sent.

@@ -123,8 +123,6 @@ export class Connection {
   sndScale = 0;
   /** The largest window that the peer has offered. */
   maxSndWnd = 0;
-  /** End of the last segment shorter than the MSS, for Nagle as Minshall amended it. */
-  sndSmall = 0;
 
   // Receive sequence space.
   irs = 0;
@@ -180,10 +178,6 @@ export class Connection {
   // Congestion control and recovery; windows in segments.
   cwnd = 0;
   cwndCount = 0;
-  /** The most segments in flight since SND.UNA was last at `flightEnd` (Linux: max_packets_out). */
-  maxFlight = 0;
-  /** SND.NXT when `maxFlight` was noted. */
-  flightEnd = 0;
   /** The most segments in flight while the window was not the limit (Linux: snd_cwnd_used). */
   cwndUsed = 0;
   /** When the window was last the limit, or was brought down to what is used. */
@@ -200,9 +194,8 @@ export class Connection {
   caState: CaState = CaState.Open;
   /** Segments that were delivered (mod 2^32). */
   delivered = 0;
-  /** Of the last good sample, bytes per ms; and whether the program was its limit. */
-  deliveryRate = 0;
-  rateAppLimited = 0;
+  /** Of the last good sample, bytes per ms, times 2; plus 1 if the program was its limit. */
+  packedRate = 0;
   /** Segments that may overtake one (Linux: reordering). */
   reordering = 3;
   /** RFC 8985 §6.2, packed: see `reoWndSteps`, `reoWndPersist`, `reorderingSeen`. */
@@ -263,6 +256,20 @@ export class Connection {
   /** Bytes of sequence space in flight: SND.NXT - SND.UNA. */
   get inFlight(): number {
     return (this.sndNxt - this.sndUna) | 0;
+  }
+
+  /** The rate of the last good sample, bytes per ms; 0: there was none. */
+  get deliveryRate(): number {
+    return this.packedRate >>> 1;
+  }
+
+  /** The program was the limit of that sample. */
+  get rateAppLimited(): boolean {
+    return (this.packedRate & 1) !== 0;
+  }
+
+  noteRate(bytesPerMs: number, appLimited: boolean): void {
+    this.packedRate = bytesPerMs * 2 + (appLimited ? 1 : 0);
   }
 
   /** Segments sent and not cumulatively acknowledged (Linux: packets_out). */

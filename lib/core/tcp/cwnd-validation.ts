@@ -12,7 +12,7 @@ import type { Tcp } from './tcp';
  * (Linux: tcp_is_cwnd_limited).
  */
 export function isCwndLimited(c: Connection): boolean {
-  return c.has(Has.CwndLimited) || (c.cwnd < c.ssthresh && c.cwnd < 2 * c.maxFlight);
+  return c.has(Has.CwndLimited) || (c.cwnd < c.ssthresh && c.cwnd < 2 * (c.flight?.most ?? 0));
 }
 
 /**
@@ -21,13 +21,14 @@ export function isCwndLimited(c: Connection): boolean {
  * @param limited the window had no room for more
  */
 export function validateCwnd(tcp: Tcp, c: Connection, limited: boolean): void {
-  const flight = c.packetsOut;
-  const isNews = seqGeq(c.sndUna, c.flightEnd) || limited;
-  if (isNews || (!c.has(Has.CwndLimited) && flight > c.maxFlight)) {
+  const f = tcp.flightOf(c);
+  const flight = f.count;
+  const isNews = seqGeq(c.sndUna, f.mostEnd) || limited;
+  if (isNews || (!c.has(Has.CwndLimited) && flight > f.most)) {
     if (limited) c.set(Has.CwndLimited);
     else c.unset(Has.CwndLimited);
-    c.maxFlight = flight;
-    c.flightEnd = c.sndNxt;
+    f.most = flight;
+    f.mostEnd = c.sndNxt;
   }
   if (isCwndLimited(c)) {
     c.cwndUsed = 0;

@@ -67,8 +67,7 @@ export function rateSample(tcp: Tcp, c: Connection, flight: Flight, news: AckNew
   }
   const rate = Math.min((news.delivered * c.sndMss * 1000) / news.interval, 0x3fffffff);
   if (!news.isAppLimited || rate >= c.deliveryRate) {
-    c.deliveryRate = Math.max(Math.round(rate), 1);
-    c.rateAppLimited = news.isAppLimited ? 1 : 0;
+    c.noteRate(Math.max(Math.round(rate), 1), news.isAppLimited);
   }
 }
 

@@ -98,8 +98,6 @@ export function established(tcp: Tcp, c: Connection): void {
   c.unset(Has.Timing | Has.SynPending);
   c.rcvSsthresh = Math.min(c.rcvSsthresh, windowClamp(c));
   c.reordering = tcp.settings.reordering;
-  c.sndSmall = c.sndUna;
-  c.flightEnd = c.sndUna;
   c.cwndStampMs = tcp.nowMs;
   expandSendBuffer(tcp, c);
   c.congestion.init(c);

@@ -71,6 +71,13 @@ export class Flight extends SentQueue {
   /** `delivered` from which on the program no longer is the limit; 0: it isn't. */
   appLimited = 0;
 
+  /** End of the last segment shorter than the MSS, for Nagle as Minshall amended it. */
+  small = 0;
+  /** The most segments in flight since SND.UNA was last at `mostEnd` (Linux: max_packets_out). */
+  most = 0;
+  /** SND.NXT when `most` was noted. */
+  mostEnd = 0;
+
   /** Segments found lost, sent again, and reported as duplicates (mod 2^32). */
   losses = 0;
   retransmissions = 0;
@@ -81,6 +88,8 @@ export class Flight extends SentQueue {
     this.clear();
     this.pending = Pending.Timeout;
     this.highSeq = this.fack = this.markedTo = this.tlpHighSeq = this.undoMarker = una;
+    this.small = this.mostEnd = una;
+    this.most = 0;
     this.rackSentAt = this.rackOrder = this.rackRtt = this.rackDelivered = 0;
     this.rackAdvanced = this.dsackSeen = this.tlpOut = this.tlpDue = false;
     this.tlpRetransmitted = false;

@@ -1,5 +1,5 @@
 import type { SegmentBatch } from '../segment/batch';
-import { seqGeq } from '../sequence';
+import { seqGeq, seqLeq } from '../sequence';
 import { burstBytes } from './bursts';
 import { CongestionEvent } from './congestion';
 import { Has, type Connection } from './connection';
@@ -161,7 +161,7 @@ function sendNew(
   if (starts) rateStart(c, f, tcp.now);
   const seq = c.sndNxt;
   const end = (seq + covered) | 0;
-  if (length < c.sndMss) c.sndSmall = end;
+  if (length < c.sndMss) f.small = end;
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
   const row = f.push(seq, c.sndNxt, tcp.now);
   if (hasPush(batch)) f.mark(row, Mark.Pushed);
@@ -192,5 +192,5 @@ function mayLeave(c: Connection, length: number, window: number, fin: boolean): 
   // RFC 9293 §3.7.4, as amended by Minshall: only one small segment is in flight.
   if (c.options.cork === 1 || c.has(Has.More)) return false;
   if (c.options.noDelay === 1 || c.inFlight === 0) return true;
-  return ((c.sndSmall - c.sndUna) | 0) <= 0;
+  return c.flight === null || seqLeq(c.flight.small, c.sndUna);
 }

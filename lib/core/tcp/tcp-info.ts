@@ -308,7 +308,7 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_snd_ssthresh = c.ssthresh;
   if (c.cwnd > 0) info.tcpi_snd_cwnd = c.cwnd;
   info.tcpi_pacing_rate = pacingRate(c);
-  if (c.deliveryRate > 0) info.tcpi_delivery_rate_app_limited = c.rateAppLimited;
+  if (c.deliveryRate > 0) info.tcpi_delivery_rate_app_limited = Number(c.rateAppLimited);
   info.tcpi_delivery_rate = c.deliveryRate * 1000;
   info.tcpi_notsent_bytes = unsentBytes(c);
   if (c.minRtt > 0) info.tcpi_min_rtt = c.minRtt;

@@ -95,7 +95,6 @@ function checkSending(c: Connection): void {
   check(seqGeq(c.sndUna, c.iss) || !handshake, 'SND.UNA before ISS');
   check(c.sndWnd >= 0 && c.sndWnd <= c.maxSndWnd, 'SND.WND larger than any that was offered');
   if (handshake) return;
-  check(seqLeq(c.sndSmall, c.sndNxt), 'a small segment that was not sent');
   checkFlight(c);
 }
 
@@ -109,6 +108,7 @@ function checkFlight(c: Connection): void {
   check(Math.min(f.sackedOut, f.lostOut, f.retransOut) >= 0, 'a negative count of segments');
   check(f.sackedOut + f.lostOut <= f.count, 'more segments SACKed and lost than there are');
   check(f.retransOut <= f.count, 'more segments sent again than there are');
+  check(seqLeq(f.small, c.sndNxt), 'a small segment that was not sent');
   if (f.count === 0) return;
   check(f.seq(f.head) === c.sndUna, 'a queue of segments that does not begin at SND.UNA');
   check(f.end(f.before(f.tail)) === c.sndNxt, 'a queue of segments that does not end at SND.NXT');

@@ -226,7 +226,7 @@ describe('what stacks hold', () => {
     ['SND.NXT beyond what was sent', ({ client }) => (client.sndNxt = (client.sndNxt + 1) | 0)],
     [
       'SND.UNA goes back',
-      ({ client: c }) => (c.sndUna = c.sndNxt = c.sndSmall = (c.sndUna - 1) | 0),
+      ({ client: c }) => (c.sndUna = c.sndNxt = (c.sndUna - 1) | 0),
     ],
     [
       'RCV.NXT goes back',

@@ -13,9 +13,9 @@ describe('the delivery rate (draft-ietf-ccwg-bbr §4.1)', () => {
     s.pass(100).ack(9);
     expect(rate(s)).toBe((9 * MSS) / 0.1);
     // The program had been idle before.
-    expect(s.c.rateAppLimited).toBe(1);
+    expect(s.c.rateAppLimited).toBe(true);
     s.pass(100).ack(28);
-    expect([rate(s), s.c.rateAppLimited]).toEqual([(19 * MSS) / 0.1, 0]);
+    expect([rate(s), s.c.rateAppLimited]).toEqual([(19 * MSS) / 0.1, false]);
   });
 
   test('the slower of sending and acknowledging counts', () => {
@@ -50,6 +50,6 @@ describe('the delivery rate (draft-ietf-ccwg-bbr §4.1)', () => {
     s.write(8);
     s.pass(100).ack(10);
     expect(rate(s)).toBeGreaterThan(before);
-    expect(s.c.rateAppLimited).toBe(1);
+    expect(s.c.rateAppLimited).toBe(true);
   });
 });
