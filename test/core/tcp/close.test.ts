@@ -139,7 +139,7 @@ describe('an orderly close (RFC 9293 §3.6)', () => {
     peer.say('.', { ack: 101 });
     expect(peer.state).toBe(State.FIN_WAIT_1);
     peer.pass(2_000_000);
-    expect(peer.lines()).toContain('F. 101 ack 1');
+    expect(peer.lines()).toContain('FP. 101 ack 1');
     peer.say('.', { ack: 102 });
     expect(peer.state).toBe(State.FIN_WAIT_2);
   });

@@ -65,7 +65,10 @@ describe('segments that tell of the past', () => {
     peer.host.core.onTimer(peer.now);
     socket.close();
     peer.listen();
-    expect(peer.lines()).toEqual(['P. 1:11 ack 1', 'F. 11 ack 1']);
+    // As on Linux it waits for the congestion window.
+    expect(peer.lines()).toEqual(['P. 1:11 ack 1']);
+    peer.say('.', { ack: 11 });
+    expect(peer.lines()).toEqual(['F. 11 ack 1']);
   });
 
   test('what was acknowledged before it could be sent again is not', () => {
