@@ -97,7 +97,7 @@ describe('receiving (RFC 9293 §3.10.7.4, sixth; RFC 6093)', () => {
   });
 
   test('at a closed window too, with the byte itself (MUST-66)', () => {
-    const { peer, socket } = served({ tcp: { receiveBuffer: 4000 } });
+    const { peer, socket } = served({ tcp: { receiveBuffer: 4000, moderateReceiveBuffer: 0 } });
     for (let left = 4000; left > 0; left = peer.log.at(-1)?.window ?? 0) {
       peer.say('.', { data: Math.min(left, 500) });
     }
