@@ -100,6 +100,8 @@ describe('receiving (RFC 9293 §3.10.7.4, sixth; RFC 6093)', () => {
     const { peer, socket } = served({ tcp: { receiveBuffer: 4000, moderateReceiveBuffer: 0 } });
     for (let left = 4000; left > 0; left = peer.log.at(-1)?.window ?? 0) {
       peer.say('.', { data: Math.min(left, 500) });
+      // Its acknowledgment may wait.
+      peer.pass(SECOND / 4);
     }
     const { window, ack: at } = peer.log.at(-1) ?? { window: -1, ack: -1 };
     expect(window).toBe(0);

@@ -224,10 +224,7 @@ describe('what stacks hold', () => {
   test.each<[string, (scene: Scene) => void]>([
     ['SND.UNA beyond SND.NXT', ({ client }) => (client.sndUna = (client.sndUna + 1) | 0)],
     ['SND.NXT beyond what was sent', ({ client }) => (client.sndNxt = (client.sndNxt + 1) | 0)],
-    [
-      'SND.UNA goes back',
-      ({ client: c }) => (c.sndUna = c.sndNxt = (c.sndUna - 1) | 0),
-    ],
+    ['SND.UNA goes back', ({ client: c }) => (c.sndUna = c.sndNxt = (c.sndUna - 1) | 0)],
     [
       'RCV.NXT goes back',
       ({ server }) => (server.rcvNxt = server.rcvWup = (server.rcvNxt - 1) | 0),
