@@ -93,6 +93,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the native addon', 
     expect(native.layout.limits).toEqual({
       MAX_SLICES: layout.MAX_SLICES,
       SLICE_WORDS: layout.SLICE_WORDS,
+      MAY_FRAGMENT: layout.MAY_FRAGMENT,
     });
     expect(named(result.ParseResult)).toEqual(native.layout.ParseResult);
     expect(native.counterNames.slice(-RESULT_COUNTERS.length)).toEqual(RESULT_COUNTERS);

@@ -232,8 +232,9 @@ describe('a process lives', () => {
       [
         'caught broken',
         'reno',
-        'reno',
+        // Its first acknowledgment comes before the last of the answer.
         'caught A congestion controller must not call the stack, its sockets or servers',
+        'reno',
       ],
     ));
 
