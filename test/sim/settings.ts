@@ -36,8 +36,8 @@ const VALUES: Partial<Record<SettingName, readonly number[]>> = {
   noPathMtuDiscovery: [1, 2, 3],
   minPathMtu: [68, 1000],
   pathMtuExpires: [100, 5000],
-  pacingSlowStartRatio: [50, 1000],
-  pacingAvoidanceRatio: [1, 100],
+  pacingSlowStartRatio: [150, 1000],
+  pacingAvoidanceRatio: [100, 200],
 };
 
 /** A number from a text (FNV-1a). */

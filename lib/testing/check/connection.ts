@@ -68,9 +68,9 @@ export class Remembered {
     this.sendLimit = Math.max(this.sendLimit, sndBuf);
     this.receiveLimit = Math.max(this.receiveLimit, rcvBuf);
     if (sendBuffer !== null) {
-      // A packet that was begun is filled up, and one more may have been begun.
+      // A packet that was begun is filled up, and one more may have been begun, and have left.
       check(
-        sendBuffer.length <= this.sendLimit + 2 * LONGEST,
+        sendBuffer.length <= this.sendLimit + 3 * LONGEST,
         'more in the send buffer than it may hold',
       );
       check(sendBuffer.length > 0, 'an empty send buffer that is kept');

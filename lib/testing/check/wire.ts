@@ -85,7 +85,10 @@ export class Wire {
     }
     const name = words.subarray(Word.Source, Word.Sequence + 1).join();
     if (this.strays.has(name)) return;
-    const first = other === null || isFirst(other, words[Word.Acknowledgment]);
+    // Who has sent more than its SYN has had its answer: this one is a ghost's, by a cookie.
+    const first =
+      other === null ||
+      (isFirst(other, words[Word.Acknowledgment]) && other.end === ((other.iss + 1) | 0));
     if (before === null && first) {
       this.flows.set(words);
       return;

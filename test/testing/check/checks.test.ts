@@ -257,7 +257,7 @@ describe('what stacks hold', () => {
       'more in the send buffer than it may hold',
       ({ client, lab }) => {
         client.sendBuffer = lab.a.core.tcp.sendBuffers.take();
-        client.sendBuffer.append(pattern(1_200_000), 0, 1_200_000);
+        client.sendBuffer.append(pattern(1_300_000), 0, 1_300_000);
         lab.a.core.tcp.markReady(client);
       },
     ],

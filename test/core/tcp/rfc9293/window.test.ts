@@ -63,12 +63,10 @@ test('a window that shrank to zero: data beyond it is never given up (SHLD-17)',
 /** A stack whose reader sleeps: its window is closed. */
 function closedWindow(): [Peer, StreamSocket] {
   const [peer, socket] = connected({ tcp: { receiveBuffer: 4000 } });
-  while (peer.log.at(-1)?.window !== 0) {
-    peer.say('.', { data: 1000 });
+  for (let left = 1000; left > 0; left = peer.log.at(-1)?.window ?? 0) {
+    peer.say('.', { data: Math.min(left, 1000) });
     peer.pass(SECOND);
   }
-  // Of the last segment a part may have found no room.
-  peer.seq = peer.log.at(-1)?.ack ?? 0;
   peer.heard();
   return [peer, socket];
 }
