@@ -21,10 +21,13 @@ export function rateSent(c: Connection, flight: Flight, row: number, now: number
   else flight.unmark(row, Mark.AppLimited);
 }
 
-/** Before the first segment leaves after nothing was in flight: the program was the limit. */
-export function rateStart(c: Connection, flight: Flight, now: number): void {
+/**
+ * Before the first segment leaves after nothing was in flight.
+ * @param wasIdle nothing waited either: the program was the limit
+ */
+export function rateStart(c: Connection, flight: Flight, now: number, wasIdle: boolean): void {
   flight.firstSentAt = flight.deliveredAt = now;
-  flight.appLimited = c.delivered === 0 ? 1 : c.delivered;
+  if (wasIdle) flight.appLimited = c.delivered === 0 ? 1 : c.delivered;
 }
 
 /** A row was delivered: the sample is taken by the one that was sent last. */

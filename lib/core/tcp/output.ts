@@ -156,9 +156,10 @@ function sendNew(
 ): boolean {
   const covered = emitSegment(tcp, c, batch, c.sndNxt, length, fin);
   if (covered < 0) return false;
+  const wasIdle = c.flight === null;
   const f = tcp.flightOf(c);
   const starts = f.count === 0;
-  if (starts) rateStart(c, f, tcp.now);
+  if (starts) rateStart(c, f, tcp.now, wasIdle);
   const seq = c.sndNxt;
   const end = (seq + covered) | 0;
   if (length < c.sndMss) f.small = end;

@@ -92,7 +92,10 @@ export function retransmit(
   return true;
 }
 
-/** Where a segment ends that holds `row` and those behind it that are lost and fit into it. */
+/**
+ * Where a segment ends that holds `row` and those behind it that are lost and fit into it.
+ * Deviation: they stay segments of their own in the counts, where Linux makes one of them.
+ */
 function collapsible(c: Connection, f: Flight, row: number): number {
   const seq = f.seq(row);
   const edge = (c.sndUna + c.sndWnd) | 0;

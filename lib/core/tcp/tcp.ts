@@ -9,6 +9,7 @@ import type { SlabTable } from '../memory/slabs';
 import { SegmentBatch } from '../segment/batch';
 import { Word } from '../segment/layout';
 import { Segment } from '../segment/segment';
+import { seqGt } from '../sequence';
 import { SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Counters } from '../stack/counters';
@@ -398,7 +399,8 @@ export class Tcp {
   /** Nothing is in flight: the queue is given back, unless a late duplicate may matter. */
   dropFlight(c: Connection): void {
     const f = c.flight;
-    if (f === null || f.count > 0) return;
+    // What waits leaves at once, and is no new beginning.
+    if (f === null || f.count > 0 || seqGt(c.sndEnd, c.sndNxt)) return;
     if (c.caState !== CaState.Open || f.undoable || f.tlpOut) {
       f.drop();
       return;

@@ -1,4 +1,4 @@
-import { seqGeq, seqLeq, seqLt } from '../../core/sequence';
+import { seqGeq, seqGt, seqLeq, seqLt } from '../../core/sequence';
 import type { StackCore } from '../../core/stack/stack-core';
 import { CaState, Has, Timer, type Connection } from '../../core/tcp/connection';
 import { MAX_SCALE } from '../../core/tcp/receive-window';
@@ -103,7 +103,8 @@ function checkFlight(c: Connection): void {
   const f = c.flight;
   check(c.inFlight > 0 === c.packetsOut > 0, 'data in flight and the queue of it disagree');
   if (f === null) return;
-  const open = c.caState === CaState.Open && !f.undoable && !f.tlpOut;
+  const waits = seqGt(c.sndEnd, c.sndNxt);
+  const open = c.caState === CaState.Open && !f.undoable && !f.tlpOut && !waits;
   check(f.count > 0 || !open, 'an empty queue of segments that is kept');
   check(Math.min(f.sackedOut, f.lostOut, f.retransOut) >= 0, 'a negative count of segments');
   check(f.sackedOut + f.lostOut <= f.count, 'more segments SACKed and lost than there are');
