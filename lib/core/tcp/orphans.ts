@@ -18,7 +18,9 @@ export function becomesOrphan(tcp: Tcp, c: Connection): void {
   tcp.orphans++;
   if (tcp.orphans > tcp.settings.maxOrphans) {
     tcp.counters.TcpExtTCPAbortOnMemory++;
-    tcp.abort(c, 0);
+    // In CLOSING and LAST-ACK too: what was sent may have been lost, and nobody will send it again.
+    sendReset(tcp, c);
+    tcp.finish(c, 0);
   }
 }
 
