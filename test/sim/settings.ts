@@ -12,7 +12,7 @@ const VALUES: Partial<Record<SettingName, readonly number[]>> = {
   synRetries: [2, 10],
   synLinearTimeouts: [0, 1],
   synackRetries: [1, 8],
-  orphanRetries: [3],
+  orphanRetries: [10, 12],
   maxOrphans: [0, 2],
   rtoMin: [20, 50, 1000],
   finTimeout: [100],
