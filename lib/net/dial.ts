@@ -3,7 +3,7 @@ import { Errno } from '../core/errno';
 import { ANY4, ANY6, formatAddressAs, parseAddress } from '../core/ip/address';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { SocketOption } from '../core/socket/options';
-import { Poll } from '../core/socket/stream-socket';
+import { Poll } from '../core/socket/socket-status';
 import type { ClockTimer } from '../driver/clock';
 import type { Driver, Endpoint } from '../driver/driver';
 import { systemError } from '../errors';

@@ -1,4 +1,4 @@
-import { Poll } from '../../lib/core/socket/stream-socket';
+import { Poll } from '../../lib/core/socket/socket-status';
 import type { SocketFile } from './files';
 import { Event } from './linux';
 

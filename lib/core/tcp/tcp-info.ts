@@ -1,4 +1,4 @@
-import type { StreamSocket } from '../socket/stream-socket';
+import type { SocketStatus } from '../socket/socket-status';
 import { elapsedMs } from '../time/elapsed';
 import { Has, type Connection } from './connection';
 import { TIMESTAMP_BYTES } from './receive-window';
@@ -242,7 +242,7 @@ function blank({ settings }: Tcp): TcpInfo {
 }
 
 /** Of a listener, which knows no more. */
-export function listenerInfo(tcp: Tcp, listener: StreamSocket): TcpInfo {
+export function listenerInfo(tcp: Tcp, listener: SocketStatus): TcpInfo {
   const info = blank(tcp);
   info.tcpi_state = STATES[State.LISTEN];
   info.tcpi_delivery_rate_app_limited = 0;

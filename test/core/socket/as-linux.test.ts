@@ -1,5 +1,5 @@
 import { Errno } from '../../../lib/core/errno';
-import { Poll } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
 import { State } from '../../../lib/core/tcp/state';
 import { pattern } from '../../support/lab';
 import { Peer, PEER_PORT } from '../../support/peer';

@@ -1,7 +1,8 @@
 import { Errno } from '../../../lib/core/errno';
 import { formatAddress, parseAddress, type IpAddress } from '../../../lib/core/ip/address';
 import { SocketOption } from '../../../lib/core/socket/options';
-import { Poll, type StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
+import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State } from '../../../lib/core/tcp/state';
 import { Lab, leftovers, NOTHING, pattern } from '../../support/lab';
 import { Peer } from '../../support/peer';

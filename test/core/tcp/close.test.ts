@@ -1,4 +1,5 @@
-import { Poll, type StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
+import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State, stateName } from '../../../lib/core/tcp/state';
 import { Lab, leftovers, NOTHING, pattern, readAll } from '../../support/lab';
 import { line, Peer } from '../../support/peer';

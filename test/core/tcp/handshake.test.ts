@@ -1,6 +1,7 @@
 import { Errno } from '../../../lib/core/errno';
 import { Option } from '../../../lib/core/segment/layout';
-import { Poll, type StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
+import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State } from '../../../lib/core/tcp/state';
 import { Lab, pattern, transfer } from '../../support/lab';
 import { line, Peer, type Heard, type Say } from '../../support/peer';

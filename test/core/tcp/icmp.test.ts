@@ -1,7 +1,8 @@
 /** ICMP errors that quote us: what is believed, and what comes of it (RFC 5461, RFC 5927). */
 import { icmpError, type IcmpMessage } from '../../../lib/codec/build-icmp';
 import { Errno, errnoName } from '../../../lib/core/errno';
-import { Poll, type StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
+import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State } from '../../../lib/core/tcp/state';
 import { address, pattern } from '../../support/lab';
 import { Peer, type PeerOptions } from '../../support/peer';

@@ -1,6 +1,7 @@
 import { Errno } from '../../../lib/core/errno';
 import { SocketOption } from '../../../lib/core/socket/options';
-import { Poll, type StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
+import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { Xoshiro } from '../../../lib/core/random/xoshiro';
 import { Lab, leftovers, NOTHING, pattern, readAll } from '../../support/lab';
 import { Peer, type PeerOptions } from '../../support/peer';

@@ -1,5 +1,6 @@
 import { Errno } from '../../../lib/core/errno';
-import { Poll, type StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { Poll } from '../../../lib/core/socket/socket-status';
+import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State, stateName } from '../../../lib/core/tcp/state';
 import { Lab, leftovers, NOTHING, pattern, readAll, type LabHost } from '../../support/lab';
 import { Peer } from '../../support/peer';
