@@ -2,35 +2,20 @@
 
 /* A core on its own with connections in a certain shape, for scale.js; needs dist. */
 
-const load = (file) => require(`../../dist/${file}.js`);
-const { ipv4, writeAddress } = load('core/ip/address');
-const { SlabTable } = load('core/memory/slabs');
-const { fourTupleHash } = load('core/random/half-sip-hash');
-const { Xoshiro } = load('core/random/xoshiro');
-const { SegmentBatch } = load('core/segment/batch');
-const { Flag, Option, Word } = load('core/segment/layout');
-const { SocketOption } = load('core/socket/options');
-const { FreePorts } = load('core/stack/free-ports');
-const { StackCore } = load('core/stack/stack-core');
+const { BareCore, check, Flag, newPeer } = require('./bare-core.js');
+const { SocketOption } = require('../../dist/core/socket/options.js');
 
-const OURS = ipv4(0x0a000001);
 const PORT = 80;
-const PER_ADDRESS = 1000;
 /** Payload of a segment, bytes. */
 const PAYLOAD = 1000;
 const BUFFER = 2 ** 28;
 const SCALE = 14;
-const WINDOW = 65_535;
 /** µs between two operations. */
 const STEP = 1;
 
 class ScaleCore {
   now = 1_000_000;
-  #core;
-  #hashKey;
-  #slab;
-  #in = new SegmentBatch(1);
-  #out = new SegmentBatch(64);
+  #bare = new BareCore(PAYLOAD);
   #sockets = [];
   #peers = [];
   #bytes = new Uint8Array(PAYLOAD);
@@ -45,23 +30,11 @@ class ScaleCore {
    *   have sent or received
    */
   constructor({ connections, inFlight = 0, sendingHoles = 0, receivingHoles = 0 }) {
-    const slabs = new SlabTable();
-    const random = new Xoshiro(1);
-    const environment = {
-      random,
-      ports: new FreePorts(),
-      paths: { isLocal: () => true, route: () => ({ source: OURS, mtu: 1500 }) },
-      allocate: (bytes) => new Uint8Array(bytes),
-    };
-    this.#hashKey = Int32Array.of(random.next(), random.next());
-    this.#slab = slabs.add(new Uint8Array(PAYLOAD));
-    this.#core = new StackCore(environment, slabs, this.#hashKey, { tcp: {} });
-    const listener = this.#core.socket(4);
+    const listener = this.#bare.bound(PORT);
     listener.setOption(SocketOption.SendBuffer, BUFFER);
     listener.setOption(SocketOption.ReceiveBuffer, BUFFER);
     listener.setOption(SocketOption.NoDelay, 1);
-    listener.bind(OURS, PORT);
-    listener.listen(16);
+    check(listener.listen(16), 'listen');
     for (let i = 0; i < connections; i++) this.#connect(listener);
     if (inFlight > 0) this.#fill(inFlight - 1);
     if (sendingHoles > 0) this.#makeSendingHoles(sendingHoles);
@@ -70,23 +43,13 @@ class ScaleCore {
 
   #connect(listener) {
     const number = this.#peers.length;
-    const peer = {
-      address: ipv4(0x0b000000 + Math.floor(number / PER_ADDRESS)),
-      port: 1024 + (number % PER_ADDRESS),
-      /** Next number of the peer's; what it has of ours. */
-      seq: 1000,
-      ack: 0,
-      /** Of what we have sent: the end. */
-      heard: 0,
-      tsEcr: 0,
-    };
+    // Next number of the peer's; what it has of ours.
+    const peer = { ...newPeer(number), seq: 1000, ack: 0 };
     this.#peers.push(peer);
     this.#deliver(peer, Flag.SYN, peer.seq++, 0);
     peer.ack = peer.heard;
     this.#deliver(peer, Flag.ACK, peer.seq, 0);
-    const socket = listener.accept();
-    if (typeof socket === 'number') throw new Error(`accept: errno ${-socket}`);
-    this.#sockets.push(socket);
+    this.#sockets.push(check(listener.accept(), 'accept'));
     // Past the beginning, where every segment is acknowledged at once, on both sides.
     for (let i = 0; i < 20; i++) this.#receive(number);
     for (let i = 0; i < 3; i++) this.#send(number);
@@ -216,60 +179,25 @@ class ScaleCore {
 
   // --- the wire ------------------------------------------------------------------------------
 
-  #deliver(peer, flags, sequence, length, sack = null) {
-    const { words } = this.#in;
+  #deliver(peer, flags, sequence, length, left = null) {
     this.now += STEP;
-    this.#in.count = 0;
-    this.#in.push();
-    words[Word.Family] = 4;
-    words[Word.Protocol] = 6;
-    writeAddress(peer.address, words, Word.Source);
-    writeAddress(OURS, words, Word.Destination);
-    words[Word.SourcePort] = peer.port;
-    words[Word.DestinationPort] = PORT;
-    words[Word.Sequence] = sequence;
-    words[Word.Acknowledgment] = peer.ack;
-    words[Word.Flags] = flags;
-    words[Word.Window] = WINDOW;
-    words[Word.Slab] = this.#slab;
-    words[Word.PayloadLength] = length;
-    words[Word.Options] = Option.Timestamps;
-    words[Word.TsVal] = 1;
-    words[Word.TsEcr] = peer.tsEcr;
-    if ((flags & Flag.SYN) !== 0) {
-      words[Word.Options] |= Option.Mss | Option.WindowScale | Option.SackPermitted;
-      words[Word.Mss] = 1460;
-      words[Word.WindowScale] = SCALE;
-    }
-    if (sack !== null) {
-      words[Word.Options] |= Option.Sack;
-      words[Word.SackCount] = 1;
-      words[Word.Sack] = sack;
-      words[Word.Sack + 1] = (sack + PAYLOAD) | 0;
-    }
-    words[Word.Hash] = fourTupleHash(this.#hashKey, words, 0);
-    this.#core.onSegment(this.#in, 0, this.now);
+    this.#bare.deliver(peer, {
+      flags,
+      sequence,
+      acknowledgment: peer.ack,
+      port: PORT,
+      length,
+      scale: SCALE,
+      sack: left === null ? null : [left, (left + PAYLOAD) | 0],
+      now: this.now,
+    });
     this.#collect(peer);
   }
 
-  /** What leaves; the peer notes the end of what it was sent for the first time. */
   #collect(peer) {
-    const { words } = this.#out;
-    do {
-      this.#out.count = 0;
-      this.#core.transmit(this.#out, this.now);
-      for (let index = 0; index < this.#out.count; index++) {
-        const base = this.#out.base(index);
-        const flags = words[base + Word.Flags];
-        if ((flags & Flag.RST) !== 0) throw new Error('a reset');
-        const space = (flags & (Flag.SYN | Flag.FIN)) !== 0 ? 1 : 0;
-        const end = (words[base + Word.Sequence] + words[base + Word.PayloadLength] + space) | 0;
-        if (peer.heard === 0 || ((end - peer.heard) | 0) > 0) peer.heard = end;
-        peer.tsEcr = words[base + Word.TsVal];
-      }
-    } while (this.#out.count === this.#out.capacity);
-    while (this.#core.pollEvent() !== null);
-    if (this.#core.nextDeadline() <= this.now) this.#core.onTimer(this.now);
+    const { core } = this.#bare;
+    this.#bare.collect(peer, this.now);
+    if (core.nextDeadline() <= this.now) core.onTimer(this.now);
   }
 }
 
