@@ -37,13 +37,15 @@ export interface DeviceOptions {
   onEvent(event: DeviceEvent, value: number): void;
 }
 
-/** Two raw sockets or a TUN descriptor on the event loop. Results below 0 are minus the errno. */
+/** Raw sockets or a TUN descriptor on the event loop. Results below 0 are minus the errno. */
 export interface NativeDevice {
-  /** Opens the raw socket of a family, through an interface if one is named. */
+  /** Opens the raw sockets of a family, for TCP and for the ICMP errors about it, through an
+   * interface if one is named. */
   openRaw(family: 4 | 6, device: string): number;
   /** Makes or attaches to a TUN device; its name. */
   openTun(name: string): string | number;
-  /** Lets in TCP to these ports of both families, and sets the filter of one of them. */
+  /** Lets in TCP to these ports of both families, and ICMP errors about what was sent from them;
+   * sets the filters of one family. */
   setPorts(rows: Int32Array, family: 4 | 6): number;
   /** Interfaces that partial checksums are taken from; null: all. */
   allowPartial(interfaces: Int32Array | null): void;
@@ -136,8 +138,11 @@ export interface NativeAddon {
   sum(bytes: Uint8Array): number;
   /** Writes the hash of each descriptor. */
   hashMany(hashKey: Int32Array, words: Int32Array): void;
-  /** Classic BPF, four numbers for each instruction; null for rows that are no ranges. */
-  filterProgram(rows: Int32Array, family: 4 | 6): number[] | null;
+  /**
+   * Classic BPF, four numbers for each instruction; null for rows that are no ranges.
+   * @param quotes for the socket that ICMP errors come to
+   */
+  filterProgram(rows: Int32Array, family: 4 | 6, quotes?: boolean): number[] | null;
 }
 
 /** The addon, or why there is none. */

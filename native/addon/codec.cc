@@ -111,7 +111,10 @@ Value filter_program(const CallbackInfo& info) {
   const int which = static_cast<int>(family);
   auto array = Napi::Array::New(info.Env());
   uint32_t at = 0;
-  for (const sock_filter& instruction : admit_ports(which, ports.ranges(which))) {
+  const bool quotes = info[2].ToBoolean().Value();
+  const auto& ranges = ports.ranges(which);
+  const Program program = quotes ? admit_quotes(which, ranges) : admit_ports(which, ranges);
+  for (const sock_filter& instruction : program) {
     for (const double value :
          {static_cast<double>(instruction.code), static_cast<double>(instruction.jt),
           static_cast<double>(instruction.jf), static_cast<double>(instruction.k)}) {

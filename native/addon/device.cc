@@ -1,5 +1,6 @@
 #include "addon/device.h"
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -78,16 +79,30 @@ Napi::Value Device::open_raw(const Napi::CallbackInfo& info) {
   const std::string device = interface_name(info[1]);
   RawSocketOptions options;
   options.device = device.c_str();
-  if (!raw_ || family < 0 || family == 5 || find(static_cast<int>(family)) != nullptr) {
+  if (!raw_ || family < 0 || family == 5 || sender_of(static_cast<int>(family)) != nullptr) {
     return misuse(env, "a family that isn't open yet was expected");
   }
-  auto endpoint =
-      std::make_unique<Endpoint>(static_cast<int>(family), send_many_to_socket, true, *counters_);
-  const int failed = open_raw_socket(endpoint->family, options, endpoint->fd);
-  if (failed != 0) return number(env, failed);
+  const int failed = open_tcp(static_cast<int>(family), options);
+  return number(env, failed != 0 ? failed : open_icmp(static_cast<int>(family), options));
+}
+
+int Device::open_tcp(int family, const RawSocketOptions& options) {
+  auto endpoint = std::make_unique<Endpoint>(family);
+  const int failed = open_tcp_socket(family, options, endpoint->fd);
+  if (failed != 0) return failed;
   counters_->add(Counter::FilterAttached);
-  endpoint->receiver.emplace(endpoint->family, intake_->area().slots);
-  return number(env, start(endpoint));
+  endpoint->receiver.emplace(family, IPPROTO_TCP, intake_->area().slots);
+  endpoint->sender.emplace(send_many_to_socket, true, *counters_);
+  return start(std::move(endpoint));
+}
+
+int Device::open_icmp(int family, const RawSocketOptions& options) {
+  auto endpoint = std::make_unique<Endpoint>(family);
+  const int failed = open_icmp_socket(family, options, endpoint->fd);
+  if (failed != 0) return failed;
+  counters_->add(Counter::FilterAttached);
+  endpoint->receiver.emplace(family, icmp_of(family), intake_->area().slots);
+  return start(std::move(endpoint));
 }
 
 /// (wanted name): the name, or -errno.
@@ -97,19 +112,20 @@ Napi::Value Device::open_tun(const Napi::CallbackInfo& info) {
   if (raw_ || open_ || wanted.empty()) return misuse(env, "the name of an interface was expected");
   char name[kInterfaceName] = {};
   wanted.copy(name, kInterfaceName - 1);
-  auto endpoint = std::make_unique<Endpoint>(0, write_tun, false, *counters_);
+  auto endpoint = std::make_unique<Endpoint>(0);
+  endpoint->sender.emplace(write_tun, false, *counters_);
   int failed = netland::open_tun(name, endpoint->fd);
-  if (failed == 0) failed = start(endpoint);
+  if (failed == 0) failed = start(std::move(endpoint));
   if (failed != 0) return number(env, failed);
   return Napi::String::New(env, name);
 }
 
-int Device::start(std::unique_ptr<Endpoint>& endpoint) {
+int Device::start(std::unique_ptr<Endpoint> endpoint) {
   int failed = Poller::open(Env(), endpoint->fd.get(), *this, endpoint->poller);
   if (failed == 0) failed = endpoint->poller->watch(UV_READABLE);
   if (failed != 0) return failed;
   endpoint->poller->keep_alive(keeps_alive_);
-  endpoints_[endpoints_[0] == nullptr ? 0 : 1] = std::move(endpoint);
+  *std::find(endpoints_.begin(), endpoints_.end(), nullptr) = std::move(endpoint);
   // Until it is closed the device must not be collected: the event loop has it.
   if (!open_) Ref();
   open_ = true;
@@ -125,11 +141,17 @@ Napi::Value Device::set_ports(const Napi::CallbackInfo& info) {
       !ports_.assign(rows.data(), rows.size() / kPortRangeWords)) {
     return misuse(env, "rows of port ranges were expected");
   }
-  Endpoint* endpoint = find(static_cast<int>(family));
-  if (endpoint == nullptr) return number(env, -EAFNOSUPPORT);
-  counters_->add(Counter::FilterAttached);
-  const Program program = admit_ports(endpoint->family, ports_.ranges(endpoint->family));
-  return number(env, attach_filter(endpoint->fd.get(), program));
+  if (sender_of(static_cast<int>(family)) == nullptr) return number(env, -EAFNOSUPPORT);
+  for (auto& endpoint : endpoints_) {
+    if (endpoint == nullptr || endpoint->family != family) continue;
+    counters_->add(Counter::FilterAttached);
+    const auto& ranges = ports_.ranges(endpoint->family);
+    const Program program = endpoint->sender ? admit_ports(endpoint->family, ranges)
+                                             : admit_quotes(endpoint->family, ranges);
+    const int failed = attach_filter(endpoint->fd.get(), program);
+    if (failed != 0) return number(env, failed);
+  }
+  return number(env, 0);
 }
 
 /// (Int32Array of interface indexes, or null for all of them)
@@ -181,16 +203,16 @@ Napi::Value Device::transmit(const Napi::CallbackInfo& info) {
   const SlabTable slabs{slabs_.data(), slabs_.size()};
   for (size_t i = 0; i < static_cast<size_t>(count); i++) {
     const int32_t* descriptor = descriptor_at(words.data(), i);
-    Endpoint* endpoint = find(descriptor[Word::Family]);
+    Endpoint* endpoint = sender_of(descriptor[Word::Family]);
     if (endpoint == nullptr) {
       counters_->add(Counter::Unbuildable);
     } else {
-      endpoint->sender.add(endpoint->fd.get(), descriptor, slices_at(slices.data(), i), slabs);
+      endpoint->sender->add(endpoint->fd.get(), descriptor, slices_at(slices.data(), i), slabs);
     }
   }
   for (auto& endpoint : endpoints_) {
-    if (endpoint == nullptr) continue;
-    if (endpoint->sender.commit(endpoint->fd.get()) == SendState::Gone) {
+    if (endpoint == nullptr || !endpoint->sender) continue;
+    if (endpoint->sender->commit(endpoint->fd.get()) == SendState::Gone) {
       return number(env, -ENETDOWN);
     }
     watch(*endpoint);
@@ -232,7 +254,7 @@ void Device::on_poll(Poller& poller, int status, int events) {
   for (auto& endpoint : endpoints_) {
     if (endpoint == nullptr || endpoint->poller.get() != &poller) continue;
     if (status < 0) return recover(*endpoint);
-    if ((events & UV_WRITABLE) != 0) flush(*endpoint);
+    if (endpoint->sender && (events & UV_WRITABLE) != 0) flush(*endpoint);
     if (open_ && (events & UV_READABLE) != 0) receive(*endpoint);
     return;
   }
@@ -252,7 +274,7 @@ void Device::recover(Endpoint& endpoint) {
 }
 
 void Device::flush(Endpoint& endpoint) {
-  if (endpoint.sender.flush(endpoint.fd.get()) == SendState::Gone) return go_down(ENETDOWN);
+  if (endpoint.sender->flush(endpoint.fd.get()) == SendState::Gone) return go_down(ENETDOWN);
   watch(endpoint);
   if (!blocked()) emit(DeviceEvent::Writable, 0);
 }
@@ -272,7 +294,7 @@ void Device::receive(Endpoint& endpoint) {
 }
 
 void Device::watch(Endpoint& endpoint) {
-  const bool waits = endpoint.sender.state() == SendState::Blocked;
+  const bool waits = endpoint.sender && endpoint.sender->state() == SendState::Blocked;
   endpoint.poller->watch(waits ? UV_READABLE | UV_WRITABLE : UV_READABLE);
 }
 
@@ -289,18 +311,18 @@ bool Device::emit(DeviceEvent event, int32_t value) {
   return open_;
 }
 
-Device::Endpoint* Device::find(int family) noexcept {
+Device::Endpoint* Device::sender_of(int family) noexcept {
   for (auto& endpoint : endpoints_) {
-    if (endpoint != nullptr && (endpoint->family == family || endpoint->family == 0)) {
-      return endpoint.get();
-    }
+    if (endpoint == nullptr || !endpoint->sender) continue;
+    if (endpoint->family == family || endpoint->family == 0) return endpoint.get();
   }
   return nullptr;
 }
 
 bool Device::blocked() const noexcept {
   for (const auto& endpoint : endpoints_) {
-    if (endpoint != nullptr && endpoint->sender.state() == SendState::Blocked) return true;
+    if (endpoint == nullptr || !endpoint->sender) continue;
+    if (endpoint->sender->state() == SendState::Blocked) return true;
   }
   return false;
 }

@@ -24,7 +24,7 @@ enum class DeviceEvent : int32_t {
   Down = 2,
 };
 
-/// One device of lib/link/native.ts: two raw sockets or a TUN descriptor, with their pollers.
+/// One device of lib/link/native.ts: raw sockets or a TUN descriptor, with their pollers.
 class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
  public:
   static Napi::Function define(Napi::Env env);
@@ -33,8 +33,7 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
 
  private:
   struct Endpoint {
-    Endpoint(int of_family, SendMany send_many, bool named, Counters counters)
-        : family(of_family), sender(send_many, named, counters) {}
+    explicit Endpoint(int of_family) : family(of_family) {}
 
     /// 4, 6, or 0 for both.
     int family;
@@ -42,7 +41,8 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
     PollerPointer poller;
     /// Of raw sockets.
     std::optional<RawReceiver> receiver;
-    Sender sender;
+    /// Of all but those for ICMP.
+    std::optional<Sender> sender;
   };
 
   // Called by JavaScript.
@@ -59,14 +59,16 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   void on_poll(Poller& poller, int status, int events) override;
   void on_teardown() override;
 
-  int start(std::unique_ptr<Endpoint>& endpoint);
+  int open_tcp(int family, const RawSocketOptions& options);
+  int open_icmp(int family, const RawSocketOptions& options);
+  int start(std::unique_ptr<Endpoint> endpoint);
   void recover(Endpoint& endpoint);
   void flush(Endpoint& endpoint);
   void receive(Endpoint& endpoint);
   void watch(Endpoint& endpoint);
   void go_down(int error);
   bool emit(DeviceEvent event, int32_t value);
-  Endpoint* find(int family) noexcept;
+  Endpoint* sender_of(int family) noexcept;
   bool blocked() const noexcept;
   void shut() noexcept;
 
@@ -77,7 +79,8 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   PartialChecksums partial_;
   std::optional<Intake> intake_;
   std::optional<Counters> counters_;
-  std::array<std::unique_ptr<Endpoint>, 2> endpoints_;
+  /// A place is null before the device is open.
+  std::array<std::unique_ptr<Endpoint>, 4> endpoints_;
   std::vector<Slab> slabs_;
   /// Keep the memory that slabs_ and intake_ point to.
   std::vector<Napi::ObjectReference> memory_;

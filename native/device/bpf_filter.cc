@@ -1,5 +1,6 @@
 #include "device/bpf_filter.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -18,6 +19,9 @@ struct Leaf {
 };
 
 constexpr uint32_t kAccept = 0xffffffff;
+
+/// Bytes in front of what an ICMP error quotes.
+constexpr uint32_t kIcmpHeader = 8;
 
 /// Where a conditional jump can still reach (its offsets have 8 bits).
 constexpr size_t kShortJump = 255;
@@ -93,15 +97,45 @@ Program search(int family, const std::vector<Leaf>& leaves, size_t from, size_t 
   return program;
 }
 
-Program compile(int family, const std::vector<Leaf>& leaves) {
-  if (leaves.empty()) return drop_all();
-  Program program;
+/// Loads a segment's destination port.
+Program load_port(int family) {
+  if (family == 6) return {statement(BPF_LD | BPF_H | BPF_ABS, 2)};
+  return {statement(BPF_LDX | BPF_B | BPF_MSH, 0), statement(BPF_LD | BPF_H | BPF_IND, 2)};
+}
+
+/// Loads the source port of the segment that an ICMP error quotes; what lies outside of the packet
+/// ends the program with 0.
+Program load_quoted_port(int family) {
   if (family == 4) {
-    program.push_back(statement(BPF_LDX | BPF_B | BPF_MSH, 0));
-    program.push_back(statement(BPF_LD | BPF_H | BPF_IND, 2));
-  } else {
-    program.push_back(statement(BPF_LD | BPF_H | BPF_ABS, 2));
+    return {
+        statement(BPF_LDX | BPF_B | BPF_MSH, 0),
+        statement(BPF_LD | BPF_B | BPF_IND, kIcmpHeader + 9),
+        jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 1, 0),
+        statement(BPF_RET | BPF_K, 0),
+        statement(BPF_LD | BPF_B | BPF_IND, kIcmpHeader),
+        statement(BPF_ALU | BPF_AND | BPF_K, 0x0f),
+        statement(BPF_ALU | BPF_LSH | BPF_K, 2),
+        statement(BPF_ALU | BPF_ADD | BPF_X, 0),
+        statement(BPF_MISC | BPF_TAX, 0),
+        statement(BPF_LD | BPF_H | BPF_IND, kIcmpHeader),
+    };
   }
+  return {
+      statement(BPF_LD | BPF_B | BPF_ABS, kIcmpHeader + 6),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 6, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_HOPOPTS, 4, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ROUTING, 3, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_FRAGMENT, 2, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_DSTOPTS, 1, 0),
+      statement(BPF_RET | BPF_K, 0),
+      statement(BPF_RET | BPF_K, kAccept),
+      statement(BPF_LD | BPF_H | BPF_ABS, kIcmpHeader + 40),
+  };
+}
+
+Program compile(int family, const Program& load, const std::vector<Leaf>& leaves) {
+  if (leaves.empty()) return drop_all();
+  Program program = load;
   append(program, search(family, leaves, 0, leaves.size()));
   return program;
 }
@@ -141,18 +175,27 @@ std::vector<Leaf> coarsen(std::vector<Leaf> leaves, size_t limit) {
   return joined;
 }
 
+Program admit(int family, const Program& load, const std::vector<PortRange>& ranges) {
+  std::vector<Leaf> leaves = leaves_of(ranges);
+  Program program = compile(family, load, leaves);
+  // A leaf without addresses and its share of the search take six instructions at most.
+  if (program.size() > BPF_MAXINSNS) {
+    const size_t room = BPF_MAXINSNS - load.size();
+    program = compile(family, load, coarsen(std::move(leaves), room / 6 - 1));
+  }
+  return program;
+}
+
 }  // namespace
 
 Program drop_all() { return {statement(BPF_RET | BPF_K, 0)}; }
 
 Program admit_ports(int family, const std::vector<PortRange>& ranges) {
-  std::vector<Leaf> leaves = leaves_of(ranges);
-  Program program = compile(family, leaves);
-  // A leaf without addresses and its share of the search take six instructions at most.
-  if (program.size() > BPF_MAXINSNS) {
-    program = compile(family, coarsen(std::move(leaves), BPF_MAXINSNS / 6 - 1));
-  }
-  return program;
+  return admit(family, load_port(family), ranges);
+}
+
+Program admit_quotes(int family, const std::vector<PortRange>& ranges) {
+  return admit(family, load_quoted_port(family), ranges);
 }
 
 int attach_filter(int fd, const Program& program) noexcept {

@@ -20,6 +20,10 @@ Program drop_all();
 /// takes it admits more than the ranges, never less.
 Program admit_ports(int family, const std::vector<PortRange>& ranges);
 
+/// The same for a socket of the family's ICMP: errors that quote TCP from `ranges`. In IPv6 what
+/// is quoted with extension headers is admitted.
+Program admit_quotes(int family, const std::vector<PortRange>& ranges);
+
 /// Puts the program in the place of the one before; 0 or -errno.
 int attach_filter(int fd, const Program& program) noexcept;
 

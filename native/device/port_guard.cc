@@ -91,7 +91,7 @@ int set_up(Trial& trial, const int32_t* address, GuardForm form) noexcept {
   if (failed == 0) failed = port_of(trial.guard, trial.guard_port);
   if (failed == 0) failed = port_of(trial.closed, trial.closed_port);
   if (failed == 0) failed = port_of(trial.client, trial.client_port);
-  if (failed == 0) failed = open_raw_socket(family_of(address), {}, trial.raw);
+  if (failed == 0) failed = open_tcp_socket(family_of(address), {}, trial.raw);
   if (failed != 0) return failed;
   const PortRange client{trial.client_port, trial.client_port, true, {}};
   return attach_filter(trial.raw.get(), admit_ports(family_of(address), {client}));

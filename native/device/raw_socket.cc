@@ -1,5 +1,8 @@
 #include "device/raw_socket.h"
 
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
+
 #include <cerrno>
 #include <cstring>
 
@@ -16,27 +19,51 @@ constexpr size_t kIp6HeaderLength = 40;
 // linux/in6.h, which can't be included beside netinet/in.h.
 constexpr int kIp6FlowInfo = 11;
 
+// Enough for the answers to a flight that was too large; a flood is to hold no more.
+constexpr int kIcmpBuffer = 256 << 10;
+
 /// Large buffers need CAP_NET_ADMIN; without it the kernel's limit holds.
 void set_buffer(int fd, int forced, int plain, int bytes) noexcept {
   if (set_option(fd, SOL_SOCKET, forced, bytes) != 0) set_option(fd, SOL_SOCKET, plain, bytes);
 }
 
-int set_options(int fd, int family, const RawSocketOptions& options) noexcept {
-  int failed = bind_to_device(fd, options.device);
+int open_socket(int family, int protocol, const char* device, Fd& out) noexcept {
+  Fd fd(socket(domain_of(family), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
+  if (!fd) return -errno;
+  // First of all: every packet of the host arrives until there is a filter.
+  int failed = attach_filter(fd.get(), drop_all());
+  if (failed == 0) failed = bind_to_device(fd.get(), device);
+  if (failed == 0) out = std::move(fd);
+  return failed;
+}
+
+/// That packets come with what they don't contain.
+int ask_for_notes(int fd, int family) noexcept {
+  int failed = set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
   if (failed != 0) return failed;
-  set_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
-  set_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
-  failed = set_option(fd, SOL_SOCKET, SO_RXQ_OVFL, 1);
-  if (failed != 0) return failed;
-  if (family == 4) {
-    failed = set_option(fd, IPPROTO_IP, IP_HDRINCL, 1);
-    return failed != 0 ? failed : set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
-  }
-  for (const int name : {IPV6_HDRINCL, IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, kIp6FlowInfo}) {
+  if (family == 4) return set_option(fd, IPPROTO_IP, IP_PKTINFO, 1);
+  for (const int name : {IPV6_RECVPKTINFO, IPV6_RECVHOPLIMIT, kIp6FlowInfo}) {
     failed = set_option(fd, IPPROTO_IPV6, name, 1);
     if (failed != 0) return failed;
   }
   return 0;
+}
+
+/// The kernel keeps all but errors to itself, before any program of ours is asked.
+int admit_errors(int fd, int family) noexcept {
+  if (family == 4) {
+    icmp_filter filter{};
+    filter.data = ~(1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED | 1u << ICMP_PARAMETERPROB);
+    return setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof filter) == 0 ? 0 : -errno;
+  }
+  icmp6_filter filter;
+  ICMP6_FILTER_SETBLOCKALL(&filter);
+  for (const int type :
+       {ICMP6_DST_UNREACH, ICMP6_PACKET_TOO_BIG, ICMP6_TIME_EXCEEDED, ICMP6_PARAM_PROB}) {
+    ICMP6_FILTER_SETPASS(type, &filter);
+  }
+  const int failed = setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter);
+  return failed == 0 ? 0 : -errno;
 }
 
 template <typename T>
@@ -48,14 +75,29 @@ T read_as(const cmsghdr* control) {
 
 }  // namespace
 
-int open_raw_socket(int family, const RawSocketOptions& options, Fd& out) noexcept {
-  Fd fd(socket(domain_of(family), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
-  if (!fd) return -errno;
-  // First of all: every TCP packet of the host arrives until there is a filter.
-  int failed = attach_filter(fd.get(), drop_all());
+int open_tcp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept {
+  Fd fd;
+  int failed = open_socket(family, IPPROTO_TCP, options.device, fd);
+  if (failed == 0) failed = ask_for_notes(fd.get(), family);
+  if (failed == 0) {
+    failed = family == 4 ? set_option(fd.get(), IPPROTO_IP, IP_HDRINCL, 1)
+                         : set_option(fd.get(), IPPROTO_IPV6, IPV6_HDRINCL, 1);
+  }
   if (failed != 0) return failed;
-  failed = set_options(fd.get(), family, options);
+  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
+  set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
+  drain(fd.get());
+  out = std::move(fd);
+  return 0;
+}
+
+int open_icmp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept {
+  Fd fd;
+  int failed = open_socket(family, icmp_of(family), options.device, fd);
+  if (failed == 0) failed = admit_errors(fd.get(), family);
+  if (failed == 0) failed = ask_for_notes(fd.get(), family);
   if (failed != 0) return failed;
+  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, kIcmpBuffer);
   drain(fd.get());
   out = std::move(fd);
   return 0;
@@ -66,11 +108,16 @@ void drain(int fd) noexcept {
   while (recv(fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_TRUNC) >= 0 || errno == EINTR) continue;
 }
 
-RawReceiver::RawReceiver(int family, size_t slots)
-    : family_(family), messages_(slots), vectors_(slots), names_(slots), controls_(slots) {}
+RawReceiver::RawReceiver(int family, int protocol, size_t slots)
+    : family_(family),
+      protocol_(protocol),
+      messages_(slots),
+      vectors_(slots),
+      names_(slots),
+      controls_(slots) {}
 
 void RawReceiver::prepare(const ReceiveArea& area) {
-  // Raw IPv6 delivers from the TCP header on: room for the IP header is left in front.
+  // Raw IPv6 delivers what follows the IP header: room for the IP header is left in front.
   const size_t skip = family_ == 4 ? 0 : kIp6HeaderLength;
   for (size_t i = 0; i < messages_.size(); i++) {
     vectors_[i] = {area.slab + area.offset(i) + skip, kSlotRoom - skip};
@@ -147,7 +194,7 @@ bool RawReceiver::write_ip6_header(const mmsghdr& message, const Notes& notes, u
   if (notes.destination == nullptr || message.msg_hdr.msg_namelen < sizeof *source) return false;
   store_be32(out, 6u << 28 | (notes.flow & 0x0fffffff));
   store_be16(out + 4, message.msg_len);
-  out[6] = IPPROTO_TCP;
+  out[6] = static_cast<uint8_t>(protocol_);
   out[7] = static_cast<uint8_t>(notes.hop_limit);
   std::memcpy(out + 8, &source->sin6_addr, 16);
   std::memcpy(out + 24, notes.destination, 16);

@@ -1,7 +1,7 @@
 #pragma once
 
-// Raw IP sockets for TCP, one for each family: opened so that nothing comes in yet, and read in
-// batches.
+// Raw IP sockets, for each family one for TCP and one for the ICMP errors about it: opened so that
+// nothing comes in yet, and read in batches.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -22,9 +22,18 @@ struct RawSocketOptions {
   int send_buffer = 8 << 20;
 };
 
+/// The protocol of the family's ICMP.
+inline int icmp_of(int family) noexcept {
+  if (family == 4) return IPPROTO_ICMP;
+  return IPPROTO_ICMPV6;
+}
+
 /// Opens a socket behind a filter that drops everything, with nothing in its queue.
 /// @return 0 or -errno: EPERM without CAP_NET_RAW, EAFNOSUPPORT without IPv6, ENODEV
-int open_raw_socket(int family, const RawSocketOptions& options, Fd& out) noexcept;
+int open_tcp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept;
+
+/// The same for ICMP errors; it only receives, and `options` say nothing of its buffers.
+int open_icmp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept;
 
 /// Discards what is queued.
 void drain(int fd) noexcept;
@@ -32,7 +41,7 @@ void drain(int fd) noexcept;
 /// Reads a raw socket in batches of as many packets as the area has slots.
 class RawReceiver {
  public:
-  RawReceiver(int family, size_t slots);
+  RawReceiver(int family, int protocol, size_t slots);
 
   /// One recvmmsg; the descriptors are in the intake afterwards.
   Received receive(int fd, Intake& intake);
@@ -54,6 +63,7 @@ class RawReceiver {
   bool write_ip6_header(const mmsghdr& message, const Notes& notes, uint8_t* out) const;
 
   int family_;
+  int protocol_;
   uint32_t dropped_ = 0;
   std::vector<mmsghdr> messages_;
   std::vector<iovec> vectors_;

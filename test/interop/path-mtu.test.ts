@@ -1,5 +1,6 @@
 import { hasNamespaces, hasTun, NamespacePair } from '../support/netns';
 import { needs } from '../support/skip';
+import { openRouted } from './support/routed';
 import { Side } from './support/side';
 import { transfer } from './support/transfer';
 import { FAMILIES, type Wire } from './support/wires';
@@ -9,7 +10,7 @@ const BYTES = 1 << 20;
 const NARROW = 1300;
 
 /** Our stack behind a TUN; the kernel there is the router on the way to another kernel. */
-async function openRouted(): Promise<Wire> {
+async function openTun(): Promise<Wire> {
   const pair = await NamespacePair.create();
   const { a, b } = pair;
   const tun = { name: 'nl0', hostAddresses: ['10.78.0.1/24', 'fd78::1/64'] };
@@ -35,39 +36,53 @@ async function openRouted(): Promise<Wire> {
   };
 }
 
+/** Our stack on a host's own addresses, the router another host. */
+async function openRaw(): Promise<Wire> {
+  const wire = await openRouted({ trace: true });
+  await wire.router.run('ip', 'link', 'set', wire.far, 'mtu', String(NARROW));
+  return wire;
+}
+
+const WIRES = [
+  ['raw', openRaw],
+  ['TUN', openTun],
+] as const;
+
 needs(hasNamespaces() && hasTun(), 'root, namespaces and /dev/net/tun')(
   'a path that is narrow in the middle',
   () => {
-    let wire: Wire;
+    describe.each(WIRES)('%s', (_, open) => {
+      let wire: Wire;
 
-    beforeAll(async () => {
-      wire = await openRouted();
-    });
+      beforeAll(async () => {
+        wire = await open();
+      });
 
-    afterAll(() => wire.close());
+      afterAll(() => wire.close());
 
-    test.each(FAMILIES)('IPv%d: the kernel says so, and we send what fits', async (family) => {
-      await wire.ours.forget();
-      await transfer(wire, family, 'us to kernel', BYTES);
-      const from = `${wire.ourAddress[family]}.`;
-      const lengths = (await wire.ours.trace())
-        .filter((line) => line.split(' ')[1].startsWith(from) && line.includes('length'))
-        .map((line) => Number(/, length (\d+)/.exec(line)?.[1]));
-      const overhead = (family === 4 ? 20 : 40) + 20 + 12;
-      // The first flight is too large, and nothing after it.
-      expect(Math.max(...lengths)).toBe(1500 - overhead);
-      expect(Math.max(...lengths.slice(40))).toBe(NARROW - overhead);
-      const counters = await wire.ours.counters();
-      const told = family === 4 ? counters.IcmpInDestUnreachs : counters.Icmp6InPktTooBigs;
-      expect(told).toBeGreaterThan(0);
-      expect(told).toBeLessThanOrEqual(20);
-      // The next connection knows it, and says so.
-      await wire.ours.forget();
-      await transfer(wire, family, 'us to kernel', BYTES);
-      const [syn] = await wire.ours.trace();
-      expect(syn).toContain(`mss ${NARROW - overhead + 12}`);
-      const after = await wire.ours.counters();
-      expect(family === 4 ? after.IcmpInDestUnreachs : after.Icmp6InPktTooBigs).toBe(told);
+      test.each(FAMILIES)('IPv%d: the kernel says so, and we send what fits', async (family) => {
+        await wire.ours.forget();
+        await transfer(wire, family, 'us to kernel', BYTES);
+        const from = `${wire.ourAddress[family]}.`;
+        const lengths = (await wire.ours.trace())
+          .filter((line) => line.split(' ')[1].startsWith(from) && line.includes('length'))
+          .map((line) => Number(/, length (\d+)/.exec(line)?.[1]));
+        const overhead = (family === 4 ? 20 : 40) + 20 + 12;
+        // The first flight is too large, and nothing after it.
+        expect(Math.max(...lengths)).toBe(1500 - overhead);
+        expect(Math.max(...lengths.slice(40))).toBe(NARROW - overhead);
+        const counters = await wire.ours.counters();
+        const told = family === 4 ? counters.IcmpInDestUnreachs : counters.Icmp6InPktTooBigs;
+        expect(told).toBeGreaterThan(0);
+        expect(told).toBeLessThanOrEqual(20);
+        // The next connection knows it, and says so.
+        await wire.ours.forget();
+        await transfer(wire, family, 'us to kernel', BYTES);
+        const [syn] = await wire.ours.trace();
+        expect(syn).toContain(`mss ${NARROW - overhead + 12}`);
+        const after = await wire.ours.counters();
+        expect(family === 4 ? after.IcmpInDestUnreachs : after.Icmp6InPktTooBigs).toBe(told);
+      });
     });
   },
 );

@@ -16,6 +16,16 @@ const ANY6 = [0, 0, 0, 0];
 
 type Range = { first: number; last: number; address: readonly number[] };
 
+/** Instructions that load from the packet: how many bytes, and whether from x on. */
+const LOADS: Readonly<Record<number, readonly [size: number, fromX: number]>> = {
+  0xb1: [1, 0],
+  0x50: [1, 1],
+  0x30: [1, 0],
+  0x48: [2, 1],
+  0x28: [2, 0],
+  0x20: [4, 0],
+};
+
 /**
  * Runs a classic BPF program as the kernel does, as far as our filters go.
  * @param data what the socket's packet starts with
@@ -26,13 +36,34 @@ function run(program: readonly number[], data: Buffer, network: Buffer): boolean
   let x = 0;
   for (let at = 0; ; at += 4) {
     const [code, jt, jf, k] = program.slice(at, at + 4);
-    const load = (size: 2 | 4, offset: number): number => {
+    const load = (size: 1 | 2 | 4, offset: number): number => {
       const [from, place] = offset >= NET_OFF ? [network, offset - NET_OFF] : [data, offset];
-      return size === 2 ? from.readUInt16BE(place) : from.readUInt32BE(place);
+      return from.readUIntBE(place, size);
     };
+    // What lies outside of the packet ends the program.
+    const [size, where] = LOADS[code] ?? [0, 0];
+    if (size > 0 && k < NET_OFF && where * x + k + size > data.length) return false;
     switch (code) {
       case 0xb1: // ldx 4*([k]&0xf)
         x = 4 * (data[k] & 0xf);
+        break;
+      case 0x50: // ldb [x + k]
+        a = load(1, x + k);
+        break;
+      case 0x30: // ldb [k]
+        a = load(1, k);
+        break;
+      case 0x54: // and #k
+        a &= k;
+        break;
+      case 0x64: // lsh #k
+        a <<= k;
+        break;
+      case 0x0c: // add x
+        a += x;
+        break;
+      case 0x07: // tax
+        x = a;
         break;
       case 0x48: // ldh [x + k]
         a = load(2, x + k);
@@ -85,6 +116,27 @@ function packet(
   const ip = Buffer.alloc(40);
   address.forEach((word, i) => ip.writeInt32BE(word | 0, 24 + 4 * i));
   return [tcp, ip];
+}
+
+const TCP = 6;
+
+/** An ICMP error about a packet from `port`, as `packet` has it. */
+function quote(
+  family: 4 | 6,
+  port: number,
+  address: readonly number[],
+  { options = 0, quotedOptions = 0, protocol = TCP } = {},
+): [Buffer, Buffer] {
+  const [, ip] = packet(family, 0, address, options);
+  const quoted = Buffer.from(packet(family, 0, address, quotedOptions)[1]);
+  const header = family === 4 ? 20 + quotedOptions : 40;
+  quoted[family === 4 ? 9 : 6] = protocol;
+  const tcp = Buffer.alloc(8);
+  tcp.writeUInt16BE(port, 0);
+  const message = Buffer.concat([Buffer.alloc(8), quoted.subarray(0, header), tcp]);
+  return family === 4
+    ? [Buffer.concat([ip.subarray(0, 20 + options), message]), ip]
+    : [message, ip];
 }
 
 const port = fc.integer({ min: 0, max: 65_535 });
@@ -159,5 +211,50 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the filter of our p
       expect(run(program, ...packet(4, first, [0, 0, 0xffff, 0x0a000001]))).toBe(true);
     }
     expect(run(program, ...packet(4, 65_000, ANY4))).toBe(false);
+    const quotes = native.filterProgram(rowsOf(4, ranges), 4, true) ?? [];
+    expect(quotes.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
+    for (const { first } of ranges) {
+      expect(run(quotes, ...quote(4, first, [0, 0, 0xffff, 0x0a000001]))).toBe(true);
+    }
+    expect(run(quotes, ...quote(4, 65_000, ANY4))).toBe(false);
+  });
+
+  it.each([4, 6] as const)(
+    'lets in ICMP errors about what was sent from a range (family %i)',
+    (family) => {
+      const property = fc.property(
+        fc.array(range(family), { maxLength: 60 }),
+        fc.array(port, { minLength: 20, maxLength: 20 }),
+        addressOf(family),
+        fc.record({
+          options: fc.integer({ min: 0, max: 10 }).map((words) => 4 * words),
+          quotedOptions: fc.integer({ min: 0, max: 10 }).map((words) => 4 * words),
+        }),
+        (ranges, ports, address, options) => {
+          const program = native.filterProgram(rowsOf(family, ranges), family, true) ?? [];
+          expect(program.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
+          const edges = ranges.flatMap(({ first, last }) => [first - 1, first, last, last + 1]);
+          for (const from of [...ports, ...edges.filter((each) => each >= 0 && each <= 65_535)]) {
+            const [data, ip] = quote(family, from, address, options);
+            expect([from, run(program, data, ip)]).toEqual([from, admits(ranges, from, address)]);
+            expect(run(program, data.subarray(0, -7), ip)).toBe(false);
+            const [about, of] = quote(family, from, address, { ...options, protocol: 17 });
+            expect(run(program, about, of)).toBe(false);
+          }
+        },
+      );
+      fc.assert(property, { numRuns: 100 });
+    },
+  );
+
+  it('lets in ICMPv6 errors that quote extension headers, for others to read', () => {
+    const ranges = [{ first: 80, last: 80, address: ANY6 }];
+    const program = native.filterProgram(rowsOf(6, ranges), 6, true) ?? [];
+    for (const protocol of [0, 43, 44, 60]) {
+      expect(run(program, ...quote(6, 81, ANY6, { protocol }))).toBe(true);
+    }
+    expect(run(program, ...quote(6, 80, ANY6, { protocol: 50 }))).toBe(false);
+    const none = native.filterProgram(new Int32Array(), 6, true) ?? [];
+    expect(run(none, ...quote(6, 80, ANY6, { protocol: 0 }))).toBe(false);
   });
 });
