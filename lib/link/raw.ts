@@ -44,7 +44,7 @@ const FORMS = { filter: GuardForm.Filter, md5: GuardForm.Md5 } as const;
 /**
  * TCP on the host's own addresses through raw sockets, beside the kernel's. The kernel's own
  * connections and listeners are left alone: every local port that is used is guarded first, and
- * nothing else comes in.
+ * nothing else comes in, but ICMP errors about what was sent from there.
  *
  * Opening needs CAP_NET_RAW, and CAP_NET_ADMIN unless the kernel knows TCP MD5 keys; it rejects
  * with EPERM and what helps. Ports below 1024 need CAP_NET_BIND_SERVICE.

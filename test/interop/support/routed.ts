@@ -55,7 +55,10 @@ export async function openRouted(options: Omit<PeerOptions, 'link'> = {}): Promi
 
 async function layFarCable(router: Namespace, host: Namespace): Promise<void> {
   const forward = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
-  await router.run('sysctl', '-qw', ...forward);
+  // Each error is told, however soon it follows another.
+  const talkative = ['net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0'];
+  await router.run('sysctl', '-qw', ...forward, ...talkative);
+  await host.run('sysctl', '-qw', ...talkative);
   const cable = ['link', 'add', 'vc', 'netns', router.name, 'type', 'veth'];
   await exec('ip', [...cable, 'peer', 'name', 'vd', 'netns', host.name]);
   await Promise.all([setUp(router, 'vc', '1'), setUp(host, 'vd', '2')]);
@@ -63,6 +66,9 @@ async function layFarCable(router: Namespace, host: Namespace): Promise<void> {
 }
 
 async function setUp(namespace: Namespace, device: string, number: string): Promise<void> {
+  // A router solicits from its link-local address alone: it is to be usable at once.
+  const dad = ['all', 'default', device].map((name) => `net.ipv6.conf.${name}.accept_dad=0`);
+  await namespace.run('sysctl', '-qw', ...dad);
   await namespace.run('ip', 'addr', 'add', `10.10.0.${number}/24`, 'dev', device);
   await namespace.run('ip', 'addr', 'add', `fd10::${number}/64`, 'dev', device, 'nodad');
   await namespace.run('ip', 'link', 'set', device, 'up');

@@ -1,4 +1,5 @@
 import { Flag } from '../../../lib/core/segment/layout';
+import { Daemon } from '../../interop/support/daemon';
 import { NamespacePair, type Namespace } from '../../support/netns';
 import type { Script, ScriptOptions } from '../../support/script';
 import { until } from '../../support/until';
@@ -150,6 +151,46 @@ export class Bench {
 
   async close(): Promise<void> {
     await this.pair.close();
+  }
+}
+
+/** Each line is an address, how often, and packets in hexadecimal digits, sent as they are. */
+const SEND_PACKETS = `
+import socket, sys
+RAW = socket.IPPROTO_RAW
+four = socket.socket(socket.AF_INET, socket.SOCK_RAW, RAW)
+six = socket.socket(socket.AF_INET6, socket.SOCK_RAW, RAW)
+print('ready', flush=True)
+for number, line in enumerate(sys.stdin):
+    to, times, *packets = line.split()
+    packets = [bytes.fromhex(each) for each in packets]
+    raw = six if ':' in to else four
+    for i in range(int(times)):
+        for packet in packets:
+            raw.sendto(packet, (to, 0))
+    print('sent', number, flush=True)
+`;
+
+/** Sends whatever packets from a namespace. */
+export class PacketSender {
+  #lines = 0;
+
+  private constructor(private readonly python: Daemon) {}
+
+  static async start(namespace: Namespace): Promise<PacketSender> {
+    const command = ['python3', '-c', SEND_PACKETS];
+    return new PacketSender(await Daemon.start(namespace, command, /^ready$/m));
+  }
+
+  /** All of them in order, so many times over. */
+  async send(to: string, packets: readonly Uint8Array[], times = 1): Promise<void> {
+    const digits = packets.map((packet) => Buffer.from(packet).toString('hex'));
+    this.python.write(`${to} ${times} ${digits.join(' ')}\n`);
+    await this.python.printed(new RegExp(`^sent ${this.#lines++}$`, 'm'));
+  }
+
+  async stop(): Promise<void> {
+    await this.python.stop('SIGKILL');
   }
 }
 
