@@ -133,7 +133,8 @@ export class Cubic implements CongestionControl {
     }
     s.hystart ??= new HyStart(c);
     if (s.hystart.acked(c, rtt)) {
-      c.ssthresh = c.cwnd;
+      // After a pause the window may be one segment; RFC 5681 §3.1 knows no threshold below two.
+      c.ssthresh = Math.max(c.cwnd, 2);
       this.counters.TcpExtTCPHystartDelayDetect++;
       this.counters.TcpExtTCPHystartDelayCwnd += c.cwnd;
     }

@@ -26,7 +26,8 @@ export class Flow {
   allowed: number | null = null;
   /** `Option` bits of the SYN, and what they say. */
   readonly options: number;
-  readonly mss: number;
+  /** The largest that was announced: a SYN that is sent again may find another path. */
+  mss: number;
   readonly scale: number;
   /** The sender's stack, and its end of the connection when last looked for. */
   core: StackCore | null = null;

@@ -69,6 +69,7 @@ export class Wire {
   private syn(words: Int32Array): void {
     const before = this.flows.find(words);
     if (before !== null && before.iss === words[Word.Sequence]) {
+      before.mss = Math.max(before.mss, words[Word.Mss]);
       // A SYN cookie has the same number when an old SYN comes again to where nobody remembers it.
       if (isOlder(before, words)) this.flows.delete(before);
       // Nor does anybody remember the window that the first one has offered.

@@ -231,7 +231,12 @@ test('who never fills the window has no state', () => {
 
 describe('HyStart++ (RFC 9406)', () => {
   /** A slow start in rounds; `rtts` gives the round trip of each acknowledgment of a round, µs. */
-  function slowStart(rounds: readonly (readonly number[])[], tcp = {}, startSeq = 0): number[] {
+  function slowStart(
+    rounds: readonly (readonly number[])[],
+    tcp = {},
+    startSeq = 0,
+    cwnd: number | null = null,
+  ): number[] {
     const f = flow(10, { hystart: 1, ...tcp });
     const { c, cubic } = f;
     c.sndUna = c.sndNxt = startSeq;
@@ -242,6 +247,7 @@ describe('HyStart++ (RFC 9406)', () => {
         // What the next round is made of has left meanwhile.
         const next = n + 1 < rounds.length ? rounds[n + 1].length : 10;
         if (i === rtts.length - 1) c.sndNxt = (c.sndUna + 1000 * next) | 0;
+        if (cwnd !== null) c.cwnd = cwnd;
         cubic.acked(c, 1, rtt, 0);
         cubic.congAvoid(c, 1, 0);
       });
@@ -294,6 +300,11 @@ describe('HyStart++ (RFC 9406)', () => {
     const windows = slowStart([round(RTT), up, round(RTT), round(RTT), round(RTT)]);
     // In the third round seven acknowledgments and three before count for a quarter.
     expect(windows).toEqual([20, 27, 32, 42, 52, NONE, 0]);
+  });
+
+  test('the threshold is two segments at least, whatever a pause has left of the window', () => {
+    const grown = new Array<number[]>(5).fill(round(RTT + 12_500));
+    expect(slowStart([round(RTT), ...grown], {}, 0, 1).slice(-2)).toEqual([2, 1]);
   });
 
   test('across the wrap of sequence numbers', () => {
