@@ -209,7 +209,7 @@ export class Connection {
   /** When data was last received, and when last anything was. */
   lastReceiveMs = 0;
   heardMs = 0;
-  /** When payload was last sent for the first time. */
+  /** When payload was last sent. */
   lastSendMs = 0;
   /** When an unacceptable segment was last answered; 0: never. */
   answeredMs = 0;

@@ -57,8 +57,12 @@ export function dataReceived(tcp: Tcp, c: Connection, length: number): void {
   c.lastReceiveMs = tcp.nowMs;
 }
 
-/** Data was sent soon after some was received: acknowledgments can ride on such data. */
+/**
+ * Payload was sent, for the first time or again (Linux: tcp_event_data_sent). Soon after some was
+ * received: acknowledgments can ride on such data.
+ */
 export function dataSent(tcp: Tcp, c: Connection): void {
+  c.lastSendMs = tcp.nowMs;
   if (elapsedMs(tcp.nowMs, c.lastReceiveMs) < c.atoMs) c.set(Has.PingPong);
 }
 

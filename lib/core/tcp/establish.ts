@@ -103,6 +103,7 @@ export function established(tcp: Tcp, c: Connection): void {
   c.congestion.init(c);
   c.lastReceiveMs = tcp.nowMs;
   c.heardMs = tcp.nowMs;
+  c.lastSendMs = tcp.nowMs;
   armKeepAlive(tcp, c);
   tcp.markReady(c);
   if (c.socket !== null) tcp.notify(c.socket);

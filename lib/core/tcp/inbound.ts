@@ -23,6 +23,9 @@ export class Inbound {
   windowStart = 0;
   /** The last echo of a timestamp of ours. */
   tsEcr = 0;
+  /** The largest `space`, and the last `rtt`, of earlier measurements, to be told. */
+  lastSpace = 0;
+  lastRtt = 0;
 
   get hasDuplicate(): boolean {
     return this.duplicateLeft !== this.duplicateRight;
@@ -35,13 +38,15 @@ export class Inbound {
 
   /** Nothing is measured any more. */
   rest(): void {
+    this.lastSpace = Math.max(this.space, this.lastSpace);
+    this.lastRtt = this.rtt || this.lastRtt;
     this.space = this.rtt = this.tsEcr = 0;
     this.hasWindow = false;
   }
 
   clear(): void {
     this.rest();
-    this.rcvBuf = 0;
+    this.rcvBuf = this.lastSpace = this.lastRtt = 0;
     this.duplicateLeft = this.duplicateRight = 0;
   }
 }

@@ -170,7 +170,6 @@ function sendNew(
   countSent(c, f, 1);
   if (covered > 0) {
     if (starts) c.congestion.event?.(c, CongestionEvent.TransmitStart, tcp.now);
-    c.lastSendMs = tcp.nowMs;
     dataSent(tcp, c);
     departed(tcp, c, covered);
   }

@@ -2,6 +2,8 @@ import type { Segment } from '../segment/segment';
 import { seqLt } from '../sequence';
 import { Has, type Connection } from './connection';
 import type { Inbound } from './inbound';
+import { initialWindow, TIMESTAMP_BYTES, windowClamp } from './receive-window';
+import { State } from './state';
 import { timestamp } from './timestamps';
 import type { Tcp } from './tcp';
 
@@ -27,9 +29,29 @@ export function tuneOnArrival(tcp: Tcp, c: Connection, seg: Segment): void {
 function start(tcp: Tcp, c: Connection, seg: Segment): Inbound | null {
   if (seg.length < c.rcvMss || (c.rcvNxt - c.irs) >>> 0 <= FREE_SEGMENTS * c.advMss) return null;
   const inbound = (c.inbound ??= tcp.inbounds.take());
-  inbound.space = Math.min(c.rcvSsthresh, c.rcvWnd, FIRST_SEGMENTS * c.advMss);
+  inbound.space = firstSpace(c);
   restart(tcp, c, inbound);
   return inbound;
+}
+
+/** What the program is thought to read in a round trip as long as nothing is known. */
+function firstSpace(c: Connection): number {
+  const window = initialWindow(c.options.receiveBuffer, c.advMss);
+  const stamps = c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0;
+  return Math.min(window, windowClamp(c), FIRST_SEGMENTS * (c.advMss - stamps));
+}
+
+/** The round trip as the receiver sees it, µs; 0: unknown. */
+export function measuredRoundTrip(c: Connection): number {
+  const { inbound } = c;
+  return inbound === null ? 0 : (inbound.rtt || inbound.lastRtt) >> 3;
+}
+
+/** Bytes that the program has read in the best round trip so far. */
+export function readInRoundTrip(c: Connection): number {
+  if (c.state === State.SYN_SENT) return 0;
+  const { inbound } = c;
+  return (inbound === null ? 0 : Math.max(inbound.space, inbound.lastSpace)) || firstSpace(c);
 }
 
 /** The next round trip begins. */

@@ -1,6 +1,7 @@
 import type { SegmentBatch } from '../segment/batch';
 import { seqGeq, seqGt, seqMin } from '../sequence';
 import { CaState, type Connection } from './connection';
+import { dataSent } from './delayed-ack';
 import { rateSent } from './delivery-rate';
 import { emitRetransmission, setPush } from './emit';
 import { Pending, type Flight } from './flight';
@@ -78,7 +79,9 @@ export function retransmit(
   // As it was sent first, also where more has been written since.
   setPush(batch, push);
   tcp.counters.TcpRetransSegs++;
-  tcp.totals.resent(c.row, (seqMin(end, c.sndEnd) - seq) | 0);
+  const bytes = (seqMin(end, c.sndEnd) - seq) | 0;
+  tcp.totals.resent(c.row, bytes);
+  if (bytes > 0) dataSent(tcp, c);
   f.retransmissions = (f.retransmissions + rows) | 0;
   if (probe) return true;
   if (!f.retransmitting) {

@@ -1,6 +1,8 @@
 import type { SocketStatus } from '../socket/socket-status';
 import { elapsedMs } from '../time/elapsed';
 import { Has, type Connection } from './connection';
+import { pacingRate } from './pacing';
+import { measuredRoundTrip, readInRoundTrip } from './receive-tuning';
 import { TIMESTAMP_BYTES } from './receive-window';
 import { isSynchronized, State } from './state';
 import type { Tcp } from './tcp';
@@ -68,8 +70,9 @@ export interface TcpInfo {
   tcpi_advmss: number;
   /** Segments that may overtake one without its being taken for lost. */
   tcpi_reordering: number;
-  /** Round trip as the receiver sees it, µs, and what a program reads in one, bytes; 0: unknown. */
+  /** Round trip as the receiver sees it, µs; 0: too little has come for it to be measured. */
   tcpi_rcv_rtt: number;
+  /** What a program has read in one at best, or is thought to, bytes. */
   tcpi_rcv_space: number;
   /** Segments sent again, SYNs and FINs among them. */
   tcpi_total_retrans: number;
@@ -83,7 +86,7 @@ export interface TcpInfo {
   /** Segments. */
   tcpi_segs_out: number;
   tcpi_segs_in: number;
-  /** Bytes written and not yet sent. */
+  /** Sequence numbers not yet sent: bytes that were written, and the FIN behind them. */
   tcpi_notsent_bytes: number;
   /** Smallest round trip of late, µs; 2^32 - 1: none was measured. */
   tcpi_min_rtt: number;
@@ -307,10 +310,11 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   if (c.srtt > 0) info.tcpi_rttvar = c.mdev >> 2;
   info.tcpi_snd_ssthresh = c.ssthresh;
   if (c.cwnd > 0) info.tcpi_snd_cwnd = c.cwnd;
-  info.tcpi_pacing_rate = pacingRate(c);
+  info.tcpi_pacing_rate = Math.floor(pacingRate(c, tcp.settings));
+  if (c.options.maxPacingRate > 0) info.tcpi_max_pacing_rate = c.options.maxPacingRate;
   if (c.deliveryRate > 0) info.tcpi_delivery_rate_app_limited = Number(c.rateAppLimited);
   info.tcpi_delivery_rate = c.deliveryRate * 1000;
-  info.tcpi_notsent_bytes = unsentBytes(c);
+  info.tcpi_notsent_bytes = unsent(c);
   if (c.minRtt > 0) info.tcpi_min_rtt = c.minRtt;
   info.tcpi_snd_wnd = c.sndWnd;
 }
@@ -321,6 +325,8 @@ function tellReceiver(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_last_data_recv = elapsedMs(tcp.nowMs, c.lastReceiveMs);
   info.tcpi_last_ack_recv = elapsedMs(tcp.nowMs, c.heardMs);
   info.tcpi_rcv_ssthresh = c.rcvSsthresh;
+  info.tcpi_rcv_rtt = measuredRoundTrip(c);
+  info.tcpi_rcv_space = readInRoundTrip(c);
   info.tcpi_rcv_wnd = c.rcvWnd;
 }
 
@@ -367,15 +373,7 @@ function hasEnded(state: State): boolean {
   return state !== State.ESTABLISHED && state !== State.CLOSE_WAIT;
 }
 
-function unsentBytes(c: Connection): number {
-  return Math.max((c.sndEnd - c.sndNxt) | 0, 0);
-}
-
-/** Slow start at twice, congestion avoidance at 6/5 of a window a round trip, as Linux has them. */
-function pacingRate(c: Connection): number {
-  if (c.pacingRate > 0) return c.pacingRate * 1000;
-  if (c.srtt === 0 || c.cwnd === 0) return Infinity;
-  const ratio = c.cwnd < c.ssthresh / 2 ? 2 : 1.2;
-  const window = c.sndMss * Math.max(c.cwnd, c.packetsOut);
-  return Math.floor((window * ratio * 8_000_000) / c.srtt);
+function unsent(c: Connection): number {
+  const end = (c.sndEnd + Number(c.has(Has.Fin))) | 0;
+  return Math.max((end - c.sndNxt) | 0, 0);
 }

@@ -429,6 +429,7 @@ export class Tcp {
     const { inbound } = c;
     if (inbound === null || !inbound.isEmpty) return;
     c.inbound = null;
+    inbound.clear();
     this.inbounds.give(inbound);
   }
 

@@ -6,6 +6,7 @@ import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
 import { ICMPS } from './icmp';
 import { INFOS } from './info';
+import { WINDOW_INFOS } from './info-windows';
 import { IPV6 } from './ipv6';
 import { LINGERINGS } from './lingering';
 import { LOSSES } from './loss';
@@ -38,6 +39,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...IPV6,
   ...ECN,
   ...INFOS,
+  ...WINDOW_INFOS,
   ...URGENT,
   ...ICMPS,
 ];

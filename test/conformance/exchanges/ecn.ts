@@ -128,6 +128,7 @@ export const ECN: readonly Exchange[] = [
   },
   {
     name: 'ECN: CE is echoed until CWR comes',
+    deviceMemory: true,
     async run(talk) {
       const listener = await talk.listener(8303);
       await talk.peer('SEW', SYN);
@@ -146,6 +147,7 @@ export const ECN: readonly Exchange[] = [
   },
   {
     name: 'ECN: CE beyond a hole, in old data, on pure acknowledgments; CWR beyond a hole',
+    deviceMemory: true,
     async run(talk) {
       const listener = await talk.listener(8304);
       await talk.peer('SEW', { mss: 1000 });
@@ -173,6 +175,7 @@ export const ECN: readonly Exchange[] = [
   },
   {
     name: 'ECN: not marked after marks: a retransmission, acknowledged at once',
+    deviceMemory: true,
     async run(talk) {
       const listener = await talk.listener(8305);
       await talk.peer('SEW', { mss: 1000 });

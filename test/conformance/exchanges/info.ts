@@ -57,6 +57,7 @@ export const INFOS: readonly Exchange[] = [
   },
   {
     name: 'TCP_INFO of a connection that was accepted, to its end',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8111, { mss: 1000 }, 30);
       await told(talk, fd, FIXED, TOTALS, SENDER, NEVER);
@@ -74,6 +75,7 @@ export const INFOS: readonly Exchange[] = [
   },
   {
     name: 'TCP_INFO after a reset',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8112, { mss: 1000 }, 30);
       await talk.peer('P.', { data: 500 });

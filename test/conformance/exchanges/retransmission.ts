@@ -61,6 +61,7 @@ export const RETRANSMISSIONS: readonly Exchange[] = [
   },
   {
     name: 'a delayed acknowledgment',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8045, SYN, 30);
       for (let i = 0; i < 18; i++) await talk.peer('P.', { data: 50, ts: 1002 });
@@ -75,6 +76,7 @@ export const RETRANSMISSIONS: readonly Exchange[] = [
   },
   {
     name: 'every second full segment is acknowledged',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8046, SYN, 30);
       for (let i = 0; i < 8; i++) await talk.peer('.', { data: 988, ts: 1002 + i });
@@ -85,6 +87,7 @@ export const RETRANSMISSIONS: readonly Exchange[] = [
   },
   {
     name: 'out of order, SACK blocks, then the hole',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8047, { ...SYN }, 30);
       await talk.peer('.', { seq: 1001, data: 1000, ts: 1010 });

@@ -16,6 +16,7 @@ async function segments(talk: Talk, ...ranges: readonly (number | [number, numbe
 export const SACKS: readonly Exchange[] = [
   {
     name: 'SACK: one hole, many, and their order',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8200, SYN);
       await segments(talk, 501, 1501, 2501, 3501, 1501, 3001, 4501, 1, 1001);
@@ -23,6 +24,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'SACK: three blocks beside timestamps',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8201, STAMPED);
       talk.stamped = true;
@@ -31,6 +33,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'D-SACK: a segment below what is acknowledged (RFC 2883 §4.1.1, §4.1.2)',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8202, SYN);
       await segments(talk, 1, 501, 1, 1001, 501, 2001, 1001, 1501);
@@ -38,6 +41,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'D-SACK: a segment among those beyond the hole (RFC 2883 §4.1.3)',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8203, SYN);
       await segments(talk, 1, 1001, 1501, 2001, 2501, 1501, 2501, 501, 1501);
@@ -45,6 +49,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'D-SACK: parts of segments (RFC 2883 §4.2)',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8204, SYN);
       await segments(talk, [1, 101], [101, 201], [101, 301], [401, 501], [441, 601], [361, 421]);
@@ -54,6 +59,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'D-SACK: what fills a hole reaches into what is there',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8205, SYN);
       await segments(talk, [501, 1001], [1501, 2001], [2501, 3001], [1, 1601], [1801, 3501]);
@@ -78,6 +84,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'acknowledgments are delayed again once a hole is filled',
+    deviceMemory: true,
     async run(talk) {
       await talk.served(8209, SYN);
       for (let i = 0; i < 16; i++) await talk.peer('.', { data: 400 });
@@ -92,6 +99,7 @@ export const SACKS: readonly Exchange[] = [
   },
   {
     name: 'tcp_dsack off',
+    deviceMemory: true,
     sysctls: { 'net.ipv4.tcp_dsack': '0' },
     async run(talk) {
       await talk.served(8208, SYN);

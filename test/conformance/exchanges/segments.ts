@@ -169,6 +169,7 @@ export const SEGMENTS: readonly Exchange[] = [
   },
   {
     name: 'many small segments, unread: how the window goes',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8109, { mss: 1000 });
       for (let i = 0; i < 6; i++) await talk.peer('P.', { data: 1000 });

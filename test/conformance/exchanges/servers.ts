@@ -8,6 +8,7 @@ const DEFER_ACCEPT = 9;
 export const SERVERS: readonly Exchange[] = [
   {
     name: 'SYN cookie, with timestamps all options',
+    deviceMemory: true,
     sysctls: { 'net.ipv4.tcp_syncookies': '2' },
     async run(talk) {
       const [fd] = await talk.served(8500, SYN);
@@ -21,6 +22,7 @@ export const SERVERS: readonly Exchange[] = [
   },
   {
     name: 'SYN cookie without timestamps, data in the third segment',
+    deviceMemory: true,
     sysctls: { 'net.ipv4.tcp_syncookies': '2' },
     async run(talk) {
       const listener = await talk.listener(8501);
@@ -73,6 +75,7 @@ export const SERVERS: readonly Exchange[] = [
   },
   {
     name: 'a full backlog: the third segment is forgotten',
+    deviceMemory: true,
     async run(talk) {
       const listener = await talk.listener(8505);
       await talk.call('listen', { fd: listener, backlog: 0 });

@@ -81,6 +81,7 @@ export const WINDOWS: readonly Exchange[] = [
   },
   {
     name: 'SO_RCVLOWAT, TCP_QUICKACK, TCP_WINDOW_CLAMP',
+    deviceMemory: true,
     async run(talk) {
       const [fd] = await talk.served(8303, { mss: 1000 }, 50);
       await talk.setOption(fd, 1, 18, 500);

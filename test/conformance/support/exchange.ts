@@ -51,6 +51,11 @@ export interface Transcript {
 export interface Exchange {
   name: string;
   family?: 4 | 6;
+  /**
+   * Data waits unread, or has come in many segments: Linux's window is then what the memory that
+   * its device took for them leaves, and may differ a little. Else windows are the same.
+   */
+  deviceMemory?: boolean;
   /** Linux's names; set in the kernel's namespace and by the driver's sysctl. */
   sysctls?: Readonly<Record<string, string>>;
   run(talk: Talk): Promise<void>;
@@ -294,13 +299,29 @@ export class Talk {
   /** TCP_INFO: these members of it, without `tcpi_`. */
   async info(fd: number, names: readonly string[]): Promise<void> {
     this.start();
-    const members = { fd, level: 6, opt: 11, name: 'TCP_INFO', optlen: INFO_BYTES };
-    const reply = await this.backend.request('getsockopt', members);
-    const info: Message =
-      typeof reply.raw === 'string' ? { ...decodeInfo(Buffer.from(reply.raw, 'base64')) } : reply;
+    const info = await this.askInfo(fd);
     const told = names.map((name) => `${name} ${String(info[`tcpi_${name}`])}`).join(' ');
     this.record(`TCP_INFO of ${this.handles.get(fd)}: ${told}`, { ret: 0 }, null);
     await this.finish();
+  }
+
+  /** The same of times, which are compared as those of events are: `last_…` ms, else µs. */
+  async times(fd: number, names: readonly string[]): Promise<void> {
+    this.start();
+    const info = await this.askInfo(fd);
+    for (const name of names) {
+      const value = Number(info[`tcpi_${name}`]) * (name.startsWith('last_') ? 1000 : 1);
+      this.record(`TCP_INFO of ${this.handles.get(fd)}: ${name}`, { ret: 0 }, value);
+    }
+    await this.finish();
+  }
+
+  private async askInfo(fd: number): Promise<Message> {
+    const members = { fd, level: 6, opt: 11, name: 'TCP_INFO', optlen: INFO_BYTES };
+    const reply = await this.backend.request('getsockopt', members);
+    return typeof reply.raw === 'string'
+      ? { ...decodeInfo(Buffer.from(reply.raw, 'base64')) }
+      : reply;
   }
 
   /** SO_ERROR. */

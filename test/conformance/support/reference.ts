@@ -130,7 +130,7 @@ export async function runOurs(exchange: Exchange, firstPort: number): Promise<Ta
 const EARLY = 15_000;
 const LATE = 120_000;
 
-/** Linux counts what its memory takes, and so a window of its isn't told from the outside. */
+/** By how much windows may differ where Linux's device matters (`Exchange.deviceMemory`). */
 const WINDOW_SHARE = 0.15;
 
 /** Both transcripts as lines, which are the same where nothing differs. */
@@ -140,9 +140,11 @@ export interface Comparison {
   isSame: boolean;
 }
 
-export function compare(ours: Transcript, kernel: Transcript): Comparison {
-  const calls = side(ours.calls, kernel.calls);
-  const packets = side(ours.packets, kernel.packets);
+/** @param deviceMemory windows are compared as `Exchange.deviceMemory` says */
+export function compare(ours: Transcript, kernel: Transcript, deviceMemory: boolean): Comparison {
+  const share = deviceMemory ? WINDOW_SHARE : 0;
+  const calls = side(ours.calls, kernel.calls, share);
+  const packets = side(ours.packets, kernel.packets, share);
   const lines = {
     ours: [...calls.ours, '--- packets', ...packets.ours],
     kernel: [...calls.kernel, '--- packets', ...packets.kernel],
@@ -153,7 +155,7 @@ export function compare(ours: Transcript, kernel: Transcript): Comparison {
 type Entries = Transcript['calls'];
 
 /** Lines with their step; times only where they are too far apart. */
-function side(ours: Entries, kernel: Entries): { ours: string[]; kernel: string[] } {
+function side(ours: Entries, kernel: Entries, share: number): { ours: string[]; kernel: string[] } {
   const far = (index: number): boolean => {
     const a = ours[index]?.after ?? null;
     const b = kernel[index]?.after ?? null;
@@ -165,7 +167,7 @@ function side(ours: Entries, kernel: Entries): { ours: string[]; kernel: string[
     const b = kernel[index]?.window ?? null;
     if (a === null || b === null) return a !== b;
     if (a === 0 || b === 0) return a !== b;
-    return Math.abs(a - b) > Math.max(2, WINDOW_SHARE * b);
+    return Math.abs(a - b) > share * b;
   };
   const lines = (entries: Entries): string[] =>
     entries.map(({ step, text, after, window }, index) => {

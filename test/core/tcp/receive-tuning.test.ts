@@ -113,6 +113,28 @@ describe('the receive buffer (dynamic right-sizing)', () => {
     expect(control(peer).inbound).toBeNull();
   });
 
+  test('TCP_INFO tells the round trip and what is read in one, also in a pause', () => {
+    const [peer, socket] = connected();
+    const told = () => {
+      const { tcpi_rcv_rtt, tcpi_rcv_space } = socket.tcpInfo();
+      return [tcpi_rcv_rtt, tcpi_rcv_space];
+    };
+    expect(told()).toEqual([0, 10 * (MSS - 12)]);
+    const read = [0];
+    for (let i = 0; i < 4; i++) read.push(round(peer, socket, Infinity));
+    expect(told()[0]).toBe(RTT);
+    expect(told()[1]).toBeGreaterThan(read[3] - 2 * MSS);
+    expect(told()[1]).toBeLessThanOrEqual(read[3]);
+    round(peer, socket, 3000);
+    const [, space] = told();
+    for (let i = 0; i < 3; i++) round(peer, socket, 3000);
+    expect(told()).toEqual([RTT, space]);
+    // What it was measured with is lent to another.
+    socket.setOption(RECEIVE_BUFFER, 100_000);
+    for (let i = 0; i < 3; i++) round(peer, socket, 200);
+    expect(told()).toEqual([0, 10 * (MSS - 12)]);
+  });
+
   test('over the wrap of numbers and of the clock', () => {
     const [peer, socket] = connected({ iss: 0x7fff0000, start: 2 ** 31 - 300_000 });
     for (let i = 0; i < 7; i++) round(peer, socket, Infinity);
