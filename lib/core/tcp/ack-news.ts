@@ -43,6 +43,8 @@ export class AckNews implements RateSample {
   lastAckedAt = -1;
   firstSackedAt = -1;
   lastSackedAt = -1;
+  /** The end of what was SACKed before: what is SACKed now tells nothing of its own order. */
+  priorFack = 0;
   /** Lowest segment that, sent once, was delivered after a later one (RFC 8985 §6.2). */
   reorder = 0;
   reordered = false;

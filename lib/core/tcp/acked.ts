@@ -10,17 +10,8 @@ import { noteReordering } from './sack';
 import { Mark } from './sent-queue';
 import type { Tcp } from './tcp';
 
-/**
- * Takes off the queue what `ack` acknowledges, and measures (Linux: tcp_clean_rtx_queue).
- * @param priorFack the end of what was SACKed before
- */
-export function takeAcknowledged(
-  tcp: Tcp,
-  c: Connection,
-  f: Flight,
-  ack: number,
-  priorFack: number,
-): void {
+/** Takes off the queue what `ack` acknowledges, and measures (Linux: tcp_clean_rtx_queue). */
+export function takeAcknowledged(tcp: Tcp, c: Connection, f: Flight, ack: number): void {
   const { news } = tcp;
   while (f.count > 0 && seqLeq(f.end(f.head), ack)) segmentAcknowledged(tcp, c, f);
   if (f.count > 0 && seqLt(f.seq(f.head), ack)) f.trimHead(ack);
@@ -31,8 +22,8 @@ export function takeAcknowledged(
       removeDuplicates(tcp, c, f, news.acked);
       // Without SACK nobody knows which copy has arrived.
       if (news.has(News.RetransmissionAcked)) news.flags &= ~News.OriginalDelivered;
-    } else if (news.reordered && seqLt(news.reorder, priorFack)) {
-      noteReordering(tcp, c, news.reorder, priorFack);
+    } else if (news.reordered && seqLt(news.reorder, news.priorFack)) {
+      noteReordering(tcp, c, news.reorder, f.sackedOut > 0 ? f.fack : c.sndUna);
     }
   } else if (measured && news.firstSackedAt >= 0 && f.count > 0) {
     // The oldest left after what was SACKed: the timer, set for it, would go off too soon.

@@ -90,11 +90,11 @@ function updateFlight(tcp: Tcp, c: Connection, f: Flight, seg: Segment): void {
   const { news } = tcp;
   const { losses } = f;
   const limited = isCwndLimited(c);
-  const priorFack = f.sackedOut > 0 ? f.fack : news.priorUna;
+  news.priorFack = f.sackedOut > 0 ? f.fack : news.priorUna;
   if (f.count > 0 && isCongestionEcho(c, seg)) news.add(News.Ece);
   if (reportsSack(c, seg)) processSack(tcp, c, f, seg);
   if (f.count > 0) {
-    takeAcknowledged(tcp, c, f, seg.ack, priorFack);
+    takeAcknowledged(tcp, c, f, seg.ack);
     if (news.sampleAt !== 0) rackUpdateWindow(tcp, c, f, news.sampleDelivered);
     if (f.tlpOut) probeAcknowledged(tcp, c, f, seg.ack);
     if (isDubious(c, news)) recoverFromLoss(tcp, c, f, isDuplicate(news));
@@ -116,6 +116,7 @@ function oldAck(tcp: Tcp, c: Connection, seg: Segment): void {
   const f = c.flight;
   if (f === null || !reportsSack(c, seg)) return;
   const { losses } = f;
+  tcp.news.priorFack = f.sackedOut > 0 ? f.fack : c.sndUna;
   processSack(tcp, c, f, seg);
   recoverFromLoss(tcp, c, f, false);
   finishNews(tcp, c, f, losses);

@@ -25,9 +25,14 @@ export function burstBytes(
   quota: number,
 ): number {
   const half = Math.max(c.cwnd >> 1, 1);
-  const wanted = Math.max(segmentsAtOnce(c, settings, mss), settings.minBurst);
+  const wanted = burstSegments(c, settings, mss);
   const most = Math.min(wanted, half, Math.max(quota, 1)) * mss;
   return Math.min(most, unsent, window);
+}
+
+/** Full segments that leave as one where there are so many (Linux: tcp_tso_segs). */
+export function burstSegments(c: Connection, settings: Settings, mss: number): number {
+  return Math.max(segmentsAtOnce(c, settings, mss), settings.minBurst);
 }
 
 function segmentsAtOnce(c: Connection, settings: Settings, mss: number): number {

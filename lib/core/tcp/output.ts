@@ -76,6 +76,7 @@ function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch):
   }
   if (f.count > 0) fitSegments(c, f, f.before(f.tail));
   const last = f.before(f.tail);
+  if (f.count > 1) f.unmark(f.before(last), Mark.Joined);
   if (f.count === 0 || f.has(last, Mark.Sacked)) {
     f.tlpDue = false;
     armRetransmit(tcp, c, true);
@@ -108,7 +109,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     if (length > 0 && !forced && !mayLeave(c, length, window, fin)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !mayDepart(tcp, c)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !isUrgentMode(c)) {
-      burst = burstBytes(c, tcp.settings, currentMss(c), unsent, window, quota);
+      burst = startBurst(tcp, c, unsent, window, quota);
       burstEnd = (c.sndNxt + burst) | 0;
     }
     if (!sendNew(tcp, c, batch, length, fin)) {
@@ -116,7 +117,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
       return false;
     }
     // As on Linux: a receiver that gathers passes it on.
-    if (burst > length && seqGeq(c.sndNxt, burstEnd)) setPush(batch, true);
+    if (burst > length) endOrJoin(tcp.flightOf(c), batch, seqGeq(c.sndNxt, burstEnd));
     c.unset(Has.ForcePartial);
     quota--;
     sent = true;
@@ -129,6 +130,31 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   else if (quota <= 0) validateCwnd(tcp, c, true);
   else if (c.inFlight === 0 && c.sndEnd !== c.sndNxt && mayDepart(tcp, c)) armPersist(tcp, c);
   return true;
+}
+
+/** @returns bytes of the burst that leaves now; a segment or less: none */
+function startBurst(
+  tcp: Tcp,
+  c: Connection,
+  unsent: number,
+  window: number,
+  quota: number,
+): number {
+  const f = c.flight;
+  // The one before may have been broken off.
+  if (f !== null && f.count > 0) f.unmark(f.before(f.tail), Mark.Joined);
+  const mss = currentMss(c);
+  const burst = burstBytes(c, tcp.settings, mss, unsent, window, quota);
+  const rest = burst % mss;
+  if (burst === rest || burst < unsent || mayLeave(c, rest, window, c.has(Has.Fin))) return burst;
+  // Nagle holds back the end.
+  return burst - rest;
+}
+
+/** The segment that has left last is the end of its burst, or one with the next. */
+function endOrJoin(f: Flight, batch: SegmentBatch, isEnd: boolean): void {
+  if (isEnd) setPush(batch, true);
+  else f.mark(f.before(f.tail), Mark.Joined);
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { SegmentBatch } from '../segment/batch';
 import { seqGeq, seqGt, seqMin } from '../sequence';
+import { burstSegments } from './bursts';
 import { CaState, type Connection } from './connection';
 import { dataSent } from './delayed-ack';
 import { rateSent } from './delivery-rate';
@@ -20,16 +21,47 @@ import { timestamp } from './timestamps';
 export function retransmitLost(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
   // RFC 5682 §2.1 step 2b: new data goes first.
   if (f.frtoNew) return true;
+  let together = 0;
+  let left = 0;
   while (f.lost.first >= 0 && f.inFlight < c.cwnd) {
     fitSegments(c, f, f.lost.first);
     const row = f.lost.first;
-    if (!mayDepart(tcp, c)) break;
-    if (row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0)) break;
+    if (left === 0) {
+      if (!mayDepart(tcp, c)) break;
+      if (row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0)) break;
+      together = left = rowsTogether(tcp, c, f, row);
+    }
     if (!retransmit(tcp, c, f, row, batch)) return false;
+    // A burst, as on Linux: its end bears PSH.
+    if (--left === 0 && together > 1) setPush(batch, true);
     if (c.caState === CaState.Loss) tcp.counters.TcpExtTCPSlowStartRetrans++;
     else tcp.counters.TcpExtTCPFastRetrans++;
   }
   return true;
+}
+
+/**
+ * Rows from `row` on that leave as one burst: those that did so before and are lost, as far as the
+ * windows and the length of a burst allow. What is left of it will be another (tcp_fragment).
+ */
+function rowsTogether(tcp: Tcp, c: Connection, f: Flight, row: number): number {
+  const window = (c.sndUna + c.sndWnd - f.seq(row)) | 0;
+  const most = Math.min(
+    c.cwnd - f.inFlight,
+    burstSegments(c, tcp.settings, c.sndMss),
+    Math.floor(window / c.sndMss),
+  );
+  let count = 1;
+  let at = row;
+  for (; f.has(at, Mark.Joined); count++) {
+    const next = f.next(at);
+    if (count >= most || next === f.tail || !f.waits(next)) {
+      f.unmark(at, Mark.Joined);
+      break;
+    }
+    at = next;
+  }
+  return count;
 }
 
 /** F-RTO had no new data to send after all: the conventional recovery goes on. */
@@ -103,7 +135,8 @@ function collapsible(c: Connection, f: Flight, row: number): number {
   const seq = f.seq(row);
   const edge = (c.sndUna + c.sndWnd) | 0;
   let end = f.end(row);
-  if (!f.has(row, Mark.Lost)) return end;
+  if (!f.has(row, Mark.Lost) || f.has(row, Mark.Joined)) return end;
+  if (row !== f.head && f.has(f.before(row), Mark.Joined)) return end;
   for (let at = f.next(row); at !== f.tail; at = f.next(at)) {
     const lost = (f.marks(at) & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
     if (!lost || ((f.end(at) - seq) | 0) > c.sndMss || seqGt(f.end(at), edge)) break;

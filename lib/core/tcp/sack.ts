@@ -2,7 +2,7 @@ import { Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { seqGeq, seqGt, seqLeq, seqLt } from '../sequence';
 import { News, type AckNews } from './ack-news';
-import type { Connection } from './connection';
+import { CaState, type Connection } from './connection';
 import { rateDelivered } from './delivery-rate';
 import type { Flight } from './flight';
 import { rackAdvance } from './rack';
@@ -30,6 +30,15 @@ export function processSack(tcp: Tcp, c: Connection, f: Flight, seg: Segment): v
     if (isDsack) duplicateInFlight(f, left, right, tcp.news, repeats);
     markSacked(tcp, c, f, left, right);
   }
+  overtaken(tcp, c, f);
+}
+
+/** Something SACKed now was overtaken; after a timeout that may have been its retransmission. */
+function overtaken(tcp: Tcp, c: Connection, f: Flight): void {
+  const { news } = tcp;
+  if (!news.reordered) return;
+  news.reordered = false;
+  if (c.caState !== CaState.Loss || f.undoable) noteReordering(tcp, c, news.reorder, f.fack);
 }
 
 /**
@@ -144,7 +153,7 @@ function segmentSacked(tcp: Tcp, c: Connection, f: Flight, row: number): void {
   rackAdvance(c, f, row, tcp.now);
   if ((marks & Mark.EverRetransmitted) === 0) {
     const seq = f.seq(row);
-    if (f.sackedOut > 0 && seqLt(seq, f.fack)) news.noteReordering(seq);
+    if (seqLt(seq, news.priorFack)) news.noteReordering(seq);
     if (seqLeq(f.end(row), f.highSeq)) news.add(News.OriginalDelivered);
     const at = f.sentAt(row);
     if (news.firstSackedAt < 0) news.firstSackedAt = at;

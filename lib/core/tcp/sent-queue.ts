@@ -42,6 +42,8 @@ export const enum Mark {
   AppLimited = 16,
   /** It was the end of what the program had written. */
   Pushed = 32,
+  /** It left in one burst with the next row, and may do so again. */
+  Joined = 64,
 }
 
 /** Rows when the first segment leaves; doubled when full. A power of two. */
@@ -339,7 +341,10 @@ export class SentQueue {
         const cut = ((end - seq) | 0) > most + fin ? (seq + most) | 0 : end;
         const part = this.push(seq, cut, 0);
         this.restore(part, words, from, times, row * SentTime.Stride);
-        if (cut !== end) this.unmark(part, Mark.Pushed);
+        if (cut !== end) {
+          this.unmark(part, Mark.Pushed);
+          this.mark(part, Mark.Joined);
+        }
         seq = cut;
       } while (seq !== end);
     }
@@ -377,7 +382,7 @@ export class SentQueue {
   }
 
   /** Whether a row that is not SACKed is in the list `lost`. */
-  private waits(row: number): boolean {
+  waits(row: number): boolean {
     return (this.marks(row) & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
   }
 

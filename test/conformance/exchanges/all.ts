@@ -15,6 +15,7 @@ import { RESETS } from './resets';
 import { RETRANSMISSIONS } from './retransmission';
 import { SACKS } from './sack';
 import { SEGMENTS } from './segments';
+import { SENDING } from './sending';
 import { SERVERS } from './servers';
 import { URGENT } from './urgent';
 import { SHARING } from './sharing';
@@ -28,6 +29,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...RETRANSMISSIONS,
   ...LOSSES,
   ...SEGMENTS,
+  ...SENDING,
   ...SACKS,
   ...LINGERINGS,
   ...SERVERS,

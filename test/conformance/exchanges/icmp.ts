@@ -37,7 +37,6 @@ async function narrow(talk: Talk, fd: number, message: IcmpMessage): Promise<voi
   await talk.send(fd, full, MSG_MORE);
   await talk.send(fd, full, MSG_MORE);
   await talk.write(fd, 500);
-  talk.ignoresPush = true;
   await talk.icmp(message, 1);
   await talk.getOption(fd, level, option);
   await talk.peer('.', { ack: 2 * full + 501 });

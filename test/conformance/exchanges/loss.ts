@@ -36,8 +36,6 @@ async function flight(
   syn: Say = SYN,
   rtt = RTT,
 ): Promise<number> {
-  // Linux's segments are parts of larger ones, the last of which has PSH when it leaves.
-  talk.ignoresPush = true;
   const [fd] = await talk.served(port, syn, rtt);
   await talk.write(fd, 1000 * segments);
   if (wait > 0) await talk.pass(wait);

@@ -85,8 +85,6 @@ export class Talk {
   peerPort: number;
   port = 0;
   window = 65_535;
-  /** PSH is not looked at from now on: Linux gives it to the last of what it cuts anew. */
-  ignoresPush = false;
   /** Whether the peer puts timestamps on its segments: for what an exchange builds itself. */
   stamped = false;
   private step = 0;
@@ -459,9 +457,8 @@ export class Talk {
     if (seq <= known.rcvNxt && end > known.rcvNxt && !isReset) known.rcvNxt = end;
     if (sent.options.includes('TS')) known.tsVal = sent.tsVal;
     const hasAck = (sent.flags & Flag.ACK) !== 0;
-    const flags = this.ignoresPush ? sent.flags & ~Flag.PSH : sent.flags;
     const words = [
-      `${sent.destinationPort - this.firstPort} ${formatFlags(flags)}`,
+      `${sent.destinationPort - this.firstPort} ${formatFlags(sent.flags)}`,
       // A reset of no connection has no number of ours.
       sent.seq === 0 ? 'seq none' : `${seq}:${seq + sent.data.length}`,
       hasAck ? `ack ${(sent.ack - PEER_ISS) | 0}` : '',

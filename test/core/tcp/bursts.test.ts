@@ -36,4 +36,36 @@ describe('the last segment of a burst has PSH (Linux)', () => {
     expect(flags(20_000, 100, 500)).toEqual(['.']);
     expect(flags(1000, 100)).toEqual(['P.']);
   });
+
+  test('what Nagle holds back is none of it', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const socket = peer.dial();
+    peer.pass(100);
+    peer.answer(socket);
+    socket.send(pattern(500), 0, 500);
+    peer.listen();
+    socket.send(pattern(3500), 0, 3500);
+    peer.listen();
+    expect(sent(peer)).toEqual(['P. 1', '. 501', '. 1501', 'P. 2501']);
+  });
+
+  test('what is lost of it leaves as one again', () => {
+    const peer = new Peer({ syn: { mss: 1000, sackPermitted: true } });
+    const socket = peer.dial();
+    peer.pass(100_000);
+    peer.answer(socket);
+    socket.send(pattern(10_000), 0, 10_000);
+    peer.listen();
+    sent(peer);
+    peer.pass(100_000);
+    const sack = [[4001, 5001] as const, [6001, 10_001] as const];
+    peer.say('.', { ack: 1001, sack });
+    peer.listen();
+    expect(sent(peer)).toEqual(['. 1001', '. 2001', 'P. 3001', '. 5001']);
+  });
 });
+
+/** Flags and numbers of what the peer has heard since. */
+function sent(peer: Peer): string[] {
+  return peer.heard().map((heard) => `${heard.flags} ${heard.seq}`);
+}

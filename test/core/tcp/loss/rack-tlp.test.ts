@@ -85,6 +85,20 @@ describe('RACK (RFC 8985 §6)', () => {
     expect(s.times(since)).toEqual([`${wait / 1000} ms 10`]);
   });
 
+  test('SACKed behind later ones: overtaken, as SACK alone tells', () => {
+    const s = flight(10);
+    s.ack(0, [6, 7]).ack(0, [2, 3], [6, 7]);
+    expect([s.c.reorderingSeen, s.c.reordering]).toEqual([true, 5]);
+    s.ack(0, [1, 3], [6, 7]);
+    expect([s.c.reordering, s.counters.TcpExtTCPSACKReorder]).toEqual([6, 2]);
+  });
+
+  test('blocks of one acknowledgment tell nothing of their order', () => {
+    const s = flight(10);
+    s.ack(0, [8, 9], [5, 6], [2, 3]);
+    expect([s.c.reorderingSeen, s.counters.TcpExtTCPSACKReorder]).toEqual([false, 0]);
+  });
+
   test('an acknowledgment that SACKs as it advances is no reordering', () => {
     const s = flight(10);
     s.ack(1, [5, 6]);

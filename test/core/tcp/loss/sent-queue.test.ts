@@ -248,9 +248,9 @@ describe('the queue of segments in flight', () => {
     const rows = rowsOf(queue).map((row) => [queue.seq(row), queue.marks(row), queue.sentAt(row)]);
     expect(rows).toEqual([
       [0, 0, 1],
-      [1000, Mark.Lost, 2],
+      [1000, Mark.Lost | Mark.Joined, 2],
       [2000, Mark.Lost | Mark.Pushed, 2],
-      [2500, Mark.Sacked, 3],
+      [2500, Mark.Sacked | Mark.Joined, 3],
       [3500, Mark.Sacked | Mark.Pushed, 3],
       [4000, 0, 4],
     ]);

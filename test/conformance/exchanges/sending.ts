@@ -1,0 +1,72 @@
+import type { Exchange, Say, Talk } from '../support/exchange';
+
+const SYN = { mss: 1000, sackOK: true, wscale: 7 };
+/** Round trip, ms: what the machine adds to it is little. */
+const RTT = 100;
+const LOSS = ['ca_state', 'unacked', 'sacked', 'lost', 'retrans', 'reordering', 'reord_seen'];
+
+/** A connection; `bytes` are written, and a round trip passes. */
+async function written(talk: Talk, port: number, bytes: number): Promise<number> {
+  const [fd] = await talk.served(port, SYN, RTT);
+  await talk.write(fd, bytes);
+  await talk.pass(RTT);
+  return fd;
+}
+
+/** The peer has all before `ack`, and the segments of 1000 bytes with these numbers. */
+async function sack(talk: Talk, ack: number, ...blocks: readonly (readonly [number, number])[]) {
+  const say: Say = { ack };
+  if (blocks.length > 0) say.sack = blocks.map(([from, to]) => [from * 1000 + 1, to * 1000 + 1]);
+  await talk.peer('.', say);
+}
+
+/** What a sender's segments look like, and what it makes of the answers. */
+export const SENDING: readonly Exchange[] = [
+  {
+    name: 'sending: what is SACKed late was overtaken',
+    async run(talk) {
+      const fd = await written(talk, 8900, 10_000);
+      await sack(talk, 1, [6, 7]);
+      await talk.info(fd, LOSS);
+      await sack(talk, 1, [6, 7], [8, 9]);
+      await sack(talk, 1, [2, 3], [6, 7], [8, 9]);
+      await talk.info(fd, LOSS);
+      await sack(talk, 1, [2, 4], [6, 7], [8, 9]);
+      await talk.info(fd, LOSS);
+      await sack(talk, 10_001);
+      await talk.info(fd, LOSS);
+    },
+  },
+  {
+    name: 'sending: what is lost of a burst leaves as one, its end with PSH',
+    async run(talk) {
+      const fd = await written(talk, 8901, 10_000);
+      await sack(talk, 1001, [3, 4], [7, 10]);
+      await talk.info(fd, LOSS);
+      await talk.pass(RTT);
+      await sack(talk, 10_001);
+    },
+  },
+  {
+    name: 'sending: of a burst only so much is sent again as the window allows',
+    async run(talk) {
+      await written(talk, 8902, 10_000);
+      await sack(talk, 1, [4, 5]);
+      await sack(talk, 1, [4, 6]);
+      for (let to = 7; to <= 10; to++) await sack(talk, 1, [4, to]);
+      await talk.pass(RTT);
+      await sack(talk, 10_001);
+    },
+  },
+  {
+    name: 'sending: after a timeout bursts are sent again one segment first',
+    sysctls: { 'net.ipv4.tcp_early_retrans': '0' },
+    async run(talk) {
+      await written(talk, 8903, 8000);
+      await talk.pass(400);
+      await sack(talk, 1001);
+      await sack(talk, 3001);
+      await sack(talk, 8001);
+    },
+  },
+];
