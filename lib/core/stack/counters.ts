@@ -66,6 +66,8 @@ export class Counters {
   TcpExtTCPOFOQueue = 0;
   TcpExtTCPOFODrop = 0;
   TcpExtTCPRcvQDrop = 0;
+  TcpExtPruneCalled = 0;
+  TcpExtOfoPruned = 0;
   TcpExtBeyondWindow = 0;
   TcpExtTCPMemoryPressures = 0;
   /** Time under pressure that is over, ms. */

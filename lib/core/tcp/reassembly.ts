@@ -138,6 +138,22 @@ export class Reassembly {
     return count;
   }
 
+  /**
+   * Gives up the last run, if it begins beyond `seq`: RFC 2018 §8 lets a receiver drop even what it
+   * has SACKed.
+   * @returns whether there was one
+   */
+  prune(seq: number): boolean {
+    const last = this.runs.at(-1);
+    if (last === undefined || !seqLt(seq, last.left)) return false;
+    this.runs.pop();
+    this.unlink(last);
+    this.pieces -= last.count;
+    this.bytes -= (last.right - last.left) | 0;
+    last.clear(this.arena);
+    return true;
+  }
+
   clear(): void {
     for (const run of this.runs) run.clear(this.arena);
     this.runs.length = 0;

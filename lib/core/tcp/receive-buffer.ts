@@ -177,6 +177,18 @@ export class ReceiveBuffer {
     return this.reassembly === null ? 0 : this.reassembly.blocks(max, words, at);
   }
 
+  /**
+   * Gives up what lies furthest beyond `seq`, up to the next hole.
+   * @returns whether there was anything
+   */
+  prune(seq: number): boolean {
+    const held = this.held;
+    const pruned = this.reassembly !== null && this.reassembly.prune(seq);
+    this.memory.received += this.held - held;
+    if (this.reassembly?.isEmpty) this.reassembly = null;
+    return pruned;
+  }
+
   /** Drops everything. */
   clear(): void {
     this.memory.received -= this.held;

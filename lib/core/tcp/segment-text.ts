@@ -7,6 +7,7 @@ import { extendDuplicate } from './dsack';
 import { noteCodepoint } from './ecn';
 import { sendAckNow } from './emit';
 import { tuneOnArrival } from './receive-tuning';
+import type { ReceiveBuffer } from './receive-buffer';
 import { growWindow, receiveSpace } from './receive-window';
 import { canReceive, State } from './state';
 import type { Tcp } from './tcp';
@@ -25,23 +26,34 @@ export function processText(tcp: Tcp, c: Connection, seg: Segment): void {
   else if (seg.isFin && c.rcvFin !== c.rcvNxt) sendAckNow(tcp, c);
 }
 
+/** Full, as what reaches beyond the window may have made it, or the memory's limit (tcp_mem). */
+function hasNoRoom(tcp: Tcp, c: Connection, buffer: ReceiveBuffer): boolean {
+  return buffer.held > 0 && (buffer.held >= c.rcvBuf || tcp.memory.isExhausted);
+}
+
 /**
- * At the memory's limit (Linux: tcp_mem) a connection that has something to read gets no more, nor
- * one whose buffer is full: what reaches beyond the window may have filled it. The window is not
- * taken back: the peer sends again.
+ * Where there is no room, what lies further beyond holes makes some (Linux: tcp_prune_ofo_queue),
+ * so that what comes first is there first. If that isn't enough, a connection that has something to
+ * read gets no more. The window is not taken back: the peer sends again.
  */
-function refusesForMemory(tcp: Tcp, c: Connection, inOrder: boolean): boolean {
-  const buffer = c.receiveBuffer;
-  if (buffer === null || (buffer.held < c.rcvBuf && !tcp.memory.isExhausted)) return false;
+function refusesForMemory(tcp: Tcp, c: Connection, seg: Segment, inOrder: boolean): boolean {
+  const { receiveBuffer: buffer } = c;
+  if (buffer === null || !hasNoRoom(tcp, c, buffer)) return false;
   if (inOrder && buffer.readable === 0) return false;
-  if (inOrder) tcp.counters.TcpExtTCPRcvQDrop++;
-  else tcp.counters.TcpExtTCPOFODrop++;
+  const { counters } = tcp;
+  counters.TcpExtPruneCalled++;
+  while (buffer.prune(seg.seq)) {
+    counters.TcpExtOfoPruned++;
+    if (!hasNoRoom(tcp, c, buffer)) return false;
+  }
+  if (inOrder) counters.TcpExtTCPRcvQDrop++;
+  else counters.TcpExtTCPOFODrop++;
   return true;
 }
 
 function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
   const inOrder = !((seg.seq - c.rcvNxt) | 0);
-  if (refusesForMemory(tcp, c, inOrder)) {
+  if (refusesForMemory(tcp, c, seg, inOrder)) {
     sendAckNow(tcp, c);
     return;
   }

@@ -171,6 +171,33 @@ describe('ReceiveBuffer', () => {
     expect(buffer.pieces).toBe(1);
   });
 
+  test('what lies furthest beyond a number is given up first, up to the next hole', () => {
+    const { buffer, insert } = receiver(-2000);
+    for (const at of [1000, 5000, 3000, 3500]) insert(at, 500);
+    expect(blocks(buffer)).toEqual([
+      [1000, 2000],
+      [3000, 3500],
+      [-1000, -500],
+    ]);
+    expect([buffer.prune(1000), blocks(buffer), buffer.held]).toEqual([
+      true,
+      [
+        [1000, 2000],
+        [-1000, -500],
+      ],
+      1500,
+    ]);
+    // What begins there or before stays.
+    expect(buffer.prune(1000)).toBe(false);
+    expect([buffer.prune(0), buffer.prune(-2000), buffer.prune(-2000)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect([buffer.held, buffer.pieces]).toEqual([0, 0]);
+    expect(insert(0, 5000)).toBe(5000);
+  });
+
   test('a duplicate beyond the hole is reported first', () => {
     const { buffer, insert } = receiver();
     insert(100, 10);

@@ -196,6 +196,21 @@ describe('memory of the stack (tcp_mem)', () => {
     expect(peer.heard().at(-1)?.ack).toBe(202);
   });
 
+  test('what comes first in the stream takes the place of what lies behind it', () => {
+    const [peer, socket] = connected({ tcp: { memoryLow: 0, memoryPressure: 0, memoryMax: 0 } });
+    const at = (offset: number) => ({ data: 100, seq: peer.seq + offset });
+    for (const offset of [300, 500, 100]) peer.say('.', at(offset));
+    expect(peer.heard().map(({ ack }) => ack)).toEqual([1, 1, 1]);
+    expect(counters(peer)).toMatchObject({
+      TcpExtPruneCalled: 2,
+      TcpExtOfoPruned: 1,
+      TcpExtTCPOFODrop: 1,
+    });
+    peer.say('.', at(0));
+    expect(peer.heard().at(-1)?.ack).toBe(201);
+    expect(socket.inQueue).toBe(200);
+  });
+
   test('all arrives all the same', () => {
     const tcp = { memoryLow: 4000, memoryPressure: 8000, memoryMax: 16_000 };
     const lab = new Lab({ tcp, delay: 1000 });
