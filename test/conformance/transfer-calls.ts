@@ -161,7 +161,8 @@ function sendOn(
   for (;;) {
     const more = (flags & Msg.MORE) !== 0;
     const urgent = (flags & Msg.OOB) !== 0;
-    const result = socket.send(data, sent.bytes, data.length - sent.bytes, more, urgent);
+    const record = (flags & Msg.EOR) !== 0;
+    const result = socket.send(data, sent.bytes, data.length - sent.bytes, more, urgent, record);
     if (result === -Errno.EAGAIN) return null;
     if (result < 0) return { ret: sent.bytes > 0 ? sent.bytes : check(result) };
     sent.bytes += result;

@@ -6,6 +6,7 @@ import { acknowledgmentSent } from './delayed-ack';
 import { reportDuplicate } from './dsack';
 import { ECN_MASK, ecnSynFlags, markSegment } from './ecn';
 import { announceWindow, MAX_WINDOW } from './receive-window';
+import { endsRecord } from './records';
 import { isSynchronized } from './state';
 import { timestamp } from './timestamps';
 import type { Tcp } from './tcp';
@@ -105,7 +106,8 @@ export function emitSegment(
     covered = c.sendBuffer.slice((seq - c.sndUna) | 0, room, batch.slices, at);
     words[base + Word.SliceCount] = c.sendBuffer.sliceCount;
     words[base + Word.PayloadLength] = covered;
-    if (((seq + covered) | 0) === c.sndEnd && !c.has(Has.Unpushed)) flags |= Flag.PSH;
+    const last = (seq + covered) | 0;
+    if ((last === c.sndEnd && !c.has(Has.Unpushed)) || endsRecord(c, last)) flags |= Flag.PSH;
   }
   if (fin && covered === length) flags |= Flag.FIN;
   if (c.has(Has.Ecn)) flags |= markSegment(c, words, base, seq, covered);

@@ -9,6 +9,7 @@ import { noteAppLimited, rateSent, rateStart } from './delivery-rate';
 import { emitAck, emitSegment, emitSyn, hasPush, setPush } from './emit';
 import { Pending, type Flight } from './flight';
 import { departed, mayDepart } from './pacing';
+import { endsRecord, recordSent, unsentOfRecord } from './records';
 import { fitSegments, insteadOfNew, retransmit, retransmitLost } from './retransmit';
 import { Mark } from './sent-queue';
 import { syncPathMtu } from './path-mtu';
@@ -16,7 +17,7 @@ import { countSent } from './prr';
 import { probeSent, scheduleProbe } from './tlp';
 import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
-import { armPersist } from './zero-window';
+import { armPersist, unsentNumbers } from './zero-window';
 import { State } from './state';
 import type { Tcp } from './tcp';
 import { isUrgentMode } from './urgent';
@@ -68,9 +69,11 @@ function transmitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
 /** RFC 8985 §7.3: a segment of new data, whatever the congestion window says, or else the last. */
 function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
   const unsent = (c.sndEnd - c.sndNxt) | 0;
-  const length = Math.min(unsent, currentMss(c));
-  if (length > 0 && length <= ((c.sndUna + c.sndWnd - c.sndNxt) | 0)) {
-    if (!sendNew(tcp, c, batch, length, c.has(Has.Fin) && length === unsent)) return false;
+  const length = Math.min(unsentOfRecord(c, unsent), currentMss(c));
+  const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  if (length > 0 && length <= window) {
+    const fin = c.has(Has.Fin) && length === unsent && length < window;
+    if (!sendNew(tcp, c, batch, length, fin)) return false;
     probeSent(tcp, c, f, false);
     return true;
   }
@@ -104,12 +107,14 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     if (quota <= 0) break;
     const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
     const forced = c.has(Has.ForcePartial) && window > 0;
-    const length = Math.min(unsent, currentMss(c), forced ? window : unsent);
-    const fin = c.has(Has.Fin) && length === unsent;
-    if (length > 0 && !forced && !mayLeave(c, length, window, fin)) break;
+    const together = unsentOfRecord(c, unsent);
+    const length = Math.min(together, currentMss(c), forced ? window : unsent);
+    // The FIN has a number that the window must have room for, too, as on Linux.
+    const fin = c.has(Has.Fin) && length === unsent && (!forced || length < window);
+    if (!forced && !mayLeave(c, length, window, fin, length < unsent)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !mayDepart(tcp, c)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !isUrgentMode(c)) {
-      burst = startBurst(tcp, c, unsent, window, quota);
+      burst = startBurst(tcp, c, together, window, quota);
       burstEnd = (c.sndNxt + burst) | 0;
     }
     if (!sendNew(tcp, c, batch, length, fin)) {
@@ -128,15 +133,18 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   }
   if (sent) finishRound(tcp, c, quota, before);
   else if (quota <= 0) validateCwnd(tcp, c, true);
-  else if (c.inFlight === 0 && c.sndEnd !== c.sndNxt && mayDepart(tcp, c)) armPersist(tcp, c);
+  else if (c.inFlight === 0 && hasUnsent(c) && mayDepart(tcp, c)) armPersist(tcp, c);
   return true;
 }
 
-/** @returns bytes of the burst that leaves now; a segment or less: none */
+/**
+ * @param together bytes that may be put together
+ * @returns bytes of the burst that leaves now; a segment or less: none
+ */
 function startBurst(
   tcp: Tcp,
   c: Connection,
-  unsent: number,
+  together: number,
   window: number,
   quota: number,
 ): number {
@@ -144,9 +152,11 @@ function startBurst(
   // The one before may have been broken off.
   if (f !== null && f.count > 0) f.unmark(f.before(f.tail), Mark.Joined);
   const mss = currentMss(c);
-  const burst = burstBytes(c, tcp.settings, mss, unsent, window, quota);
+  const burst = burstBytes(c, tcp.settings, mss, together, window, quota);
   const rest = burst % mss;
-  if (burst === rest || burst < unsent || mayLeave(c, rest, window, c.has(Has.Fin))) return burst;
+  if (burst === rest || burst < together) return burst;
+  const followed = ((c.sndNxt + together) | 0) !== c.sndEnd;
+  if (mayLeave(c, rest, window, c.has(Has.Fin), followed)) return burst;
   // Nagle holds back the end.
   return burst - rest;
 }
@@ -169,8 +179,7 @@ function finishRound(tcp: Tcp, c: Connection, quota: number, before: number): vo
 }
 
 function hasUnsent(c: Connection): boolean {
-  const left = (c.sndEnd - c.sndNxt) | 0;
-  return left > 0 || (left === 0 && c.has(Has.Fin));
+  return unsentNumbers(c) > 0;
 }
 
 function sendNew(
@@ -192,6 +201,10 @@ function sendNew(
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
   const row = f.push(seq, c.sndNxt, tcp.now);
   if (hasPush(batch)) f.mark(row, Mark.Pushed);
+  if (covered > 0 && endsRecord(c, end)) {
+    f.mark(row, Mark.EndsRecord);
+    recordSent(c);
+  }
   rateSent(c, f, row, tcp.now);
   countSent(c, f, 1);
   if (covered > 0) {
@@ -211,10 +224,19 @@ export function currentMss(c: Connection): number {
   return half > 0 && half < c.sndMss ? Math.max(half, 48) : c.sndMss;
 }
 
-/** Whether the peer's window has room for a segment of `length` bytes, and Nagle lets it go. */
-function mayLeave(c: Connection, length: number, window: number, fin: boolean): boolean {
-  if (length > window) return false;
-  if (fin || length >= currentMss(c) || c.has(Has.Push) || isUrgentMode(c)) return true;
+/**
+ * Whether the peer's window has room for a segment of `length` bytes, and Nagle lets it go.
+ * @param followed there is more that is not part of it: nothing will be added
+ */
+function mayLeave(
+  c: Connection,
+  length: number,
+  window: number,
+  fin: boolean,
+  followed: boolean,
+): boolean {
+  if (length + Number(fin) > window) return false;
+  if (fin || followed || length >= currentMss(c) || c.has(Has.Push) || isUrgentMode(c)) return true;
   // RFC 9293 §3.7.4, as amended by Minshall: only one small segment is in flight.
   if (c.options.cork === 1 || c.has(Has.More)) return false;
   if (c.options.noDelay === 1 || c.inFlight === 0) return true;

@@ -15,10 +15,10 @@ export function windowScaleFor(bytes: number): number {
   return scale;
 }
 
-/** The window of a SYN: what the header can say, in whole segments (as Linux rounds it). */
+/** The window of a SYN: whole segments of the buffer, as far as the header can say them. */
 export function initialWindow(receiveBuffer: number, mss: number): number {
-  const window = Math.min(receiveBuffer, MAX_WINDOW);
-  return window > mss ? window - (window % mss) : window;
+  const segments = receiveBuffer > mss ? receiveBuffer - (receiveBuffer % mss) : receiveBuffer;
+  return Math.min(segments, MAX_WINDOW);
 }
 
 /**

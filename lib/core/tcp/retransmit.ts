@@ -139,6 +139,7 @@ function collapsible(c: Connection, f: Flight, row: number): number {
   if (row !== f.head && f.has(f.before(row), Mark.Joined)) return end;
   for (let at = f.next(row); at !== f.tail; at = f.next(at)) {
     const lost = (f.marks(at) & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
+    if (f.has(f.before(at), Mark.EndsRecord)) break;
     if (!lost || ((f.end(at) - seq) | 0) > c.sndMss || seqGt(f.end(at), edge)) break;
     end = f.end(at);
   }

@@ -21,6 +21,8 @@ export class SendBuffer {
 
   /** Where the last packet that was begun has its first byte (`send-space.ts`). */
   lastPacket = 0;
+  /** Where records end of which something is unsent, in order; null: none (`records.ts`). */
+  records: number[] | null = null;
 
   private head = NONE;
   private tail = NONE;
@@ -145,6 +147,7 @@ export class SendBuffer {
     this.tailEnd = 0;
     this.length = 0;
     this.urgent = 0;
+    this.records = null;
   }
 
   /** Appends a block, whose size depends on how much is going to be held; returns its size. */

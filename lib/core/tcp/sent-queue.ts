@@ -44,6 +44,8 @@ export const enum Mark {
   Pushed = 32,
   /** It left in one burst with the next row, and may do so again. */
   Joined = 64,
+  /** The program has ended a record with it (MSG_EOR). */
+  EndsRecord = 128,
 }
 
 /** Rows when the first segment leaves; doubled when full. A power of two. */
@@ -342,7 +344,7 @@ export class SentQueue {
         const part = this.push(seq, cut, 0);
         this.restore(part, words, from, times, row * SentTime.Stride);
         if (cut !== end) {
-          this.unmark(part, Mark.Pushed);
+          this.unmark(part, Mark.Pushed | Mark.EndsRecord);
           this.mark(part, Mark.Joined);
         }
         seq = cut;

@@ -9,6 +9,7 @@ import { asksForEcn } from './ecn';
 import { becomesOrphan, waitForFin } from './orphans';
 import { prepareHandshake } from './establish';
 import { tuneOnRead } from './receive-tuning';
+import { endRecord } from './records';
 import { takeForSending } from './send-space';
 import { State } from './state';
 import { issBeyond } from './time-wait';
@@ -49,6 +50,7 @@ export function open(
 /**
  * SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno.
  * @param urgent the last byte taken is urgent
+ * @param record the last byte given ends a record (MSG_EOR)
  */
 export function send(
   tcp: Tcp,
@@ -58,6 +60,7 @@ export function send(
   length: number,
   more: boolean,
   urgent: boolean,
+  record: boolean,
 ): number {
   const taken = takeForSending(tcp, c, length);
   if (taken === 0 || c.sendBuffer === null) {
@@ -66,6 +69,7 @@ export function send(
   }
   c.sendBuffer.append(bytes, offset, taken);
   if (urgent) c.sendBuffer.urgent = c.sendBuffer.length;
+  if (record && taken === length) endRecord(c);
   c.unset(Has.Push);
   // Where the buffer is full, what it has is not held back for more.
   if (more && taken === length) c.set(Has.More | Has.Unpushed);

@@ -4,7 +4,13 @@ import { orphanRetries } from './orphans';
 import { giveUp, userTimeoutLeft } from './retransmission';
 import type { Tcp } from './tcp';
 
-// RFC 9293 §3.8.6.1: the peer has closed its window, data waits and nothing is in flight.
+// RFC 9293 §3.8.6.1: the peer has closed its window, data or a FIN waits and nothing is in
+// flight.
+
+/** Sequence numbers that have not left yet: of data, and of the FIN. */
+export function unsentNumbers(c: Connection): number {
+  return (c.sndEnd - c.sndNxt + (c.has(Has.Fin) ? 1 : 0)) | 0;
+}
 
 /** Starts the persist timer, unless it runs. */
 export function armPersist(tcp: Tcp, c: Connection): void {
@@ -27,8 +33,7 @@ function persistInterval(tcp: Tcp, c: Connection): number {
  * §3.8.6.1), unless the user has set a timeout or has let go of the connection.
  */
 export function persistTimeout(tcp: Tcp, c: Connection): void {
-  const unsent = (c.sndEnd - c.sndNxt) | 0;
-  if (c.inFlight > 0 || unsent <= 0) return;
+  if (c.inFlight > 0 || unsentNumbers(c) <= 0) return;
   tcp.markReady(c);
   if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) > 0) {
     c.set(Has.ForcePartial);
@@ -59,7 +64,7 @@ function isExhausted(tcp: Tcp, c: Connection): boolean {
 /** The peer has answered, and perhaps opened its window. */
 export function probeAnswered(tcp: Tcp, c: Connection): void {
   c.probes = 0;
-  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  const unsent = unsentNumbers(c);
   if (unsent <= 0 || ((c.sndUna + c.sndWnd - c.sndNxt) | 0) >= Math.min(unsent, currentMss(c))) {
     c.backoff = 0;
     c.unset(Has.ProbePending | Has.ForcePartial);

@@ -2,6 +2,7 @@ import type { Exchange } from '../support/exchange';
 
 const SYN = { mss: 1460, sackOK: true, ts: 1000, wscale: 7 };
 const MORE = 0x8000;
+const EOR = 0x80;
 const WR = 1;
 
 /** Segments that come as they seldom do, and what is done for the wire's sake. */
@@ -211,6 +212,36 @@ export const SEGMENTS: readonly Exchange[] = [
       await talk.pass(40);
       await talk.peer('.', { ack: 4001 });
       await talk.peer('.', { ack: 10_001 });
+      await talk.peer('.');
+    },
+  },
+  {
+    name: 'MSG_EOR: what follows begins a segment of its own',
+    async run(talk) {
+      const [fd] = await talk.served(8199, { mss: 1000, sackOK: true, wscale: 7 }, 30);
+      await talk.write(fd, 10_400);
+      await talk.send(fd, 400, EOR);
+      await talk.send(fd, 300, EOR);
+      await talk.send(fd, 1300, EOR);
+      await talk.write(fd, 200);
+      await talk.peer('.', { ack: 10_001 });
+      await talk.peer('.');
+      await talk.send(fd, 100, EOR);
+      await talk.send(fd, 100, EOR);
+      await talk.peer('.');
+    },
+  },
+  {
+    name: 'MSG_EOR: records stay apart when they are sent again',
+    async run(talk) {
+      const [fd] = await talk.served(8200, { mss: 1000, sackOK: true, wscale: 7 }, 30);
+      await talk.setOption(fd, 6, 1, 1);
+      await talk.write(fd, 200);
+      await talk.send(fd, 100, EOR);
+      await talk.send(fd, 100, 0);
+      await talk.send(fd, 100, 0);
+      await talk.pass(1300);
+      await talk.peer('.', { ack: 301 });
       await talk.peer('.');
     },
   },

@@ -1,5 +1,6 @@
 import { Errno } from '../../../lib/core/errno';
 import { Poll } from '../../../lib/core/socket/socket-status';
+import type { StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State } from '../../../lib/core/tcp/state';
 import { pattern } from '../../support/lab';
 import { Peer, PEER_PORT } from '../../support/peer';
@@ -110,6 +111,42 @@ describe('the receive buffer that a program chooses', () => {
     listener.setOption(7, 100_000);
     peer.say('S', peer.synFields());
     expect(peer.heard()[0].scale).toBe(1);
+  });
+});
+
+describe('MSG_EOR', () => {
+  const answered = (): { peer: Peer; socket: StreamSocket } => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    return { peer, socket: peer.answer() };
+  };
+  const sendRecord = (socket: StreamSocket, length: number): number =>
+    socket.send(pattern(length), 0, length, false, false, true);
+
+  test('what follows a record begins a segment of its own', () => {
+    const { peer, socket } = answered();
+    socket.send(pattern(10_400), 0, 10_400);
+    expect(sendRecord(socket, 400)).toBe(400);
+    sendRecord(socket, 1300);
+    socket.send(pattern(100), 0, 100);
+    peer.listen();
+    expect(peer.lines().at(-1)).toBe('P. 9001:10001 ack 1');
+    peer.say('.');
+    // Nagle holds back the last alone.
+    expect(peer.lines()).toEqual([
+      'P. 10001:10801 ack 1',
+      '. 10801:11801 ack 1',
+      'P. 11801:12101 ack 1',
+    ]);
+    peer.say('.');
+    expect(peer.lines()).toEqual(['P. 12101:12201 ack 1']);
+  });
+
+  test('nothing of a record that the buffer had no room for is an end', () => {
+    const peer = new Peer({ syn: { mss: 1000 }, tcp: { sendBuffer: 1024, sendBufferMax: 1024 } });
+    const socket = peer.answer();
+    const taken = sendRecord(socket, 100_000);
+    expect(taken).toBeLessThan(100_000);
+    expect(socket.status?.sendBuffer?.records).toBeNull();
   });
 });
 

