@@ -1,5 +1,5 @@
 /**
- * npm run mutants [-- --seed N] [--count N] [--only PART-OF-PATH] [--verbose]
+ * npm run mutants [-- --seed N] [--count N] [--only PART-OF-PATH[,…]] [--workers N] [--verbose]
  *
  * Changes lib/core in a number of places, one at a time, and sees whether a test fails. The places
  * are drawn with the seed from all that Stryker's instrumenter finds. Exit code 1 when fewer than
@@ -19,15 +19,18 @@ function readOptions() {
       seed: { type: 'string', default: '1' },
       count: { type: 'string', default: '200' },
       only: { type: 'string', default: '' },
+      workers: { type: 'string', default: '2' },
       verbose: { type: 'boolean', default: false },
     },
   });
-  const [seed, count] = [Number(values.seed), Number(values.count)];
+  const seed = Number(values.seed);
   if (!Number.isSafeInteger(seed)) throw new RangeError(`--seed: not an integer: ${values.seed}`);
-  if (!Number.isSafeInteger(count) || count < 1) {
-    throw new RangeError(`--count: not a positive integer: ${values.count}`);
-  }
-  return { ...values, seed, count };
+  const [count, workers] = (['count', 'workers'] as const).map((name) => {
+    const value = Number(values[name]);
+    if (Number.isSafeInteger(value) && value >= 1) return value;
+    throw new RangeError(`--${name}: not a positive integer: ${values[name]}`);
+  });
+  return { seed, count, workers, only: values.only.split(','), verbose: values.verbose };
 }
 
 /** A mutant with the text around it. */
@@ -90,23 +93,29 @@ function report(verdicts: readonly Verdict[], sample: Sample): number {
 }
 
 async function main(): Promise<void> {
-  const { seed, count, only, verbose } = readOptions();
+  const { seed, count, workers, only, verbose } = readOptions();
   const started = Date.now();
   const seconds = () => `${Math.round((Date.now() - started) / 1000)} s`;
   const sample = await drawSample(seed, count, only);
   const { population, mutants } = sample;
   console.log(`${mutants.length} of ${population} mutants of lib/core, seed ${seed}`);
   const workspace = makeWorkspace(sample);
-  const measured = await measure(workspace);
+  const measured = await measure(workspace, workers);
   console.log(`${measured.size} test files pass without a mutant (${seconds()})`);
   let done = 0;
-  const verdicts = await tryAll(workspace, mutants, measured, ({ mutant, outcome, by }) => {
-    done++;
-    if (verbose) {
-      console.log(`${outcome}: ${described(placeOf(mutant, sample))}\n   by ${by ?? 'none'}`);
-    }
-    if (done % 20 === 0) console.log(`${done} of ${mutants.length} (${seconds()})`);
-  });
+  const verdicts = await tryAll(
+    workspace,
+    workers,
+    mutants,
+    measured,
+    ({ mutant, outcome, by }) => {
+      done++;
+      if (verbose) {
+        console.log(`${outcome}: ${described(placeOf(mutant, sample))}\n   by ${by ?? 'none'}`);
+      }
+      if (done % 20 === 0) console.log(`${done} of ${mutants.length} (${seconds()})`);
+    },
+  );
   if (report(verdicts, sample) < LEAST_SCORE) process.exitCode = 1;
 }
 

@@ -102,10 +102,12 @@ export interface Sample {
   readonly files: readonly Source[];
 }
 
-/** Draws `count` mutants of the files whose path has `only` in it. */
-export async function drawSample(seed: number, count: number, only: string): Promise<Sample> {
+/** Draws `count` mutants of the files whose path has one of `only` in it. */
+export async function drawSample(seed: number, count: number, only: string[]): Promise<Sample> {
   const sources = readSources();
-  const all = (await instrument(sources)).mutants.filter(({ fileName }) => fileName.includes(only));
+  const all = (await instrument(sources)).mutants.filter(({ fileName }) =>
+    only.some((part) => fileName.includes(part)),
+  );
   const drawn = new Set(draw(all, count, seed).map(keyOf));
   const ranges = new Map<string, Range[]>();
   for (const mutant of all.filter((candidate) => drawn.has(keyOf(candidate)))) {

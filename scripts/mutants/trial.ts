@@ -4,8 +4,6 @@ import type { Mutant } from './sample';
 import { WorkerProcess } from './worker-process';
 import type { Workspace } from './workspace';
 
-const WORKERS = 2;
-
 export type Outcome = 'killed' | 'timeout' | 'survived' | 'no coverage';
 
 export interface Verdict {
@@ -26,14 +24,15 @@ interface Part {
 
 type Measured = ReadonlyMap<string, Answer>;
 
-/** Calls `work` for each item, in as many workers. */
+/** Calls `work` for each item, in `count` workers. */
 async function share<T>(
   folder: string,
+  count: number,
   items: readonly T[],
   work: (worker: WorkerProcess, item: T) => Promise<void>,
 ): Promise<void> {
   const queue = items.values();
-  const workers = Array.from({ length: WORKERS }, () => new WorkerProcess(folder));
+  const workers = Array.from({ length: count }, () => new WorkerProcess(folder));
   const serve = async (worker: WorkerProcess) => {
     for (const item of queue) await work(worker, item);
   };
@@ -45,9 +44,9 @@ async function share<T>(
 }
 
 /** Runs every test file without a mutant: how long it takes, and what it reaches. */
-export async function measure({ folder, tests }: Workspace): Promise<Measured> {
+export async function measure({ folder, tests }: Workspace, workers: number): Promise<Measured> {
   const measured = new Map<string, Answer>();
-  await share(folder, tests, async (worker, file) => {
+  await share(folder, workers, tests, async (worker, file) => {
     const request = { file, mutant: null, tests: null, hitLimit: Infinity };
     const answer = await worker.ask(request, 300_000);
     if (answer?.failed !== null) {
@@ -86,12 +85,13 @@ async function judge(worker: WorkerProcess, mutant: Mutant, measured: Measured):
 /** What becomes of each mutant, in their order. */
 export async function tryAll(
   { folder }: Workspace,
+  workers: number,
   mutants: readonly Mutant[],
   measured: Measured,
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Verdict[]> {
   const verdicts = new Map<Mutant, Verdict>();
-  await share(folder, mutants, async (worker, mutant) => {
+  await share(folder, workers, mutants, async (worker, mutant) => {
     const verdict = await judge(worker, mutant, measured);
     verdicts.set(mutant, verdict);
     onVerdict(verdict);

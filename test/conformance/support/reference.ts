@@ -1,5 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -7,6 +5,7 @@ import { Namespace } from '../../support/netns';
 import { Kernel, Ours } from './backend';
 import { PORTS, Talk, type Exchange, type Transcript } from './exchange';
 import { hostOptions } from '../options';
+import { Forks } from './forks';
 import { readPacket } from './wire';
 
 /** The kernel's side of the protocol, which comes beside a clone of the project. */
@@ -31,14 +30,17 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 
 /** kernel_reference.py, listening. */
 interface Server {
-  child: ChildProcess;
+  pid: number;
   socket: string;
 }
 
 /** A namespace in which kernel_reference.py serves one connection after another. */
 export class Reference {
   private readonly folder = mkdtempSync(join(tmpdir(), 'netland-'));
+  private readonly forks: Forks;
   private served = 0;
+  /** What sysctls are when no exchange sets them. */
+  private readonly usual = new Map<string, string>();
   /** The process that serves the next exchange. */
   private waiting: Promise<Server>;
 
@@ -46,24 +48,23 @@ export class Reference {
     private readonly namespace: Namespace,
     private readonly family: 4 | 6,
   ) {
+    this.forks = new Forks(namespace.via, REFERENCE);
     this.waiting = this.serve();
   }
 
   static async start(family: 4 | 6): Promise<Reference> {
     const namespace = await Namespace.create();
-    for (const [key, value] of Object.entries(DEFAULTS)) await setSysctl(namespace, key, value);
+    await setSysctls(namespace, DEFAULTS);
     return new Reference(namespace, family);
   }
 
   /** Runs an exchange against the kernel, step by step as `model` went. */
   async run(exchange: Exchange, model: Talk, firstPort: number): Promise<Talk> {
     const { namespace } = this;
-    const before = new Map<string, string>();
-    for (const [key, value] of Object.entries(exchange.sysctls ?? {})) {
-      before.set(key, (await namespace.run('sysctl', '-n', key)).stdout.trim());
-      await setSysctl(namespace, key, value);
-    }
-    const { child, socket } = await this.waiting;
+    const { sysctls = {} } = exchange;
+    const before = await this.usually(Object.keys(sysctls));
+    await setSysctls(namespace, sysctls);
+    const { pid, socket } = await this.waiting;
     const isOurs = (packet: Buffer): boolean => {
       const port = readPacket(packet)?.destinationPort ?? 0;
       return port >= firstPort && port < firstPort + PORTS;
@@ -77,8 +78,8 @@ export class Reference {
       await exchange.run(talk);
     } finally {
       await backend.end();
-      await kill(child);
-      for (const [key, value] of before) await setSysctl(namespace, key, value);
+      await this.forks.kill(pid);
+      await setSysctls(namespace, before);
     }
     return talk;
   }
@@ -90,26 +91,31 @@ export class Reference {
       this.family === 4
         ? ['192.168.0.1/16', '-', '192.0.2.0/24']
         : ['fd3d:fa7b:d17d::1/48', '-', '2001:db8::/32'];
-    const [command, ...words] = [...this.namespace.via, 'python3', REFERENCE, socket, ...place];
-    const child = spawn(command, words, { stdio: ['ignore', 'pipe', 'inherit'] });
-    await once(child.stdout, 'data');
-    return { child, socket };
+    return { pid: await this.forks.start(socket, ...place), socket };
+  }
+
+  /** What these sysctls are when no exchange sets them. */
+  private async usually(keys: readonly string[]): Promise<Record<string, string>> {
+    for (const key of keys.filter((one) => !this.usual.has(one))) {
+      this.usual.set(key, (await this.namespace.run('sysctl', '-n', key)).stdout.trim());
+    }
+    return Object.fromEntries(keys.map((key) => [key, this.usual.get(key) ?? '']));
   }
 
   async close(): Promise<void> {
-    await kill((await this.waiting).child);
+    await this.waiting;
+    await this.forks.close();
     await this.namespace.close();
     rmSync(this.folder, { recursive: true });
   }
 }
 
-async function kill(child: ChildProcess): Promise<void> {
-  child.kill('SIGKILL');
-  await once(child, 'close');
-}
-
-async function setSysctl(namespace: Namespace, key: string, value: string): Promise<void> {
-  await namespace.run('sysctl', '-qw', `${key}=${value}`);
+async function setSysctls(
+  namespace: Namespace,
+  values: Readonly<Record<string, string>>,
+): Promise<void> {
+  const words = Object.entries(values).map(([key, value]) => `${key}=${value}`);
+  if (words.length > 0) await namespace.run('sysctl', '-qw', ...words);
 }
 
 /** Runs an exchange against our stack. */
