@@ -37,6 +37,7 @@ const BATCH = 64;
 /** Where Netland's defaults are not Linux's. Buffers hold payload: half of what Linux counts. */
 const LINUX_SETTINGS: Partial<Settings> = {
   rfc1337: 0,
+  hystart: 2,
   twReuse: 2,
   keepAliveProbes: 9,
   receiveBuffer: 131_072 / 2,

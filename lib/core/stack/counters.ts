@@ -81,6 +81,8 @@ export class Counters {
   TcpExtTCPACKSkippedSynRecv = 0;
   TcpExtTCPACKSkippedFinWait2 = 0;
   TcpExtTCPACKSkippedTimeWait = 0;
+  TcpExtTCPHystartTrainDetect = 0;
+  TcpExtTCPHystartTrainCwnd = 0;
   TcpExtTCPHystartDelayDetect = 0;
   TcpExtTCPHystartDelayCwnd = 0;
   TcpExtTCPKeepAlive = 0;

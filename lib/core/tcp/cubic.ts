@@ -4,6 +4,8 @@ import { CongestionEvent, type CongestionControl } from './congestion';
 import type { Connection } from './connection';
 import { isCwndLimited } from './cwnd-validation';
 import { CSS_GROWTH_DIVISOR, HyStart } from './hystart';
+import { LinuxHyStart, Sign } from './hystart-linux';
+import { isPaced, pacingRate } from './pacing';
 import { additiveIncrease, slowStart } from './reno';
 import type { Settings } from './settings';
 
@@ -28,6 +30,16 @@ const SLOPE_HOLDS = 31;
 /** After a reduction round trips tell of the queue that was, ms. */
 const SETTLING = 1000;
 const NO_EPOCH = -1;
+/** What the setting `hystart` says. */
+const enum Watch {
+  No = 0,
+  Rfc = 1,
+  Linux = 2,
+}
+/** What bursts add to a train of acknowledgments: the time that so much takes at our rate. */
+const TRAIN_BYTES = 4 * 65_536;
+/** And at most, µs. */
+const TRAIN_SLACK = 1000;
 
 /** What CUBIC knows of a connection; windows in segments, times of the stack in ms. */
 export class CubicState {
@@ -51,6 +63,7 @@ export class CubicState {
 
   /** Null: slow start is not watched, or is over. */
   hystart: HyStart | null = null;
+  linuxHystart: LinuxHyStart | null = null;
 }
 
 /** `cwnd` was never reduced: this is the first slow start. */
@@ -119,15 +132,20 @@ export class Cubic implements CongestionControl {
 
   acked(c: Connection, _acked: number, rtt: number, now: number): void {
     // Who never fills the window needs no state.
-    if (c.congestionState === null && !isCwndLimited(c)) return;
+    const { hystart } = this.settings;
+    if (c.congestionState === null && !isCwndLimited(c) && hystart !== Watch.Linux) return;
     const s = this.state(c);
     const settling = s.epochStart !== NO_EPOCH && now / 1000 - s.epochStart < SETTLING;
     if (rtt >= 0 && !settling) {
       const delay = Math.max(rtt, 1);
       if (s.minDelay === 0 || delay < s.minDelay) s.minDelay = delay;
     }
+    if (hystart === Watch.Linux) {
+      if (rtt >= 0 && !settling) this.watchAsLinux(c, s, Math.max(rtt, 1), now);
+      return;
+    }
     // Also again where the reduction that had ended it was needless.
-    if (this.settings.hystart === 0 || !isFirstSlowStart(c)) {
+    if (hystart === Watch.No || !isFirstSlowStart(c)) {
       s.hystart = null;
       return;
     }
@@ -140,10 +158,31 @@ export class Cubic implements CongestionControl {
     }
   }
 
+  private watchAsLinux(c: Connection, s: CubicState, rtt: number, now: number): void {
+    s.linuxHystart ??= new LinuxHyStart(c, now);
+    if (s.linuxHystart.found || c.cwnd >= c.ssthresh) return;
+    const slack = Math.min((TRAIN_BYTES * 1_000_000) / pacingRate(c, this.settings), TRAIN_SLACK);
+    // Pacing spreads what leaves, and so what is acknowledged, over half of a round trip.
+    const train = (s.minDelay + slack) / (isPaced(this.settings, c) ? 1 : 2);
+    const sign = s.linuxHystart.sampled(c, rtt, s.minDelay, train, now);
+    if (sign === Sign.None) return;
+    c.ssthresh = c.cwnd;
+    const { counters } = this;
+    if (sign === Sign.Train) {
+      counters.TcpExtTCPHystartTrainDetect++;
+      counters.TcpExtTCPHystartTrainCwnd += c.cwnd;
+    } else {
+      counters.TcpExtTCPHystartDelayDetect++;
+      counters.TcpExtTCPHystartDelayCwnd += c.cwnd;
+    }
+  }
+
   event(c: Connection, event: CongestionEvent, now: number): void {
     if (event === CongestionEvent.Loss) {
       // RFC 9438 §4.8: the curve begins where slow start will have come to.
-      c.congestionState = new CubicState();
+      const s = new CubicState();
+      c.congestionState = s;
+      if (this.settings.hystart === Watch.Linux) s.linuxHystart = new LinuxHyStart(c, now);
     } else if (event === CongestionEvent.TransmitStart && c.congestionState !== null) {
       // RFC 9438 §5.8: time in which nothing was sent is none on the curve.
       const s = this.state(c);

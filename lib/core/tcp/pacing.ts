@@ -7,8 +7,8 @@ import type { Tcp } from './tcp';
 // departure: while it is set nothing leaves.
 
 /** Whether `c` is paced: all are, or its program has set a limit, or its controller a rate. */
-function isPaced(tcp: Tcp, c: Connection): boolean {
-  return c.pacingRate > 0 || c.options.maxPacingRate > 0 || tcp.settings.pacing === 1;
+export function isPaced(settings: Settings, c: Connection): boolean {
+  return c.pacingRate > 0 || c.options.maxPacingRate > 0 || settings.pacing === 1;
 }
 
 /**
@@ -30,12 +30,12 @@ export function pacingRate(c: Connection, settings: Settings): number {
 /** Whether the next burst may leave now; if not, the timer will say when (tcp_pacing_check). */
 export function mayDepart(tcp: Tcp, c: Connection): boolean {
   const due = tcp.timers.due(c.row, Timer.Pacing);
-  return due === Infinity || due <= tcp.now || !isPaced(tcp, c);
+  return due === Infinity || due <= tcp.now || !isPaced(tcp.settings, c);
 }
 
 /** `bytes` of payload have left. */
 export function departed(tcp: Tcp, c: Connection, bytes: number): void {
-  if (bytes <= 0 || !isPaced(tcp, c)) return;
+  if (bytes <= 0 || !isPaced(tcp.settings, c)) return;
   const rate = pacingRate(c, tcp.settings);
   if (rate === Infinity) return;
   const due = tcp.timers.due(c.row, Timer.Pacing);

@@ -383,9 +383,11 @@ export const SETTINGS = {
     sysctl: null,
     default: 1,
     min: 0,
-    max: 1,
-    unit: 'bool',
-    about: 'CUBIC leaves slow start where round trips grow (RFC 9406); Linux: tcp_cubic.hystart.',
+    max: 2,
+    unit: 'choice',
+    about:
+      'CUBIC leaves slow start where round trips grow: 1 by HyStart++ (RFC 9406), 2 as Linux ' +
+      '(tcp_cubic.hystart), at the first sign, which a train of acknowledgments may be, too.',
   },
   cubicFastConvergence: {
     sysctl: null,

@@ -1,6 +1,7 @@
 import type { Exchange, Say, Talk } from '../support/exchange';
 
 const SYN = { mss: 1000, sackOK: true, wscale: 7 };
+const TCP_CONGESTION = 13;
 /** Round trip, ms: what the machine adds to it is little. */
 const RTT = 100;
 const LOSS = ['ca_state', 'unacked', 'sacked', 'lost', 'retrans', 'reordering', 'reord_seen'];
@@ -67,6 +68,27 @@ export const SENDING: readonly Exchange[] = [
       await sack(talk, 1001);
       await sack(talk, 3001);
       await sack(talk, 8001);
+    },
+  },
+  {
+    name: 'sending: CUBIC leaves slow start where round trips have grown',
+    sysctls: { 'net.ipv4.tcp_early_retrans': '0' },
+    async run(talk) {
+      const listener = await talk.listener(8904);
+      await talk.setOption(listener, 6, TCP_CONGESTION, Buffer.from('cubic'));
+      await talk.peer('S', SYN);
+      await talk.pass(40);
+      await talk.peer('.');
+      const fd = await talk.accept(listener);
+      await talk.write(fd, 40_000);
+      await talk.pass(40);
+      await sack(talk, 10_001);
+      await talk.pass(80);
+      for (let una = 12_001; una <= 26_001; una += 2000) await sack(talk, una);
+      await talk.info(fd, ['snd_cwnd', 'snd_ssthresh']);
+      await sack(talk, 28_001);
+      await sack(talk, 30_001);
+      await talk.info(fd, ['snd_cwnd', 'snd_ssthresh']);
     },
   },
 ];

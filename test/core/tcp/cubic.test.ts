@@ -337,3 +337,65 @@ describe('HyStart++ (RFC 9406)', () => {
     expect(state(f).hystart).not.toBeNull();
   });
 });
+
+describe("Linux's HyStart", () => {
+  /** Acknowledgments of a flight, `gap` µs apart, each with this round trip. */
+  function acked(f: Flow, count: number, rtt: number, gap: number): void {
+    for (let i = 0; i < count; i++) {
+      f.now += gap;
+      f.c.sndUna = (f.c.sndUna + 1000) | 0;
+      f.cubic.acked(f.c, 1, rtt, f.now);
+    }
+  }
+
+  function slowStart(cwnd: number, tcp: Partial<Settings> = {}): Flow {
+    const f = flow(cwnd, { hystart: 2, ...tcp });
+    acked(f, 1, RTT, 0);
+    f.c.sndNxt = (f.c.sndUna + 1_000_000) | 0;
+    f.now += RTT;
+    acked(f, 1, RTT, 0);
+    return f;
+  }
+
+  function nextRound({ c }: Flow): void {
+    c.sndUna = c.sndNxt;
+    c.sndNxt = (c.sndUna + 1_000_000) | 0;
+  }
+
+  const NONE = 0x7fffffff;
+
+  test('more than eight round trips of a round that have grown by an eighth', () => {
+    const f = slowStart(20);
+    nextRound(f);
+    acked(f, 8, RTT + 12_501, 5000);
+    expect(f.c.ssthresh).toBe(NONE);
+    acked(f, 1, RTT + 12_501, 5000);
+    expect([f.c.ssthresh, f.counters.TcpExtTCPHystartDelayDetect]).toEqual([20, 1]);
+  });
+
+  test('less growth, or a smaller window, tells nothing', () => {
+    const less = slowStart(20);
+    nextRound(less);
+    acked(less, 20, RTT + 12_500, 5000);
+    const small = slowStart(15);
+    acked(small, 20, 3 * RTT, 5000);
+    expect([less.c.ssthresh, small.c.ssthresh]).toEqual([NONE, NONE]);
+  });
+
+  test.each([
+    ['half of a round trip', 0, 51],
+    ['where pacing spreads it, a whole one', 1, 101],
+  ])('a train of acknowledgments as long as %s', (_, pacing, length) => {
+    const f = slowStart(20, { pacing });
+    acked(f, length - 1, RTT, 1000);
+    expect(f.c.ssthresh).toBe(NONE);
+    acked(f, 1, RTT, 1000);
+    expect([f.c.ssthresh, f.counters.TcpExtTCPHystartTrainDetect]).toEqual([20, 1]);
+  });
+
+  test('acknowledgments further apart are no train', () => {
+    const f = slowStart(20);
+    acked(f, 50, RTT, 2001);
+    expect(f.c.ssthresh).toBe(NONE);
+  });
+});

@@ -85,7 +85,7 @@ describe('pacing', () => {
   });
 
   test('a FIN and retransmissions wait their turn', () => {
-    const { peer, socket } = sender({}, [[SocketOption.MaxPacingRate, 100_000]]);
+    const { peer, socket } = sender({ minBurst: 1 }, [[SocketOption.MaxPacingRate, 100_000]]);
     write(peer, socket, 10);
     peer.pass(100_000);
     socket.shutdown(1);
