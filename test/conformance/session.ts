@@ -212,7 +212,8 @@ export class Session {
     file.closed = true;
     const { socket } = file;
     this.release(file);
-    if (file.nonblock || !socket.lingers) return OK;
+    // Also where calls don't block, as on Linux.
+    if (!socket.lingers) return OK;
     const attempt = (): Reply | null => (socket.lingers ? null : OK);
     const wait = socket.getOption(SocketOption.Linger) * 1000;
     return new Blocked(attempt, this.now + wait, () => OK);

@@ -58,6 +58,42 @@ export const LINGERINGS: readonly Exchange[] = [
     },
   },
   {
+    name: 'SO_LINGER 1 on a socket that does not block: close waits all the same',
+    async run(talk) {
+      const [fd] = await talk.served(8314);
+      await talk.setOption(fd, SOCKET, SO_LINGER, linger(1));
+      const closing = await talk.begin('close', { fd });
+      await talk.pass(1200);
+      await closing.end();
+      await talk.peer('.');
+      await talk.peer('F.');
+    },
+  },
+  {
+    name: 'SO_LINGER 3: with data unread close waits for nothing',
+    async run(talk) {
+      const [fd] = await talk.served(8318);
+      await talk.setFlags(fd, 0);
+      await talk.setOption(fd, SOCKET, SO_LINGER, linger(3));
+      await talk.peer('P.', { data: 10 });
+      const closing = await talk.begin('close', { fd });
+      await closing.end();
+    },
+  },
+  {
+    name: 'SO_LINGER 3: where all is acknowledged close waits for nothing',
+    async run(talk) {
+      const [fd] = await talk.served(8319);
+      await talk.setFlags(fd, 0);
+      await talk.setOption(fd, SOCKET, SO_LINGER, linger(3));
+      await talk.shutdown(fd, WR);
+      await talk.peer('.');
+      const closing = await talk.begin('close', { fd });
+      await closing.end();
+      await talk.peer('F.');
+    },
+  },
+  {
     name: 'TCP_LINGER2 of 1 s: FIN-WAIT-2 ends, and RST answers',
     async run(talk) {
       const [fd] = await talk.served(8305);
