@@ -17,6 +17,7 @@ export type {
   DropInfo,
   KeepAliveOptions,
   ListenOptions,
+  PathMtuDiscovery,
   ServerOptions,
   SocketOptions,
 } from './net/types';

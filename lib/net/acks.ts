@@ -1,6 +1,5 @@
 import { Errno } from '../core/errno';
-import { Shutdown, type StreamSocket } from '../core/socket/stream-socket';
-import type { Driver, Endpoint } from '../driver/driver';
+import type { StreamSocket } from '../core/socket/stream-socket';
 import { systemError } from '../errors';
 
 interface Waiter {
@@ -59,46 +58,5 @@ export class Acks {
   #forget(): void {
     this.#waiters = [];
     this.#first = 0;
-  }
-}
-
-/**
- * Has the connection of a socket that was destroyed, until what somebody waits for has arrived: the
- * stack sends on what it had accepted, in any case.
- */
-export class Afterlife implements Endpoint {
-  readonly finished = false;
-  readonly losing = true;
-
-  constructor(
-    private readonly driver: Driver,
-    private readonly stream: StreamSocket,
-    private readonly acks: Acks,
-  ) {
-    stream.owner = this;
-    driver.endpoints.add(this);
-    stream.shutdown(Shutdown.RDWR);
-  }
-
-  ready(): void {
-    this.acks.settle(this.stream);
-    if (!this.acks.waiting) this.vanish();
-  }
-
-  finish(): void {
-    // Its FIN is under way.
-  }
-
-  abandon(errno: number, cause?: Error): void {
-    const error = systemError(errno === 0 ? Errno.ECONNABORTED : errno, 'write');
-    this.stream.abort();
-    this.vanish();
-    this.acks.fail(Object.assign(error, cause === undefined ? {} : { cause }));
-  }
-
-  vanish(): void {
-    this.driver.endpoints.delete(this);
-    this.stream.owner = null;
-    this.stream.close();
   }
 }

@@ -1,7 +1,10 @@
 import type { TcpInfo } from '../core/tcp/tcp-info';
+import { SocketOption } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import type { Driver } from '../driver/driver';
-import { Acks, Afterlife, hasAcknowledged } from './acks';
+import { systemError } from '../errors';
+import { Acks, hasAcknowledged } from './acks';
+import { Afterlife } from './afterlife';
 import { destroyedWrite, socketClosed } from './errors';
 import { localEnd, remoteEnd } from './ends';
 import { TunableSocket } from './tunable-socket';
@@ -51,16 +54,33 @@ export abstract class DescribedSocket extends TunableSocket {
     else this.#acks?.fail(error);
   }
 
-  /** @internal Whether somebody waits for what is under way: then `stream` is taken care of. */
-  protected continueAcks(driver: Driver, stream: StreamSocket): boolean {
+  /**
+   * @internal Closes the connection when nobody waits any more for what is under way.
+   * @param lingered called when a lingering close would return
+   * @returns null where it is closed at once
+   */
+  protected closeLater(
+    driver: Driver,
+    stream: StreamSocket,
+    lingered: (by: Afterlife) => void,
+  ): Afterlife | null {
+    const waiting = this.#acks?.waiting === true ? this.#acks : null;
+    const lingers = stream.getOption(SocketOption.Linger) > 0;
     // With something unread the connection is reset.
-    if (this.#acks?.waiting !== true) return false;
-    if (stream.inQueue > 0) {
-      this.#acks.fail(socketClosed());
-      return false;
+    const reset = stream.inQueue > 0 || stream.getOption(SocketOption.Linger) === 0;
+    if (!reset && (waiting !== null || lingers)) {
+      return new Afterlife(driver, stream, waiting, lingers ? lingered : null);
     }
-    new Afterlife(driver, stream, this.#acks);
-    return true;
+    waiting?.fail(socketClosed());
+    stream.close();
+    return null;
+  }
+
+  /** @internal Tells what ICMP has said of a connection that goes on. */
+  protected tellSoftError(stream: StreamSocket): void {
+    if (stream.pendingError === 0 || (stream.status?.row ?? -1) < 0) return;
+    const { address, port } = remoteEnd(stream);
+    this.emit('softError', systemError(stream.takeError(), 'read', address, port));
   }
 
   /**

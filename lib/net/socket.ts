@@ -5,6 +5,7 @@ import type { StreamSocket } from '../core/socket/stream-socket';
 import { Poll } from '../core/socket/socket-status';
 import { Shutdown } from '../core/socket/stream-socket';
 import { invalidArgType, systemError } from '../errors';
+import type { Afterlife } from './afterlife';
 import { normalizeArguments, pickStreamOptions, readDestination, readTimeout } from './arguments';
 import type { AttemptEvent, DialEvents } from './dial';
 import { Dial } from './dial';
@@ -63,6 +64,8 @@ export class Socket extends UrgentSocket {
   #bytesRead = 0;
   #bytesSent = 0;
   #final: Callback | null = null;
+  /** Has the connection after the socket; null: nobody has. */
+  #afterlife: Afterlife | null = null;
 
   /** @internal Made by `stack.net`. */
   constructor(host: SocketHost, options: SocketOptions = {}, accepted: Accepted | null = null) {
@@ -153,6 +156,7 @@ export class Socket extends UrgentSocket {
     this.forgetConnection();
     this.autoSelectFamilyAttemptedAddresses = undefined;
     this.#resetting = false;
+    this.#afterlife = null;
     this.#bytesRead = 0;
     this.#bytesSent = 0;
     (this as unknown as { _undestroy(): void })._undestroy();
@@ -210,6 +214,7 @@ export class Socket extends UrgentSocket {
     try {
       while (this.#reading && this.#stream !== null) {
         this.tellUrgent(this.#stream);
+        if (this.streamSocket !== null) this.tellSoftError(this.streamSocket);
         // A listener may have ended it.
         if (this.streamSocket === null) break;
         const piece = this.#stream.take(PIECE);
@@ -268,6 +273,7 @@ export class Socket extends UrgentSocket {
   }
 
   #flush(): void {
+    if (this.#stream !== null) this.tellSoftError(this.#stream);
     if (!this.#outbox.busy || this.#stream === null) return;
     const before = this.#outbox.taken;
     const result = this.#outbox.flush(this.#stream, (piece) => this.isUrgent(piece));
@@ -424,32 +430,50 @@ export class Socket extends UrgentSocket {
     const goesOn = this.#resetting ? -1 : this.#acceptedBytes;
     const cause = error ?? (connecting ? closedBeforeConnection() : null);
     this.endAcks(cause, goesOn, this.#bytesSent + this.writableLength);
-    this.#letGo();
-    this.#presence.leave();
+    const lingers = this.#letGo((by) => {
+      if (this.#afterlife !== by) return;
+      // An error was told at once.
+      if (error === null) callback(null);
+      this.#close(error);
+    });
+    if (!lingers) this.#presence.leave();
     const final = this.#final;
     this.#final = null;
     const { taken } = this.#outbox;
     const write = this.#outbox.finish();
     if (write !== null) this.#bytesSent += taken;
-    callback(error);
+    if (!lingers || error !== null) callback(error);
     nextTick(() => {
-      this.#run(() => this.emit('close', error !== null));
+      if (!lingers) this.#run(() => this.emit('close', error !== null));
       const reason = connecting ? closedBeforeConnection : destroyedWrite;
       write?.(reason());
       final?.(reason());
     });
-    this.#gone?.();
+    if (!lingers) this.#gone?.();
   }
 
-  #letGo(): void {
+  /** All is over that 'close' has waited for. */
+  #close(error: Error | null): void {
+    this.#presence.leave();
+    this.#gone?.();
+    this.#run(() => this.emit('close', error !== null));
+  }
+
+  /**
+   * @param lingered called when 'close' need not wait any more
+   * @returns whether it waits
+   */
+  #letGo(lingered: (by: Afterlife) => void = () => undefined): boolean {
     const stream = this.#stream;
-    if (stream === null) return;
+    if (stream === null) return false;
     this.rememberConnection();
     this.#stream = null;
     this.#host.driver.enter();
     stream.owner = null;
     if (this.#resetting) stream.abort();
-    else if (this.#vanished || !this.continueAcks(this.#host.driver, stream)) stream.close();
+    else if (this.#vanished) stream.close();
+    else this.#afterlife = this.closeLater(this.#host.driver, stream, lingered);
+    return this.#afterlife?.lingers === true;
   }
 
   // --- timeout and process life --------------------------------------------------------------

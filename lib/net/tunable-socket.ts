@@ -2,8 +2,13 @@ import { Duplex } from 'node:stream';
 import { SocketOption } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import type { CongestionController } from '../core/tcp/congestion-controller';
-import { Tuning, type TunableName } from './tuning';
-import type { CongestionControlName, ConnectionOptions, KeepAliveOptions } from './types';
+import { NO_LINGER, PATH_MTU_DISCOVERY, Tuning, type TunableName } from './tuning';
+import type {
+  CongestionControlName,
+  ConnectionOptions,
+  KeepAliveOptions,
+  PathMtuDiscovery,
+} from './types';
 
 /**
  * The options of a socket. Each may be set before there is a connection, and then holds from its
@@ -105,6 +110,53 @@ export abstract class TunableSocket extends Duplex {
   /** ms; 0: none. */
   getUserTimeout(): number {
     return this.#get('userTimeout', SocketOption.UserTimeout, 0) ?? 0;
+  }
+
+  /**
+   * How the connection is closed (SO_LINGER), by `destroy` or after both sides have ended.
+   *
+   * - `enable` false, the default: 'close' comes at once, and the stack goes on with what it has.
+   * - `msecs` 0: by RST; what was not sent, and what the peer has not acknowledged, is dropped.
+   * - else 'close' comes when the peer's TCP has acknowledged all, our FIN too, when the connection
+   *   has ended otherwise, or after `msecs` ms. The stack goes on in any case.
+   *
+   * @param msecs 0 to 2^31 - 1
+   * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
+   */
+  setLinger(enable: boolean, msecs = 0): this {
+    return this.#set('linger', enable ? msecs : false, 'msecs');
+  }
+
+  /** ms; false: none. */
+  getLinger(): number | false {
+    const msecs = this.#get('linger', SocketOption.Linger, NO_LINGER) ?? NO_LINGER;
+    return msecs === NO_LINGER ? false : msecs;
+  }
+
+  /**
+   * What becomes of packets that are too large for a link on their way (IP_MTU_DISCOVER).
+   * @throws TypeError ERR_INVALID_ARG_VALUE
+   */
+  setPathMtuDiscovery(mode: PathMtuDiscovery): this {
+    return this.#set('pathMtuDiscovery', mode, 'mode');
+  }
+
+  /** Undefined before the connection, if none was set. */
+  getPathMtuDiscovery(): PathMtuDiscovery | undefined {
+    const value = this.#get('pathMtuDiscovery', SocketOption.MtuDiscover, undefined);
+    const names = Object.keys(PATH_MTU_DISCOVERY) as PathMtuDiscovery[];
+    return names.find((name) => PATH_MTU_DISCOVERY[name] === value);
+  }
+
+  /**
+   * Emits 'softError' (error) for each ICMP error about the connection: EHOSTUNREACH, ECONNREFUSED
+   * and so on, with the peer's `address` and `port` (IP_RECVERR). It ends nothing. Without it, the
+   * default, such an error is only told as the reason why the connection was given up at last.
+   * Without argument, true.
+   * @throws TypeError ERR_INVALID_ARG_TYPE
+   */
+  setReceiveErrors(receiveErrors = true): this {
+    return this.#set('receiveErrors', receiveErrors, 'receiveErrors');
   }
 
   /**

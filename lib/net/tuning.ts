@@ -1,11 +1,24 @@
-import { SocketOption, optionRange } from '../core/socket/options';
+import { MtuDiscover, SocketOption, optionRange } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import type { CongestionController } from '../core/tcp/congestion-controller';
-import { invalidArgType, outOfRange } from '../errors';
+import { invalidArgType, invalidArgValue, outOfRange } from '../errors';
 import { readCongestionControl } from './congestion-control';
-import type { ConnectionOptions } from './types';
+import type { ConnectionOptions, PathMtuDiscovery } from './types';
 
 export type TunableName = keyof ConnectionOptions;
+
+/** The option's values by their names. */
+export const PATH_MTU_DISCOVERY: Readonly<Record<PathMtuDiscovery, number>> = {
+  dont: MtuDiscover.Dont,
+  want: MtuDiscover.Want,
+  do: MtuDiscover.Do,
+  probe: MtuDiscover.Probe,
+  interface: MtuDiscover.Interface,
+  omit: MtuDiscover.Omit,
+};
+
+/** `SocketOption.Linger`: close(2) goes on in the background. */
+export const NO_LINGER = -1;
 
 /** One option of a socket: how a program's value is read, and what it sets. */
 interface Tunable<Value> {
@@ -75,6 +88,27 @@ function times(option: SocketOption): Tunable<number> {
   };
 }
 
+/** false: as without the option. */
+const linger: Tunable<number> = {
+  read: (value, name) => {
+    if (value === false) return NO_LINGER;
+    if (typeof value !== 'number') throw invalidArgType(name, 'of type number or false', value);
+    return readInteger(value, name, 0, optionRange(SocketOption.Linger)[1]);
+  },
+  set: (stream, value) => stream.setOption(SocketOption.Linger, value),
+};
+
+const pathMtuDiscovery: Tunable<number> = {
+  read: (value, name) => {
+    if (Object.hasOwn(PATH_MTU_DISCOVERY, value as string)) {
+      return PATH_MTU_DISCOVERY[value as PathMtuDiscovery];
+    }
+    const names = Object.keys(PATH_MTU_DISCOVERY).map((each) => `'${each}'`);
+    throw invalidArgValue(name, value, `must be one of: ${names.join(', ')}`);
+  },
+  set: (stream, value) => stream.setOption(SocketOption.MtuDiscover, value),
+};
+
 /** As Linux has it (TCP_MIN_MSS). */
 const LEAST_SEGMENT = 88;
 
@@ -100,6 +134,9 @@ const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
     set: (stream, value) => stream.setCongestion(value as string | CongestionController),
   },
   oobInline: flag(SocketOption.OobInline),
+  linger,
+  pathMtuDiscovery,
+  receiveErrors: flag(SocketOption.ReceiveErrors),
 };
 
 const NAMES = Object.keys(TUNABLES) as TunableName[];

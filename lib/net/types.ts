@@ -5,6 +5,20 @@ import type { Socket } from './socket';
 /** The congestion controllers that a stack has: RFC 9438, the default, and RFC 5681. */
 export type CongestionControlName = 'cubic' | 'reno';
 
+/**
+ * What becomes of packets that are too large for a link on their way (IP_MTU_DISCOVER,
+ * IPV6_MTU_DISCOVER). In IPv6 no router fragments, whatever is chosen.
+ *
+ * - 'want', the default: routers say so, and smaller ones are sent; they fragment where the path
+ *   has room for less than is believed of any.
+ * - 'do': routers never fragment.
+ * - 'dont': routers fragment; nothing is sent again before its time.
+ * - 'probe': routers fragment, and what they say is learned, for those who look for the path's
+ *   MTU by themselves.
+ * - 'interface', 'omit': routers fragment, and what they say counts for nothing.
+ */
+export type PathMtuDiscovery = 'dont' | 'want' | 'do' | 'probe' | 'interface' | 'omit';
+
 /** Options of a socket that is not yet connected. */
 export interface SocketOptions extends ConnectionOptions {
   /** Keep our side open when the peer has ended; default false: `end()` is called for us. */
@@ -69,6 +83,12 @@ export interface ConnectionOptions {
   typeOfService?: number;
   /** An urgent byte stays in the stream (SO_OOBINLINE; see `Socket.atMark`); default false. */
   oobInline?: boolean;
+  /** How the connection is closed: ms, 0 to 2^31 - 1, or false, the default; see `setLinger`. */
+  linger?: number | false;
+  /** See `PathMtuDiscovery`; default 'want'. */
+  pathMtuDiscovery?: PathMtuDiscovery;
+  /** What ICMP says of the connection is told at once, by 'softError'; see `setReceiveErrors`. */
+  receiveErrors?: boolean;
 }
 
 /** Options of `connect`: node:net's for TCP. */
