@@ -1,10 +1,11 @@
 import { isIpv4 } from '../../lib/core/ip/address';
 import { SocketOption } from '../../lib/core/socket/options';
 import { Has } from '../../lib/core/tcp/connection';
-import { TIMESTAMP_BYTES, windowClamp as clampOf } from '../../lib/core/tcp/receive-window';
+import { MAX_WINDOW, windowClamp as clampOf } from '../../lib/core/tcp/receive-window';
+import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
-import type { TcpInfo } from '../../lib/core/tcp/tcp-info';
+import { currentMss, type TcpInfo } from '../../lib/core/tcp/tcp-info';
 import type { SocketFile } from './files';
 import { Level } from './linux';
 import type { Operation } from './operations';
@@ -126,11 +127,8 @@ const maxSegment: SocketOptionCall = {
   get: ({ socket }) => {
     const asked = socket.getOption(SocketOption.MaxSegment);
     const idle = socket.state === State.CLOSED || socket.state === State.LISTEN;
-    if (idle) return asked === 0 ? DEFAULT_MSS : asked;
-    if (socket.state !== State.SYN_SENT) return socket.status?.sndMss || DEFAULT_MSS;
-    // What holds until the peer names its own, less the timestamps that are offered.
-    const before = asked === 0 ? DEFAULT_MSS : Math.min(asked, DEFAULT_MSS);
-    return before - (socket.status?.has(Has.Timestamps) === true ? TIMESTAMP_BYTES : 0);
+    if (idle && asked !== 0) return asked;
+    return socket.status === null ? DEFAULT_MSS : currentMss(socket.status);
   },
   set: ({ socket }, value) => {
     const wanted = int(value);
@@ -264,11 +262,19 @@ const quickAck: SocketOptionCall = {
   set: ({ socket }, value) => check(socket.setQuickAck(int(value))),
 };
 
+/** Whether the socket has left the connection that it had. */
+export function isDisconnected({ status, pathMtu }: StreamSocket): boolean {
+  return status !== null && status.row < 0 && pathMtu < 0;
+}
+
 /** TCP_WINDOW_CLAMP: 0 only before there is a connection. */
 const windowClamp: SocketOptionCall = {
   get: ({ socket }) => {
     const asked = socket.getOption(SocketOption.WindowClamp);
-    return asked === 0 && socket.status !== null ? clampOf(socket.status) : asked;
+    const c = socket.status;
+    if (asked !== 0 || c === null || isDisconnected(socket)) return asked;
+    // Until the handshake is over, all that can be announced.
+    return c.cwnd === 0 ? MAX_WINDOW << c.rcvScale : clampOf(c);
   },
   set: ({ socket }, value) => {
     const wanted = int(value);

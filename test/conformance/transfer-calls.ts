@@ -1,10 +1,12 @@
 import { SocketOption } from '../../lib/core/socket/options';
 import { Errno } from '../../lib/core/errno';
-import { Has } from '../../lib/core/tcp/connection';
+import { Has, type Connection } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
+import type { TcpInfo } from '../../lib/core/tcp/tcp-info';
 import type { SocketFile } from './files';
 import { IOCTL, Level, Msg } from './linux';
 import type { Operation } from './operations';
+import { isDisconnected } from './option-calls';
 import { asBytes, asInt, Blocked, CallError, check, type Reply, type Request } from './request';
 import type { Session } from './session';
 
@@ -48,7 +50,9 @@ function readOn(reading: Reading, mayBlock: boolean): Reply | null {
   if (result < 0) return reading.got > 0 ? finishRead(reading) : { ret: check(result) };
   pieces.push(buffer.subarray(0, result));
   reading.got += result;
-  const enough = result === 0 || isPeek || reading.got >= Math.min(target, length);
+  // An error that waits is told by the next call.
+  const isOver = result === 0 || isPeek || socket.pendingError !== 0;
+  const enough = isOver || reading.got >= Math.min(target, length);
   return enough ? finishRead(reading) : readOn(reading, mayBlock);
 }
 
@@ -76,8 +80,8 @@ function receive(session: Session, request: Request, flags: number): Reply | Blo
     pieces: [],
     got: 0,
   };
-  if (file.socket.state === State.LISTEN) throw new CallError('ENOTCONN');
   if ((flags & Msg.ERRQUEUE) !== 0) throw new CallError('EAGAIN');
+  if (file.socket.state === State.LISTEN) throw new CallError('ENOTCONN');
   if ((flags & Msg.OOB) !== 0) return receiveUrgent(file, length, flags);
   const isBlocking = !file.nonblock && (flags & Msg.DONTWAIT) === 0;
   const first = readOn(reading, isBlocking);
@@ -175,7 +179,7 @@ function transmit(session: Session, request: Request, flags: number): Reply | Bl
   const fault = request.flag('fault');
   const length = request.int('len', 0);
   const data = fault ? Buffer.alloc(Math.max(Math.min(length, 1), 0)) : request.bytes('data');
-  if ((flags & (Msg.FASTOPEN | Msg.ZEROCOPY)) !== 0) throw new CallError('EOPNOTSUPP');
+  if ((flags & Msg.FASTOPEN) !== 0) throw new CallError('EOPNOTSUPP');
   const sent = { bytes: 0 };
   const attempt = (): Reply | null => sendOn(file, data, sent, fault, flags);
   const first = attempt();
@@ -222,11 +226,22 @@ function ioctl(session: Session, request: Request): Reply {
   if (c === null || socket.state === State.SYN_SENT || socket.state === State.SYN_RECEIVED) {
     return { ret: 0, val: 0 };
   }
+  if (c.row < 0) {
+    const isAsked = number === IOCTL.SIOCOUTQ && !isDisconnected(socket);
+    return { ret: 0, val: isAsked ? unacknowledged(socket.tcpInfo(), c) : 0 };
+  }
   // A FIN has a number, too.
-  const fin = c.has(Has.Fin) && c.row >= 0;
+  const fin = c.has(Has.Fin);
   if (number === IOCTL.SIOCOUTQ) return { ret: 0, val: socket.outQueue + Number(fin) };
   const unsent = fin && c.sndNxt !== ((c.sndEnd + 1) | 0);
   return { ret: 0, val: socket.outQueueUnsent + Number(unsent) };
+}
+
+/** Of a connection that is over: the numbers that its peer has not acknowledged. */
+function unacknowledged(info: TcpInfo, c: Readonly<Connection>): number {
+  const sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans + info.tcpi_notsent_bytes;
+  const syn = c.cwnd > 0 && c.has(Has.Passive) ? 0 : 1;
+  return Math.max(sent + syn + Number(c.has(Has.Fin)) - info.tcpi_bytes_acked, 0);
 }
 
 export const TRANSFER_CALLS: Readonly<Record<string, Operation>> = {

@@ -241,10 +241,13 @@ export class SocketStatus {
     return sizeOf(this.connection, option) ?? optionValue(this.options, option);
   }
 
-  /** IP_MTU and IPV6_MTU: the largest packet that the path takes, bytes; -errno. */
+  /**
+   * IP_MTU and IPV6_MTU: the largest packet that the path takes, bytes, or took when the connection
+   * ended; -errno.
+   */
   get pathMtu(): number {
     const c = this.connection;
-    if (c === null || c.row < 0) return -Errno.ENOTCONN;
+    if (c === null || c.row < 0) return this.lastInfo?.tcpi_pmtu ?? -Errno.ENOTCONN;
     syncPathMtu(this.tcp, c);
     return c.pathMtu;
   }

@@ -50,12 +50,12 @@ export class StreamSocket extends SocketStatus {
   /** bind(2). Port 0 takes an ephemeral port. */
   bind(address: IpAddress, port: number): number {
     if (this.closed) return -Errno.EBADF;
-    if (this.holdsPort || this.isLive) return -Errno.EINVAL;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     if (isMulticast(address)) return -Errno.EADDRNOTAVAIL;
     if (!isWildcard(address) && !this.tcp.environment.paths.isLocal(address)) {
       return -Errno.EADDRNOTAVAIL;
     }
+    if (this.holdsPort || this.isLive) return -Errno.EINVAL;
     const taken = this.tcp.ports.bind(this.domain, address, port, this.options);
     if (taken < 0) return taken;
     this.local = address;

@@ -112,11 +112,12 @@ function secondCheckReset(tcp: Tcp, c: Connection, seg: Segment): boolean {
   return false;
 }
 
-/** What the user's calls return after a RST, as on Linux. */
+/**
+ * What the user's calls return after a RST, as on Linux. Deviation: RFC 9293 §3.10.7.4 has
+ * "connection refused" in SYN-RECEIVED after an active OPEN.
+ */
 function resetError(state: State): number {
   switch (state) {
-    case State.SYN_RECEIVED:
-      return Errno.ECONNREFUSED;
     case State.CLOSE_WAIT:
       return Errno.EPIPE;
     default:

@@ -201,7 +201,8 @@ export function sendReset(tcp: Tcp, c: Connection): void {
   words[base + Word.Sequence] = c.sndNxt;
   words[base + Word.Acknowledgment] = c.rcvNxt;
   words[base + Word.Flags] = Flag.RST | Flag.ACK;
-  words[base + Word.Window] = isSynchronized(c.state) ? c.receiveWindow >> c.rcvScale : 0;
+  const isOpen = isSynchronized(c.state);
+  words[base + Word.Window] = isOpen ? c.receiveWindow >> c.rcvScale : announceWindow(c);
   if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
   finishSegment(tcp, c, tcp.replies, base);
 }

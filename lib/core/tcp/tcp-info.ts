@@ -158,6 +158,8 @@ const enum InfoOption {
 
 /** As on Linux: where there is no other value. */
 const DEFAULT_MSS = 536;
+/** Linux: TCP_MIN_MSS. */
+const LEAST_MSS = 88;
 const NO_RTT = 2 ** 32 - 1;
 const NO_SSTHRESH = 0x7fffffff;
 const NO_RTTVAR = 250_000;
@@ -272,6 +274,8 @@ export function tcpInfo(tcp: Tcp, c: Connection | null): TcpInfo {
 export function closedInfo(tcp: Tcp, c: Connection): TcpInfo {
   const info = tcpInfo(tcp, c);
   info.tcpi_state = STATES[State.CLOSED];
+  // As on Linux: nothing is sent again any more.
+  info.tcpi_unacked = info.tcpi_backoff = 0;
   return info;
 }
 
@@ -295,7 +299,7 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_probes = c.probes;
   info.tcpi_backoff = c.backoff;
   info.tcpi_rto = c.rto;
-  if (c.sndMss > 0) info.tcpi_snd_mss = c.sndMss;
+  info.tcpi_snd_mss = currentMss(c);
   const f = c.flight;
   // A SYN is in no queue.
   info.tcpi_unacked = f === null ? c.inFlight : f.count;
@@ -319,9 +323,20 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_snd_wnd = c.sndWnd;
 }
 
+/**
+ * Payload of a full segment to the peer; in SYN-SENT what holds until it names its own (Linux:
+ * mss_cache), bytes.
+ */
+export function currentMss(c: Readonly<Connection>): number {
+  if (c.sndMss > 0) return c.sndMss;
+  const { maxSegment } = c.options;
+  const most = maxSegment === 0 ? DEFAULT_MSS : Math.min(maxSegment, DEFAULT_MSS);
+  return most - (c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0);
+}
+
 function tellReceiver(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_ato = c.atoMs * 1000;
-  info.tcpi_rcv_mss = c.rcvMss;
+  info.tcpi_rcv_mss = c.state === State.SYN_SENT ? LEAST_MSS : c.rcvMss;
   info.tcpi_last_data_recv = elapsedMs(tcp.nowMs, c.lastReceiveMs);
   info.tcpi_last_ack_recv = elapsedMs(tcp.nowMs, c.heardMs);
   info.tcpi_rcv_ssthresh = c.rcvSsthresh;
@@ -337,7 +352,7 @@ function tellTotals(tcp: Tcp, c: Connection, info: TcpInfo): void {
   const sent = totals.sentBytes(row, c.sndUna - c.iss);
   info.tcpi_total_retrans = rare.totalRetrans;
   // As on Linux, whose SYN+ACK is not the connection's.
-  info.tcpi_bytes_acked = sent - (c.has(Has.Passive) ? 1 : 0);
+  info.tcpi_bytes_acked = Math.max(sent - (c.has(Has.Passive) ? 1 : 0), 0);
   if (c.state !== State.SYN_SENT) {
     info.tcpi_bytes_received = totals.receivedBytes(row, c.rcvNxt - c.irs) - 1;
   }
@@ -364,9 +379,9 @@ function tellTotals(tcp: Tcp, c: Connection, info: TcpInfo): void {
 
 /** Whether SND.NXT lies behind our FIN. */
 function finWasSent(c: Connection): boolean {
-  if (c.has(Has.Fin)) return c.sndNxt === ((c.sndEnd + 1) | 0);
+  if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return false;
   // `Has.Fin` goes when it is acknowledged.
-  return c.state !== State.SYN_SENT && c.state !== State.SYN_RECEIVED && hasEnded(c.state);
+  return c.has(Has.Fin) ? c.sndNxt === ((c.sndEnd + 1) | 0) : hasEnded(c.state);
 }
 
 function hasEnded(state: State): boolean {

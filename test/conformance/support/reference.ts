@@ -16,7 +16,7 @@ export function hasReference(): boolean {
 }
 
 /** CUBIC may not become the default of a namespace where the host's administrator forbids it. */
-const CONGESTION = 'net.ipv4.tcp_congestion_control';
+export const CONGESTION = 'net.ipv4.tcp_congestion_control';
 
 /** Linux's defaults, whatever this machine has made of them. */
 const DEFAULTS: Readonly<Record<string, string>> = {
@@ -82,6 +82,14 @@ export class Reference {
       await setSysctls(namespace, before);
     }
     return talk;
+  }
+
+  /** A kernel for conversations that are no exchange, until the end. */
+  async connect(isOurs: (packet: Buffer) => boolean): Promise<Kernel> {
+    const { socket } = await this.waiting;
+    const kernel = await Kernel.connect(socket, isOurs);
+    await kernel.request('hello', { proto: 1, vtime: 0 });
+    return kernel;
   }
 
   /** A process for each exchange: one that has served holds its device until it ends. */

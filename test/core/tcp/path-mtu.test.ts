@@ -207,13 +207,15 @@ describe('what is known of a path', () => {
     ]);
   });
 
-  test('is asked for by IP_MTU; without a connection ENOTCONN', () => {
+  test('is asked for by IP_MTU, after the end, too; without a connection ENOTCONN', () => {
     const peer = new Peer();
     const socket = peer.host.core.socket(4);
     expect(socket.pathMtu).toBe(-Errno.ENOTCONN);
     const { peer: other, socket: open } = sending(10, { mtu: 9000 });
     expect(open.pathMtu).toBe(9000);
     other.say('R', { seq: other.seq });
+    expect(open.pathMtu).toBe(9000);
+    open.disconnect();
     expect(open.pathMtu).toBe(-Errno.ENOTCONN);
   });
 

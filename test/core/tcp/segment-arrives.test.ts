@@ -144,7 +144,7 @@ describe('SYN-RECEIVED after crossing SYNs (§3.10.7.4)', () => {
   check(
     [
       ['old data', '.', { seq: -5, data: 5, ack: 1 }, '. 1 ack 1', 'first'],
-      ['RST', 'R', { seq: 1 }, '- → CLOSED ECONNREFUSED', 'second'],
+      ['RST', 'R', { seq: 1 }, '- → CLOSED ECONNRESET', 'second'],
       ['RST in the window', 'R', { seq: 2 }, '. 1 ack 1', 'second: RFC 5961 §3.2'],
       ['the SYN again', 'S', { seq: 0 }, 'S. 0 ack 1', '§3.8.1: SYN+ACK again'],
       ['another SYN', 'S', { seq: 9 }, '. 1 ack 1', 'fourth: RFC 5961 §4.2'],
