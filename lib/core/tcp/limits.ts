@@ -1,5 +1,5 @@
 import type { Connection } from './connection';
-import { currentMss } from './output';
+import { nextLength } from './output';
 import { isWritable } from './send-space';
 import { canSend } from './state';
 import type { Tcp } from './tcp';
@@ -21,11 +21,11 @@ export function noteLimit(tcp: Tcp, c: Connection): void {
 }
 
 function limit(tcp: Tcp, c: Connection): Limit {
-  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  const next = nextLength(c);
   if (c.packetsInFlight >= c.cwnd) return Limit.Busy;
-  if (unsent <= 0) {
+  if (next <= 0) {
     return canSend(c.state) && tcp.totals.waitsForRoom(c.row) ? Limit.SendBuffer : Limit.Busy;
   }
   const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  return Math.min(unsent, currentMss(c)) > window ? Limit.Window : Limit.Busy;
+  return next > window ? Limit.Window : Limit.Busy;
 }

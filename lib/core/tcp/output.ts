@@ -1,5 +1,5 @@
 import type { SegmentBatch } from '../segment/batch';
-import { seqGeq, seqLeq } from '../sequence';
+import { seqGeq, seqLeq, seqLt } from '../sequence';
 import { burstBytes } from './bursts';
 import { CongestionEvent } from './congestion';
 import { Has, type Connection } from './connection';
@@ -111,7 +111,9 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     const length = Math.min(together, currentMss(c), forced ? window : unsent);
     // The FIN has a number that the window must have room for, too, as on Linux.
     const fin = c.has(Has.Fin) && length === unsent && (!forced || length < window);
-    if (!forced && !mayLeave(c, length, window, fin, length < unsent)) break;
+    // … unless its segment is the last of a burst.
+    const room = fin && sent && seqLt(c.sndNxt, burstEnd) ? window + 1 : window;
+    if (!forced && !mayLeave(c, length, room, fin, length < unsent)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !mayDepart(tcp, c)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !isUrgentMode(c)) {
       burst = startBurst(tcp, c, together, window, quota);
@@ -122,7 +124,8 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
       return false;
     }
     // As on Linux: a receiver that gathers passes it on.
-    if (burst > length) endOrJoin(tcp.flightOf(c), batch, seqGeq(c.sndNxt, burstEnd));
+    if (forced) setPush(batch, true);
+    else if (burst > length) endOrJoin(tcp.flightOf(c), batch, seqGeq(c.sndNxt, burstEnd));
     c.unset(Has.ForcePartial);
     quota--;
     sent = true;
@@ -197,7 +200,7 @@ function sendNew(
   if (starts) rateStart(c, f, tcp.now, wasIdle);
   const seq = c.sndNxt;
   const end = (seq + covered) | 0;
-  if (length < c.sndMss) f.small = end;
+  if (length < currentMss(c)) f.small = end;
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
   const row = f.push(seq, c.sndNxt, tcp.now);
   if (hasPush(batch)) f.mark(row, Mark.Pushed);
@@ -213,6 +216,13 @@ function sendNew(
     departed(tcp, c, covered);
   }
   return true;
+}
+
+/** Sequence numbers of the next new segment, with the FIN behind the data; 0: there is none. */
+export function nextLength(c: Connection): number {
+  const unsent = (c.sndEnd - c.sndNxt) | 0;
+  const length = Math.min(unsentOfRecord(c, unsent), currentMss(c));
+  return c.has(Has.Fin) && length === unsent ? length + 1 : length;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { seqGt } from '../sequence';
 import { Has, type Connection } from './connection';
+import { mayDepart } from './pacing';
 import { TIMESTAMP_BYTES } from './receive-window';
 import type { Tcp } from './tcp';
 
@@ -52,7 +53,8 @@ function packetGoal(c: Connection): number {
 }
 
 /** What of the unsent data leaves as soon as it is looked at. */
-function leavesNow(c: Connection, waiting: number): number {
+function leavesNow(tcp: Tcp, c: Connection, waiting: number): number {
+  if (!mayDepart(tcp, c)) return 0;
   const quota = (c.cwnd - c.packetsInFlight) * c.sndMss;
   return Math.max(Math.min(waiting, quota, c.sndWnd - c.inFlight), 0);
 }
@@ -70,7 +72,7 @@ export function takeForSending(tcp: Tcp, c: Connection, length: number): number 
     const queued = c.queued + taken;
     const waiting = unsent(c) + taken;
     // The packets that leave now are not added to any more.
-    const first = (end + taken - waiting + (taken > 0 ? leavesNow(c, waiting) : 0)) | 0;
+    const first = (end + taken - waiting + (taken > 0 ? leavesNow(tcp, c, waiting) : 0)) | 0;
     const begun = seqGt(tail, first) ? tail : first;
     let room = waiting > 0 ? (begun + goal - (end + taken)) | 0 : 0;
     if (((end + taken - begun) | 0) <= 0) room = 0;

@@ -1,5 +1,5 @@
 import { Has, Timer, type Connection } from './connection';
-import { currentMss } from './output';
+import { nextLength } from './output';
 import { orphanRetries } from './orphans';
 import { giveUp, userTimeoutLeft } from './retransmission';
 import type { Tcp } from './tcp';
@@ -16,15 +16,17 @@ export function unsentNumbers(c: Connection): number {
 export function armPersist(tcp: Tcp, c: Connection): void {
   if (tcp.timers.due(c.row, Timer.Persist) !== Infinity) return;
   c.backoff = 0;
-  c.retransmitStartMs = tcp.nowMs;
   tcp.timers.set(c.row, Timer.Persist, tcp.now + persistInterval(tcp, c));
 }
 
-/** The timeout, doubled with each probe (Linux: tcp_probe0_when). */
+/**
+ * The timeout, doubled with each probe (Linux: tcp_probe0_when). TCP_USER_TIMEOUT counts from the
+ * first.
+ */
 function persistInterval(tcp: Tcp, c: Connection): number {
   const base = Math.max(c.rto, tcp.settings.rtoMin * 1000);
   const interval = Math.min(base * 2 ** Math.min(c.backoff, 31), tcp.settings.rtoMax * 1000);
-  return Math.min(interval, Math.max(userTimeoutLeft(tcp, c), 1000));
+  return c.backoff === 0 ? interval : Math.min(interval, Math.max(userTimeoutLeft(tcp, c), 1000));
 }
 
 /**
@@ -40,7 +42,8 @@ export function persistTimeout(tcp: Tcp, c: Connection): void {
     c.unset(Has.Unpushed);
     return;
   }
-  if (isExhausted(tcp, c) || userTimeoutLeft(tcp, c) === 0) {
+  if (c.backoff === 0) c.retransmitStartMs = tcp.nowMs;
+  if (isExhausted(tcp, c) || (c.backoff > 0 && userTimeoutLeft(tcp, c) === 0)) {
     giveUp(tcp, c);
     return;
   }
@@ -61,13 +64,14 @@ function isExhausted(tcp: Tcp, c: Connection): boolean {
   return c.probes >= tcp.settings.retries2;
 }
 
-/** The peer has answered, and perhaps opened its window. */
+/** The peer has answered, and perhaps opened its window; else the time runs anew, as on Linux. */
 export function probeAnswered(tcp: Tcp, c: Connection): void {
   c.probes = 0;
-  const unsent = unsentNumbers(c);
-  if (unsent <= 0 || ((c.sndUna + c.sndWnd - c.sndNxt) | 0) >= Math.min(unsent, currentMss(c))) {
+  if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) >= nextLength(c)) {
     c.backoff = 0;
     c.unset(Has.ProbePending | Has.ForcePartial);
     tcp.timers.cancel(c.row, Timer.Persist);
+  } else if (tcp.timers.due(c.row, Timer.Persist) !== Infinity) {
+    tcp.timers.set(c.row, Timer.Persist, tcp.now + persistInterval(tcp, c));
   }
 }

@@ -17,7 +17,7 @@ export class Remembered {
   private rcvNxt: number;
   /** Right edge of the window announced. */
   private edge: number | null = null;
-  /** The largest that the buffers were allowed to be, bytes. */
+  /** The largest that the buffers were allowed to be, bytes; what was in flight is. */
   private sendLimit = 0;
   private receiveLimit: number;
 
@@ -64,13 +64,14 @@ export class Remembered {
 
   /** What the buffers hold was allowed; one that holds nothing is not kept. */
   private memory(): void {
-    const { rcvBuf, sndBuf, sendBuffer, receiveBuffer, rcvScale } = this.connection;
-    this.sendLimit = Math.max(this.sendLimit, sndBuf);
+    const { rcvBuf, sndBuf, sendBuffer, receiveBuffer, rcvScale, inFlight } = this.connection;
+    this.sendLimit = Math.max(this.sendLimit, sndBuf, inFlight);
     this.receiveLimit = Math.max(this.receiveLimit, rcvBuf);
     if (sendBuffer !== null) {
-      // A packet that was begun is filled up, and one more may have been begun, and have left.
+      // A packet that was begun is filled up; what of it has left makes room, as on Linux, so that
+      // a program that doesn't wait may have one whole packet behind what is in flight.
       check(
-        sendBuffer.length <= this.sendLimit + 3 * LONGEST,
+        sendBuffer.length <= this.sendLimit + LONGEST,
         'more in the send buffer than it may hold',
       );
       check(sendBuffer.length > 0, 'an empty send buffer that is kept');

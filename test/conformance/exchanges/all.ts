@@ -20,6 +20,7 @@ import { SERVERS } from './servers';
 import { URGENT } from './urgent';
 import { SHARING } from './sharing';
 import { WINDOWS } from './windows';
+import { CLOSED, LIMITS, QUICK } from './windows-closed';
 
 /** Every exchange that is held against the kernel. */
 export const EXCHANGES: readonly Exchange[] = [
@@ -35,6 +36,9 @@ export const EXCHANGES: readonly Exchange[] = [
   ...SERVERS,
   ...SHARING,
   ...WINDOWS,
+  ...LIMITS,
+  ...QUICK,
+  ...CLOSED,
   ...FLOWS,
   ...CALLS,
   ...POLLS,

@@ -97,11 +97,11 @@ describe('the peer’s window', () => {
     send(peer, socket, 5000);
     peer.pass(200_001);
     expect(peer.heard().map((it) => [it.at - start, line(it)])).toEqual([
-      [200_001, '. 1:301 ack 1'],
+      [200_001, 'P. 1:301 ack 1'],
     ]);
     peer.say('.', { ack: 301, window: 300 });
     peer.pass(400_000);
-    expect(peer.lines()).toEqual(['. 301:601 ack 1']);
+    expect(peer.lines()).toEqual(['P. 301:601 ack 1']);
   });
 
   test('to a peer with a small buffer, segments of half of it', () => {
@@ -178,7 +178,8 @@ describe('a closed window (RFC 9293 §3.8.6.1)', () => {
     socket.setOption(USER_TIMEOUT, 10_000);
     peer.say('.', { window: 0 });
     send(peer, socket, 5000);
-    for (let ms = 0; ms < 9990; ms += 10) {
+    // From the first probe on, which leaves after 200 ms.
+    for (let ms = 0; ms < 10_190; ms += 10) {
       peer.pass(10_000);
       if (peer.heard().length > 0) peer.say('.', { window: 0 });
     }
