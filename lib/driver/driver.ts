@@ -63,6 +63,7 @@ export class DriverBase {
     const host: LinkHost = {
       receive: (batch) => this.driver?.receive(batch),
       writable: () => this.driver?.writable(),
+      changed: () => this.driver?.changed(),
       down: (error) => this.driver?.down(error),
     };
     this.outside = { ...host, receive: (batch) => this.driver?.receive(batch, true) };
@@ -230,6 +231,13 @@ export class Driver {
   writable(): void {
     this.#blocked = false;
     if (!this.#closed) this.#round();
+  }
+
+  /** The ways to others may have changed. */
+  changed(): void {
+    if (this.#closed) return;
+    if (this.#own !== null) this.#own.mtu = this.port.mtu;
+    this.core.onControl({ kind: 'paths' }, this.core.now);
   }
 
   /** Does at once what the end of the turn would do. */

@@ -9,7 +9,6 @@ const SLICES = MAX_SLICES * SLICE_WORDS;
 /** A wire with a loopback beside it: what goes to an own address doesn't leave the stack. */
 export class LoopbackSwitch implements LinkPort {
   readonly name: string;
-  readonly mtu: number;
   readonly gsoMax: number;
   readonly #inside: SegmentBatch;
   readonly #outside: SegmentBatch;
@@ -22,10 +21,13 @@ export class LoopbackSwitch implements LinkPort {
     capacity: number,
   ) {
     this.name = wire.name;
-    this.mtu = wire.mtu;
     this.gsoMax = Math.min(wire.gsoMax, loopback.gsoMax);
     this.#inside = new SegmentBatch(capacity);
     this.#outside = new SegmentBatch(capacity);
+  }
+
+  get mtu(): number {
+    return this.wire.mtu;
   }
 
   get counters(): LinkCounters {

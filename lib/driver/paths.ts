@@ -68,12 +68,12 @@ export class AddressPaths implements Paths {
 
   /**
    * @param prefixes the stack's addresses; loopback ones need not be among them
-   * @param mtu of the link, bytes
+   * @param mtu of the link, bytes; may be set anew
    * @param loopbackMtu of the loopback inside, bytes
    */
   constructor(
     prefixes: readonly Prefix[],
-    private readonly mtu: number,
+    public mtu: number,
     private readonly loopbackMtu: number,
   ) {
     this.#own = prefixes.map((prefix) => prefix.address).filter((address) => !isLoopback(address));

@@ -188,6 +188,10 @@ class Tap implements LinkHost {
     this.host.writable();
   }
 
+  changed(): void {
+    this.host.changed();
+  }
+
   down(error: Error): void {
     this.host.down(error);
   }

@@ -43,8 +43,15 @@ export class HostPaths implements Paths {
   private generation = 1;
   private until = 0;
 
-  /** @param device interface that everything goes through; '': any */
-  constructor(addon: NativeAddon, device: string) {
+  /**
+   * @param device interface that everything goes through; '': any
+   * @param onChange called when the kernel has told of changes
+   */
+  constructor(
+    addon: NativeAddon,
+    device: string,
+    private readonly onChange: () => void,
+  ) {
     this.routes = new addon.Routes(device);
     this.monitor = new addon.Monitor(() => this.forget());
     // Without it (a sandbox, perhaps) answers still grow old.
@@ -101,6 +108,7 @@ export class HostPaths implements Paths {
   private forget(): void {
     this.changes++;
     this.generation++;
+    this.onChange();
   }
 
   private age(): void {

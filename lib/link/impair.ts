@@ -75,6 +75,10 @@ class ImpairedHost implements LinkHost {
     this.stack.writable();
   }
 
+  changed(): void {
+    this.stack.changed();
+  }
+
   down(error: Error): void {
     this.stack.down(error);
   }

@@ -9,6 +9,8 @@ export interface LinkHost {
   receive(batch: SegmentBatch): void;
   /** After `transmit` has returned false: there is room again. */
   writable(): void;
+  /** Addresses, routes or MTUs may be others than before. */
+  changed(): void;
   /** The link is gone (device deleted, interface down for good): nothing passes any more. */
   down(error: Error): void;
 }
@@ -30,7 +32,7 @@ export type LinkCounters = Record<string, number>;
 /** One end of something that carries IP packets, opened. */
 export interface LinkPort {
   readonly name: string;
-  /** Largest IP packet that can be sent, bytes. */
+  /** Largest IP packet that can be sent, bytes; it may change (`LinkHost.changed`). */
   readonly mtu: number;
   /** Largest super-segment's payload that `transmit` takes, bytes; 0 where it takes none. */
   readonly gsoMax: number;

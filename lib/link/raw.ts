@@ -81,7 +81,7 @@ function openRaw(options: RawLinkOptions, context: LinkContext): LinkPort {
       const indexes = options.partialChecksums.map((name) => interfaceIndex(addon, name));
       io.device.allowPartial(Int32Array.from(indexes));
     }
-    return new RawPort(addon, io, options, families, form);
+    return new RawPort(addon, io, options, families, form, () => context.host.changed());
   } catch (error) {
     io.close();
     throw error;
@@ -143,6 +143,7 @@ class RawPort implements LinkPort {
     options: RawLinkOptions,
     families: readonly Family[],
     form: GuardForm,
+    onChange: () => void,
   ) {
     const device = options.device ?? '';
     this.name = device === '' ? 'raw' : device;
@@ -154,7 +155,7 @@ class RawPort implements LinkPort {
       max: options.ports?.max ?? 16_384,
       range: options.ports?.range ?? null,
     });
-    this.paths = new HostPaths(addon, device);
+    this.paths = new HostPaths(addon, device, onChange);
   }
 
   /** Packets by what became of them; `guards` are the port guards that are open, `hostChanges` how

@@ -11,7 +11,7 @@ import type { SegmentBatch } from '../core/segment/batch';
 import { DevicePort } from './device-port';
 import { checkInterfaceName } from './interface-name';
 import type { Link, LinkContext, LinkCounters, LinkPort } from './link';
-import { type NativeAddon, requireNative } from './native';
+import { type NativeAddon, type NativeMonitor, requireNative } from './native';
 import { isPermissionErrno, permissionError } from './permission';
 import { failedCall, invalidArgValue } from '../errors';
 import { checkInteger } from './validate';
@@ -76,7 +76,7 @@ function openTun(
     configure(addon, name, addresses, mtu);
     const actual = addon.interfaceMtu(name);
     if (actual < 0) throw failedCall(actual, 'ioctl', name);
-    return new TunPort(io, name, actual);
+    return new TunPort(addon, io, name, actual, () => context.host.changed());
   } catch (error) {
     io.close();
     throw error;
@@ -124,12 +124,27 @@ function openError(errno: number, name: string): Error {
 
 class TunPort implements LinkPort {
   readonly gsoMax = 0;
+  private readonly monitor: NativeMonitor;
 
   constructor(
+    private readonly addon: NativeAddon,
     private readonly io: DevicePort,
     readonly name: string,
-    readonly mtu: number,
-  ) {}
+    public mtu: number,
+    private readonly onChange: () => void,
+  ) {
+    this.monitor = new addon.Monitor(() => this.look());
+    // Without it (a sandbox, perhaps) the MTU is what it was.
+    this.monitor.open();
+  }
+
+  /** Something has changed, perhaps the device's MTU. */
+  private look(): void {
+    const mtu = this.addon.interfaceMtu(this.name);
+    if (mtu <= 0 || mtu === this.mtu) return;
+    this.mtu = mtu;
+    this.onChange();
+  }
 
   /** Packets by what became of them. */
   get counters(): LinkCounters {
@@ -149,6 +164,7 @@ class TunPort implements LinkPort {
   }
 
   close(): void {
+    this.monitor.close();
     this.io.close();
   }
 }

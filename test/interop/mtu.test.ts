@@ -1,5 +1,6 @@
 import { hasNamespaces, hasTun } from '../support/netns';
 import { needs } from '../support/skip';
+import { until } from '../support/until';
 import { transfer, WAYS } from './support/transfer';
 import { type Family, FAMILIES, RAW_LOOPBACK, RAW_VETH, TUN, type Wire } from './support/wires';
 
@@ -34,6 +35,31 @@ needs(hasNamespaces(), 'root and network namespaces')('MTU of a cable', () => {
   });
 
   afterAll(() => wire.close());
+
+  test('a connection that there is takes what the cable does', async () => {
+    const listener = await wire.kernel.listen(wire.kernelAddress[4], 0, { end: 'peer' });
+    const ours = await wire.ours.connect(wire.kernelAddress[4], listener.port, { end: 'told' });
+    const kernels = await listener.accepted(0);
+    let written = 0;
+    const largest = async (mtu: number) => {
+      await wire.oursIn.run('ip', 'link', 'set', 'va', 'mtu', String(mtu));
+      await wire.ours.forget();
+      await ours.write('x'.repeat(50_000));
+      written += 50_000;
+      await until(
+        () => kernels.report(),
+        ({ received }) => received === written,
+      );
+      const lengths = (await wire.ours.trace()).map((line) => /, length (\d+) /.exec(line)?.[1]);
+      return Math.max(...lengths.map(Number)) + HEADERS[4] + TCP + TIMESTAMPS;
+    };
+    expect(await largest(1500)).toBe(1500);
+    expect(await largest(1300)).toBe(1300);
+    expect(await largest(1500)).toBe(1500);
+    await ours.end();
+    await ours.closed();
+    await listener.close();
+  });
 
   // The last one: an end that can take more than the other.
   describe.each([

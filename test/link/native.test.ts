@@ -10,7 +10,12 @@ const { addon, reason } = loadNative();
 const native = addon as NativeAddon;
 
 const context = () => ({
-  host: { receive: () => undefined, writable: () => undefined, down: () => undefined },
+  host: {
+    receive: () => undefined,
+    writable: () => undefined,
+    changed: () => undefined,
+    down: () => undefined,
+  },
   slabs: new SlabTable(),
   hashKey: Int32Array.of(1, 2),
   addresses: [],

@@ -24,6 +24,7 @@ export class RecordingHost implements LinkHost {
   /** How many packets each call brought. */
   readonly batches: number[] = [];
   writables = 0;
+  changes = 0;
   downs: Error[] = [];
   /** Called with each batch, while it is valid. */
   onReceive: () => void = () => undefined;
@@ -65,6 +66,10 @@ export class RecordingHost implements LinkHost {
       });
     }
     this.onReceive();
+  }
+
+  changed(): void {
+    this.changes++;
   }
 
   writable(): void {

@@ -6,13 +6,22 @@ import { StreamSocket } from '../socket/stream-socket';
 import type { CongestionController } from '../tcp/congestion-controller';
 import { icmpArrives } from '../tcp/icmp-arrives';
 import { listConnections, type ConnectionEntry } from '../tcp/listing';
+import { pathsChanged } from '../tcp/path-mtu';
 import { makeSettings, type Settings } from '../tcp/settings';
 import { Tcp, type Trace } from '../tcp/tcp';
 import { State } from '../tcp/state';
 import type { Counters } from './counters';
 
+/**
+ * What `Paths` says may have changed: a link went up or down, an address or a route came or went,
+ * an MTU is another. As on Linux no connection ends by it: each looks again before it sends.
+ */
+export interface PathsChanged {
+  readonly kind: 'paths';
+}
+
 /** What there is to be told of beside segments. */
-export type ControlEvent = IcmpError;
+export type ControlEvent = IcmpError | PathsChanged;
 
 /** Options of a stack's core. */
 export interface StackOptions {
@@ -73,10 +82,11 @@ export class StackCore {
     this.tcp.onSegment(batch, index);
   }
 
-  /** Takes what the network says about segments that we have sent. */
+  /** Takes what the network says about segments that we have sent, and the link about itself. */
   onControl(event: ControlEvent, now: number): void {
     this.tcp.setNow(now);
-    icmpArrives(this.tcp, event);
+    if (event.kind === 'icmp') icmpArrives(this.tcp, event);
+    else pathsChanged(this.tcp);
   }
 
   /** Fires every timer that is due. */

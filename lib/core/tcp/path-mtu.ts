@@ -38,6 +38,11 @@ export function startPathMtu(tcp: Tcp, c: Connection): void {
   if (tcp.pathMtus.count > 0) c.set(Has.PathMtu);
 }
 
+/** Ways, or their MTUs, may be others: each connection looks before it sends (Linux: dst_check). */
+export function pathsChanged(tcp: Tcp): void {
+  tcp.forEachConnection((c) => c.set(Has.PathMtu));
+}
+
 /** Whether routers may not fragment what is sent with these options (Linux: ip_dont_fragment). */
 function dontFragment(tcp: Tcp, tuple: number, options: SocketOptions): boolean {
   if (options.mtuDiscover === MtuDiscover.Do) return true;

@@ -23,6 +23,8 @@ export interface NetworkNode {
    * @throws Error when the node has no place for another one
    */
   attach(out: Wire, other: NetworkNode): void;
+  /** The MTU of what it sends on is another. */
+  wireChanged?(): void;
 }
 
 /** Why a packet did not get any further. */

@@ -281,6 +281,11 @@ export class Host {
   }
 
   /** @internal */
+  wireChanged(): void {
+    this.core.onControl({ kind: 'paths' }, this.core.now);
+  }
+
+  /** @internal */
   arrive(packet: Packet): void {
     const { witness } = this.context;
     if (this.condition === 'paused' && this.waiting.length < BACKLOG) {

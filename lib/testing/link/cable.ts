@@ -89,7 +89,11 @@ export class Cable {
     const text = inspect(changes, { breakLength: Infinity, depth: 3 });
     const lines = this.select(direction);
     this.note('set', lines, ` ${text}`);
-    for (const line of lines) line.set(changes);
+    for (const line of lines) {
+      const { mtu } = line;
+      line.set(changes);
+      if (line.mtu !== mtu) line.from.wireChanged?.();
+    }
   }
 
   /** Tells what is about to be done to these directions. */

@@ -22,6 +22,7 @@ export function watch(link: Link, print: (segment: string) => void): Link {
             host.receive(batch);
           },
           writable: () => host.writable(),
+          changed: () => host.changed(),
           down: (error) => host.down(error),
         },
       });

@@ -7,7 +7,12 @@ import { tunLink } from '../../../lib/link/tun';
 async function main([kind, life]: string[]): Promise<void> {
   const link = kind === 'raw' ? rawLink() : tunLink();
   const port = await link.open({
-    host: { receive: () => undefined, writable: () => undefined, down: () => undefined },
+    host: {
+      receive: () => undefined,
+      writable: () => undefined,
+      changed: () => undefined,
+      down: () => undefined,
+    },
     slabs: new SlabTable(),
     hashKey: Int32Array.of(1, 2),
     addresses: [],

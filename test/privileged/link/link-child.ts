@@ -66,6 +66,7 @@ let total = 0;
 let batches = 0;
 let longest = 0;
 let writable = 0;
+let changes = 0;
 let down: NodeJS.ErrnoException | null = null;
 let throwing = 0;
 let closing = false;
@@ -195,6 +196,7 @@ async function open(link: ReturnType<typeof rawLink>, addresses: string[]): Prom
   const host = {
     receive,
     writable: () => void writable++,
+    changed: () => void changes++,
     down: (error: Error) => void (down = error),
   };
   port = await link.open({ host, slabs, hashKey: Int32Array.of(1, 2), addresses });
@@ -236,6 +238,8 @@ serve({
     total = batches = longest = 0;
     return result;
   },
+  /** How often the link has told of changes, and its MTU. */
+  changes: () => [changes, port.mtu],
   closeOnReceive: () => void (closing = true),
   throwOnce: () => void throwing++,
   sink: () => void (sink = new Sink()),

@@ -41,6 +41,18 @@ needs(
     await expect(addresses('nl0')).rejects.toThrow('does not exist');
   });
 
+  test('tells of another MTU, and of nothing else', async () => {
+    await link.call('openTun', { name: 'nl0', hostAddresses: HOST }, OURS);
+    expect(await link.call('changes')).toEqual([0, 1500]);
+    await here.run('ip', 'addr', 'add', '10.78.1.1/24', 'dev', 'nl0');
+    await here.run('ip', 'link', 'set', 'nl0', 'mtu', '1300');
+    await until(
+      () => link.call<number[]>('changes'),
+      ([changes]) => changes > 0,
+    );
+    expect(await link.call('changes')).toEqual([1, 1300]);
+  });
+
   test('the kernel finds a free number for the name', async () => {
     expect(await link.call('openTun', {}, OURS)).toEqual({ name: 'nl0', mtu: 1500 });
     const second = linkChild(here);

@@ -21,7 +21,12 @@ async function openLinks(received: () => void): Promise<LinkPort[]> {
   return Promise.all(
     links.map((link) =>
       link.open({
-        host: { receive: received, writable: () => undefined, down: () => undefined },
+        host: {
+          receive: received,
+          writable: () => undefined,
+          changed: () => undefined,
+          down: () => undefined,
+        },
         slabs: new SlabTable(),
         hashKey: Int32Array.of(1, 2),
         addresses: [],
