@@ -97,13 +97,18 @@ export class Host implements Paths {
     else this.core.onControl(readIcmpError(words, 0), now);
   }
 
-  /** Hands each packet that the stack wants to send now to `emit`. */
-  flush(now: number, emit: (packet: Uint8Array) => void): void {
+  /**
+   * Hands each packet that the stack wants to send now to `emit`.
+   * @returns whether there was one
+   */
+  flush(now: number, emit: (packet: Uint8Array) => void): boolean {
     const { core, leaving } = this;
+    let any = false;
     while (core.hasOutput) {
       leaving.count = 0;
       core.transmit(leaving, now);
-      if (leaving.count === 0) return;
+      if (leaving.count === 0) break;
+      any = true;
       const inside: Uint8Array[] = [];
       for (let i = 0; i < leaving.count; i++) {
         const packet = this.build(i);
@@ -113,6 +118,7 @@ export class Host implements Paths {
       }
       for (const packet of inside) this.take(packet, now, false);
     }
+    return any;
   }
 
   /** Addresses that no packet from outside may have (RFC 1812 §5.3.7). */

@@ -15,7 +15,7 @@ import { infoMembers } from './tcp-info';
 
 /** An option of a socket; what has no `set` can only be read. */
 interface SocketOptionCall {
-  get(file: SocketFile, session: Session): number | Buffer | TcpInfo;
+  get(file: SocketFile, session: Session, optlen: number): number | Buffer | TcpInfo;
   set?(file: SocketFile, value: Buffer, session: Session): void;
 }
 
@@ -182,18 +182,20 @@ const congestion: SocketOptionCall = {
 
 const UNLIMITED = 0xffff_ffff;
 
-/** SO_MAX_PACING_RATE, in four bytes or eight; all bits set: none. */
+/** SO_MAX_PACING_RATE, in eight bytes, or in four, the most of which is no limit. */
 const maxPacingRate: SocketOptionCall = {
-  get: ({ socket }) => {
-    const raw = Buffer.alloc(8);
+  get: ({ socket }, _session, optlen) => {
     const rate = socket.getOption(SocketOption.MaxPacingRate);
+    if (optlen < 8) return (rate === 0 ? UNLIMITED : Math.min(rate, UNLIMITED)) | 0;
+    const raw = Buffer.alloc(8);
     raw.writeBigUInt64LE(rate === 0 ? 2n ** 64n - 1n : BigInt(rate));
     return raw;
   },
   set: ({ socket }, value) => {
     if (value.length < 4) throw new CallError('EINVAL');
-    const rate = value.length < 8 ? value.readUInt32LE() : Number(value.readBigUInt64LE());
-    const none = rate === UNLIMITED || rate > Number.MAX_SAFE_INTEGER;
+    const isWide = value.length >= 8;
+    const rate = isWide ? Number(value.readBigUInt64LE()) : value.readUInt32LE();
+    const none = rate > Number.MAX_SAFE_INTEGER || (!isWide && rate === UNLIMITED);
     check(socket.setOption(SocketOption.MaxPacingRate, none ? 0 : Math.max(rate, 1)));
   },
 };
@@ -384,7 +386,7 @@ function getsockopt(session: Session, request: Request): Reply {
   }
   const option = find(file, level, request.int('opt'));
   if ((optlen | 0) < 0) throw new CallError('EINVAL');
-  const value = option.get(file, session);
+  const value = option.get(file, session, optlen);
   if (typeof value === 'number') {
     const raw = Buffer.alloc(INT);
     raw.writeInt32LE(value | 0);

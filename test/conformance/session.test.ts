@@ -133,6 +133,32 @@ describe('virtual time', () => {
     expect(await polling).toMatchObject({ ret: 0, revents: [0], t: now + 500_000 });
   });
 
+  test('a blocked write sends what is taken, and waits for a third of the buffer', async () => {
+    const [talk, backend] = await open();
+    const fd = await talk.connected({ mss: 1000, wscale: 8, win: 10_000 });
+    await talk.setFlags(fd, 2);
+    await talk.setOption(fd, 1, 7, 10_000);
+    const data = payload(150_000).toString('base64');
+    const writing = backend.request('write', { fd, data, len: 150_000 });
+    await backend.pass(0);
+    const names = ['unacked', 'notsent_bytes', 'sndbuf_limited', 'busy_time'];
+    const told: string[] = [];
+    for (const ack of [10_001, 30_001, 70_001, 95_001, 150_001]) {
+      await backend.pass(10_000);
+      await talk.peer('.', { ack, win: 10_000 });
+      await talk.info(fd, names);
+      told.push(talk.transcript.calls.at(-1)?.text ?? '');
+    }
+    expect(told.map((text) => text.match(/\d+/g)?.slice(0, 4).join(' '))).toEqual([
+      '20 65000 0 10000',
+      '40 25000 0 20000',
+      '25 0 0 30000',
+      '55 0 10000 40000',
+      '0 0 10000 50000',
+    ]);
+    expect(await writing).toMatchObject({ ret: 150_000 });
+  });
+
   test('SO_RCVTIMEO and SO_SNDTIMEO are on the same clock', async () => {
     const [talk, backend] = await open();
     const [fd] = await talk.served(8080);
@@ -282,6 +308,9 @@ describe('options and settings', () => {
     expect((await get(first, 1, 47)).readBigUInt64LE()).toBe(2n ** 64n - 1n);
     expect(await set(first, 1, 47, Buffer.of(0x10, 0x27, 0, 0))).toBe(0);
     expect((await get(first, 1, 47)).readBigUInt64LE()).toBe(10_000n);
+    expect(await set(first, 1, 47, Buffer.of(0, 0, 0, 0, 2, 0, 0, 0))).toBe(0);
+    const short = { fd: first, level: 1, opt: 47, optlen: 4 };
+    expect(await backend.request('getsockopt', short)).toMatchObject({ val: -1, raw: '/////w==' });
     expect(await set(first, 1, 47, Buffer.of(255, 255, 255, 255))).toBe(0);
     expect((await get(first, 1, 47)).readBigUInt64LE()).toBe(2n ** 64n - 1n);
   });

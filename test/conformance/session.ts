@@ -175,24 +175,33 @@ export class Session {
   private settle(): void {
     if (this.stack === null) return;
     do {
-      this.host.flush(this.now, (packet) => this.emit(packet));
+      this.flush();
       while (this.host.core.pollEvent() !== null);
       for (const file of this.files.all()) if (file instanceof EpollSet) file.observe();
     } while (this.answerOne());
     this.wake();
   }
 
-  /** Answers the oldest blocked call that is complete or out of time; false: there is none. */
+  /** Sends what is to be sent. @returns whether there was something */
+  private flush(): boolean {
+    return this.host.flush(this.now, (packet) => this.emit(packet));
+  }
+
+  /** Answers the oldest blocked call that is complete or out of time; false: nothing moves. */
   private answerOne(): boolean {
     for (const waiting of this.waiting) {
       const reply = this.complete(waiting.blocked);
-      if (reply === null) continue;
+      if (reply === null) {
+        // A write that is not complete may have gone on.
+        if (this.flush()) return true;
+        continue;
+      }
       this.waiting = this.waiting.filter((other) => other !== waiting);
       if (waiting.file !== null) {
         waiting.file.users--;
         this.release(waiting.file);
       }
-      this.host.flush(this.now, (packet) => this.emit(packet));
+      this.flush();
       this.reply(waiting.id, reply);
       return true;
     }

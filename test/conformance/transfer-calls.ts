@@ -1,4 +1,5 @@
 import { SocketOption } from '../../lib/core/socket/options';
+import { Poll } from '../../lib/core/socket/socket-status';
 import { Errno } from '../../lib/core/errno';
 import { Has, type Connection } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
@@ -189,7 +190,10 @@ function transmit(session: Session, request: Request, flags: number): Reply | Bl
     return { ret: sent.bytes };
   };
   if (file.nonblock || (flags & Msg.DONTWAIT) !== 0) return partial();
-  return new Blocked(attempt, session.now + file.sendTimeout, partial);
+  // Linux wakes a writer when a third of its buffer is free, even if its last packet has room.
+  const woken = Poll.OUT | Poll.ERR | Poll.HUP;
+  const resume = (): Reply | null => ((file.socket.poll() & woken) === 0 ? null : attempt());
+  return new Blocked(resume, session.now + file.sendTimeout, partial);
 }
 
 function write(session: Session, request: Request): Reply | Blocked {

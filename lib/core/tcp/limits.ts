@@ -11,12 +11,12 @@ import { Limit } from './totals';
  */
 export function noteLimit(tcp: Tcp, c: Connection): void {
   const { totals } = tcp;
-  if (c.queued === 0 && totals.limit(c.row) <= Limit.Busy) return;
   if (totals.waitsForRoom(c.row) && isWritable(tcp, c)) {
     totals.setWaitsForRoom(c.row, false);
     // What was unsent has left (TCP_NOTSENT_LOWAT).
     if (c.socket !== null) tcp.notify(c.socket);
   }
+  if (c.queued === 0 && totals.limit(c.row) <= Limit.Busy) return;
   totals.setLimit(c.row, limit(tcp, c), tcp.nowMs);
 }
 

@@ -2,6 +2,7 @@ import type { Exchange, Say, Talk } from '../support/exchange';
 
 const SYN = { mss: 1000, sackOK: true, wscale: 7 };
 const TCP_CONGESTION = 13;
+const MAX_PACING_RATE = 47;
 /** Round trip, ms: what the machine adds to it is little. */
 const RTT = 100;
 const LOSS = ['ca_state', 'unacked', 'sacked', 'lost', 'retrans', 'reordering', 'reord_seen'];
@@ -89,6 +90,19 @@ export const SENDING: readonly Exchange[] = [
       await sack(talk, 28_001);
       await sack(talk, 30_001);
       await talk.info(fd, ['snd_cwnd', 'snd_ssthresh']);
+    },
+  },
+  {
+    name: 'sending: SO_MAX_PACING_RATE in four bytes and in eight',
+    async run(talk) {
+      const fd = await talk.socket();
+      for (const length of [4, 8]) await talk.getOption(fd, 1, MAX_PACING_RATE, length);
+      const wide = Buffer.alloc(8);
+      wide.writeBigUInt64LE(0x1_0000_0000n);
+      for (const value of [50_000, -1, wide, Buffer.alloc(8, 255)]) {
+        await talk.setOption(fd, 1, MAX_PACING_RATE, value);
+        for (const length of [4, 8]) await talk.getOption(fd, 1, MAX_PACING_RATE, length);
+      }
     },
   },
 ];

@@ -278,7 +278,7 @@ describe('small writes (RFC 9293 §3.7.4, mission S13)', () => {
     const [peer, socket] = connected();
     socket.setOption(1, 1);
     expect(write(peer, socket, 10)).toEqual([]);
-    expect(write(peer, socket, 2000)).toEqual(['. 1:1001 ack 1', '. 1001:2001 ack 1']);
+    expect(write(peer, socket, 2000)).toEqual(['. 1:1001 ack 1', 'P. 1001:2001 ack 1']);
     socket.setOption(1, 0);
     peer.listen();
     expect(peer.lines()).toEqual(['P. 2001:2011 ack 1']);
