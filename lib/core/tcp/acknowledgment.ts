@@ -31,6 +31,15 @@ export const enum AckResult {
 }
 
 /**
+ * How far behind SND.UNA an acknowledgment may lie: a window, and no further than anything was sent
+ * (as on Linux, which counts what was acknowledged).
+ */
+function oldestAck({ totals }: Tcp, c: Connection): number {
+  const acknowledged = totals.sentBytes(c.row, c.sndUna - c.iss) - (c.has(Has.Passive) ? 1 : 0);
+  return Math.min(c.maxSndWnd, acknowledged);
+}
+
+/**
  * SND.UNA < SEG.ACK =< SND.NXT: removes what is acknowledged from the retransmission queue, takes
  * the window, measures, and tells loss recovery and congestion control.
  */
@@ -46,7 +55,7 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
   tcp.echo = c.has(Has.Timestamps) && seg.hasTimestamps ? seg.tsEcr : 0;
   if (seqLt(ack, c.sndUna)) {
     // RFC 5961 §5.2: too old to be from this peer; else a mere duplicate, whose data may be good.
-    if (seqLt(ack, (c.sndUna - c.maxSndWnd) | 0)) {
+    if (seqLt(ack, (c.sndUna - oldestAck(tcp, c)) | 0)) {
       challengeAck(tcp, c);
       return AckResult.Drop;
     }

@@ -1,7 +1,7 @@
 import type { Segment } from '../segment/segment';
 import { seqGt, seqLeq, seqLt, seqMin } from '../sequence';
 import { Errno } from '../errno';
-import { isAcceptable, reachesWindow, trimToWindow } from './acceptability';
+import { reachesWindow, trimToWindow } from './acceptability';
 import { AckResult, openSendWindow, processAck, takeSynRtt } from './acknowledgment';
 import { challengeAck, mayAnswer } from './challenge-ack';
 import { Has, type Connection } from './connection';
@@ -20,6 +20,8 @@ import { sixthCheckUrg } from './urgent';
 
 /** SEGMENT ARRIVES, other states (RFC 9293 §3.10.7.4), in the order of its steps. */
 export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
+  // Deviation: as on Linux before the first step, which would answer it outside the window.
+  if (!seg.isAck && !seg.isRst && !seg.isSyn) return;
   if (!firstCheckSequence(tcp, c, seg)) return;
   if (!secondCheckReset(tcp, c, seg)) return;
   // Third, security: the option is not used (RFC 9293 Appendix A.1).
@@ -73,7 +75,10 @@ function rejectOld(tcp: Tcp, c: Connection, seg: Segment): void {
 
 /** <SEQ=SND.NXT><ACK=RCV.NXT><CTL=ACK>, unless the RST bit is set. */
 function answerUnacceptable(tcp: Tcp, c: Connection, seg: Segment): void {
-  if (seg.isRst) return;
+  if (seg.isRst) {
+    if (isLateReset(c, seg)) reset(tcp, c);
+    return;
+  }
   if (seg.isSyn) {
     challengeAck(tcp, c);
     return;
@@ -99,17 +104,25 @@ function isProbe(c: Connection, seg: Segment): boolean {
 
 function secondCheckReset(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (!seg.isRst) return true;
-  if (seg.seq !== c.rcvNxt) {
-    // RFC 5961 §3.2: in the window, but not the next number: perhaps a blind attacker's.
-    if (isAcceptable(c.rcvNxt, c.receiveWindow, seg.seq, 0)) challengeAck(tcp, c);
-    return false;
-  }
+  // RFC 5961 §3.2: not the next number: perhaps a blind attacker's.
+  if (seg.seq === c.rcvNxt || isLateReset(c, seg)) reset(tcp, c);
+  else challengeAck(tcp, c);
+  return false;
+}
+
+/** Some peers number a RST behind their FIN as if there had been none, and Linux takes it. */
+function isLateReset(c: Connection, seg: Segment): boolean {
+  const { state } = c;
+  const hadFin = state === State.CLOSE_WAIT || state === State.LAST_ACK || state === State.CLOSING;
+  return hadFin && seg.seq === ((c.rcvNxt - 1) | 0);
+}
+
+function reset(tcp: Tcp, c: Connection): void {
   if (c.state === State.SYN_RECEIVED) tcp.counters.TcpAttemptFails++;
   else if (c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT) {
     tcp.counters.TcpEstabResets++;
   }
   tcp.finish(c, resetError(c.state));
-  return false;
 }
 
 /**
@@ -128,11 +141,14 @@ function resetError(state: State): number {
 function fourthCheckSyn(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (!seg.isSyn) return true;
   if (c.state === State.SYN_RECEIVED && seg.seq === c.irs) {
-    if (seg.isAck) return true;
-    // The peer has sent its SYN again: so do we.
-    c.set(Has.SynPending);
-    tcp.markReady(c);
-    return false;
+    if (!seg.isAck) {
+      // The peer has sent its SYN again: so do we.
+      c.set(Has.SynPending);
+      tcp.markReady(c);
+      return false;
+    }
+    // As Linux has it, only what is nothing but the answer to our SYN.
+    if (seg.ack === c.sndNxt && seg.len === 1) return true;
   }
   // RFC 5961 §4.2.
   tcp.counters.TcpExtTCPSYNChallenge++;

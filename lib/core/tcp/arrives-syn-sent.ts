@@ -35,7 +35,7 @@ function firstCheckAck(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (seqLeq(seg.ack, c.iss) || seqGt(seg.ack, c.sndNxt)) {
     refuse(tcp, seg);
     // What the peer had of an old connection is gone now, so that it can answer our SYN.
-    if (!seg.isRst && c.retransmits === 0) {
+    if (c.retransmits === 0) {
       tcp.timers.set(c.row, Timer.Retransmit, tcp.now + SHORTEST_TIMEOUT);
     }
     return false;

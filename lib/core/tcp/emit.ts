@@ -5,6 +5,7 @@ import { Has, type Connection } from './connection';
 import { acknowledgmentSent } from './delayed-ack';
 import { reportDuplicate } from './dsack';
 import { ECN_MASK, ecnSynFlags, markSegment } from './ecn';
+import { scaleToOffer } from './establish';
 import { announceWindow, MAX_WINDOW } from './receive-window';
 import { endsRecord } from './records';
 import { isSynchronized } from './state';
@@ -179,7 +180,8 @@ export function emitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch, ack: boole
   const { windowScaling, sack, timestamps } = tcp.settings;
   if (windowScaling === 1) {
     words[base + Word.Options] |= Option.WindowScale;
-    words[base + Word.WindowScale] = c.rcvScale;
+    const isOpen = !ack || c.has(Has.WindowScale);
+    words[base + Word.WindowScale] = isOpen ? c.rcvScale : scaleToOffer(tcp, c);
   }
   if (sack === 1) words[base + Word.Options] |= Option.SackPermitted;
   if (timestamps === 1) addTimestamps(tcp, c, words, base);

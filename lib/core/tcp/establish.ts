@@ -53,12 +53,17 @@ export function peerScale(seg: Segment): number {
   return Math.min(seg.words[seg.base + Word.WindowScale], MAX_SCALE);
 }
 
+/** The scale of our windows, if the peer agrees. */
+export function scaleToOffer({ settings }: Tcp, { options }: Connection): number {
+  return windowScaleFor(largestReceiveBuffer(options, settings));
+}
+
 /** Our side of a handshake: MSS, window, scale, before the peer's SYN is known. */
 export function prepareHandshake(tcp: Tcp, c: Connection, mtu: number, family: number): void {
   c.pathMtu = mtu;
   c.advMss = announcedMss(mtu, family, c.options.maxSegment);
   c.rcvMss = Math.min(c.advMss, DEFAULT_MSS_V4);
-  c.rcvScale = windowScaleFor(largestReceiveBuffer(c.options, tcp.settings));
+  c.rcvScale = scaleToOffer(tcp, c);
   c.rcvWnd = initialWindow(firstReceiveBuffer(c.options), c.advMss);
   c.rcvSsthresh = c.rcvWnd;
   setRto(c, tcp.settings);

@@ -197,7 +197,7 @@ export class SynReceived {
     }
     // Deviation: as on Linux before the sequence check, so that an old duplicate is told so.
     const acceptableAck = seg.isAck && seg.ack === ((w[at + SynField.Iss] + 1) | 0);
-    if (seg.isAck && !acceptableAck) {
+    if (seg.isAck && !acceptableAck && !seg.isRst) {
       if (!this.acknowledgesCookie(row, seg)) refuse(tcp, seg);
       return;
     }
@@ -209,7 +209,7 @@ export class SynReceived {
       if (!seg.isRst && this.mayAnswer(at, seg)) sendSynReceivedAck(tcp, table, row);
       return;
     }
-    // Second: RFC 5961 §3.2 holds here too. Deviation: Linux takes any RST in the window.
+    // Second: RFC 5961 §3.2 holds here too.
     if (seg.isRst && seg.seq !== ((irs + 1) | 0)) {
       if (this.mayAnswer(at, seg)) sendSynReceivedAck(tcp, table, row);
       return;

@@ -121,6 +121,15 @@ export class Talk {
     return this.numbers().tsVal;
   }
 
+  /** What the peer's next segment begins with, and what it has heard in order: relative numbers. */
+  get nextSeq(): number {
+    return this.numbers().seq;
+  }
+
+  get heard(): number {
+    return this.numbers().rcvNxt;
+  }
+
   get local(): string {
     return this.family === 4 ? '192.168.0.1' : 'fd3d:fa7b:d17d::1';
   }

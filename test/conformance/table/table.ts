@@ -6,6 +6,7 @@ import { CONGESTION } from '../support/reference';
 import { CALLS } from './calls';
 import { calling, CELL_PORTS, runCell, SEPARATOR, type Act } from './cell';
 import { SCENES } from './scenes';
+import { hearing, SEGMENT_SCENES, SEGMENTS } from './segments';
 
 /** A row, by the state that a socket is in, and a column: what happens to it then. */
 export type Cell = readonly [scene: string, column: string];
@@ -19,7 +20,7 @@ export interface Table {
 }
 
 /** Every call in every state. */
-export const CALL_TABLE: Table = {
+const CALL_TABLE: Table = {
   name: 'calls',
   file: 'linux-calls.json',
   cells: Object.keys(SCENES).flatMap((scene) =>
@@ -28,7 +29,22 @@ export const CALL_TABLE: Table = {
   act: (column) => calling(CALLS[column]),
 };
 
-export const TABLES: readonly Table[] = [CALL_TABLE];
+/** One segment of so many is in the table; the next row begins elsewhere. */
+const SEGMENT_STEP = 29;
+
+/** What a peer can send in every state: a part of all flags, numbers, acknowledgments, data. */
+const SEGMENT_TABLE: Table = {
+  name: 'segments',
+  file: 'linux-segments.json',
+  cells: SEGMENT_SCENES.flatMap((scene, row) =>
+    SEGMENTS.filter((_, at) => at % SEGMENT_STEP === row % SEGMENT_STEP).map(
+      (column) => [scene, column] as const,
+    ),
+  ),
+  act: hearing,
+};
+
+export const TABLES: readonly Table[] = [CALL_TABLE, SEGMENT_TABLE];
 
 /** What comes of each cell, in the order of the table's. */
 export type Answers = readonly string[];
@@ -36,6 +52,7 @@ export type Answers = readonly string[];
 /** By row and column; `USUAL` is what the last part of an answer in that row is, if left out. */
 type Fixture = Record<string, Record<string, string>>;
 const USUAL = '';
+const NOTHING = '-';
 
 export function writeAnswers({ file, cells }: Table, answers: Answers): void {
   const usual = new Map<string, string>();
@@ -70,8 +87,8 @@ function mostFrequent(words: readonly string[]): string {
 
 /** A part that says the same as the one before, and a last part that is usual, are left out. */
 function brief(parts: readonly string[], usual: string): string {
-  if (parts.length === 1) return `${parts[0]}${SEPARATOR}`;
-  const [first, second, last] = parts;
+  const [first, second, last] = parts.map((part) => (part === '' ? NOTHING : part));
+  if (parts.length === 1) return `${first}${SEPARATOR}`;
   const words = [first];
   if (second !== first || last !== usual) words.push(second === first ? '=' : second);
   if (last !== usual) words.push(last);
@@ -81,7 +98,8 @@ function brief(parts: readonly string[], usual: string): string {
 function whole(text: string, usual: string): string {
   if (text.endsWith(SEPARATOR)) return text.slice(0, -SEPARATOR.length);
   const [first, second = '=', last = usual] = text.split(SEPARATOR);
-  return [first, second === '=' ? first : second, last].join(SEPARATOR);
+  const parts = [first, second === '=' ? first : second, last];
+  return parts.map((part) => (part === NOTHING ? '' : part)).join(SEPARATOR);
 }
 
 const FIRST_PORT = 10_000;

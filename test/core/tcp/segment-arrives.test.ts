@@ -108,7 +108,7 @@ describe('SYN-RECEIVED of a passive OPEN (§3.10.7.4)', () => {
       ['RST in the window', 'R', { seq: 2 }, '. 1 ack 1', 'second: RFC 5961 §3.2'],
       ['RST beyond the window', 'R', { seq: 70_000 }, '-', 'second'],
       ['RST, old', 'R', { seq: 0 }, '-', 'second'],
-      ['RST with a wrong ACK', 'R.', { seq: 1, ack: 2 }, '-', 'second'],
+      ['RST with a wrong ACK', 'R.', { seq: 1, ack: 2 }, '- → CLOSED', 'second, before the fifth'],
       ['the SYN again', 'S', { seq: 0 }, 'S. 0 ack 1', '§3.8.1: SYN+ACK again'],
       [
         'another SYN, in the window',
@@ -294,9 +294,16 @@ const MATRIX: readonly MatrixRow[] = [
     'first; eighth in TIME-WAIT',
   ],
   ['SYN, old', 'S', (n) => ({ seq: n.rcv - 9 }), all('A'), 'first: RFC 5961 §4.2'],
-  ['RST, old', 'R', (n) => ({ seq: n.rcv - 1 }), all('-'), 'first'],
+  ['RST, old', 'R', (n) => ({ seq: n.rcv - 5 }), all('-'), 'first'],
+  [
+    'RST with the number of the FIN',
+    'R',
+    (n) => ({ seq: n.rcv - 1 }),
+    ['-', '-', '-', '- → CLOSED EPIPE', RESET, RESET, '-'],
+    'first, as on Linux',
+  ],
   ['RST beyond the window', 'R', (n) => ({ seq: n.right + 1 }), all('-'), 'first'],
-  ['no flag, old', '', (n) => ({ seq: n.rcv - 5 }), all('A'), 'first'],
+  ['no flag, old', '', (n) => ({ seq: n.rcv - 5 }), all('-', 'A'), 'fifth, as on Linux'],
   // Second: RST.
   [
     'RST',
@@ -313,7 +320,8 @@ const MATRIX: readonly MatrixRow[] = [
     'second; RFC 1337',
   ],
   ['RST in the window', 'R', (n) => ({ seq: n.rcv + 1 }), all('A', '-'), 'second: RFC 5961 §3.2'],
-  ["RST at the window's edge", 'R', (n) => ({ seq: n.right }), all('-'), 'second'],
+  ["RST at the window's edge", 'R', (n) => ({ seq: n.right }), all('A', '-'), 'second'],
+  ['RST beyond the window', 'R', (n) => ({ seq: n.right + 1 }), all('-'), 'second'],
   // Fourth: SYN.
   [
     'SYN in the window',
