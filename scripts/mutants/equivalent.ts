@@ -25,6 +25,13 @@ export function hasCode(entry: Equivalent, source: string, line?: number): boole
 
 export const EQUIVALENT: readonly Equivalent[] = [
   {
+    file: 'lib/core/tcp/path-mtu.ts',
+    code: 'learn(tcp, c, error.mtu, false);',
+    original: 'false',
+    replacement: 'true',
+    reason: 'IPv6: what is locked concerns DF, which only headers of IPv4 have (emit.ts)',
+  },
+  {
     file: 'lib/core/stack/four-tuples.ts',
     code: `
       fill(row: number, words: Int32Array, base: number): void {

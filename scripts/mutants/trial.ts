@@ -69,15 +69,35 @@ function partsFor(id: string, measured: Measured): Part[] {
   return parts.sort((a, b) => a.milliseconds - b.milliseconds);
 }
 
-async function judge(worker: WorkerProcess, mutant: Mutant, measured: Measured): Promise<Verdict> {
-  const parts = partsFor(mutant.id, measured);
+/** How many mutants of a source each test file has noticed: it is asked first about the next. */
+class Experience {
+  private readonly noticed = new Map<string, number>();
+
+  add(source: string, test: string): void {
+    this.noticed.set(`${source} ${test}`, this.of(source, test) + 1);
+  }
+
+  of(source: string, test: string): number {
+    return this.noticed.get(`${source} ${test}`) ?? 0;
+  }
+}
+
+async function judge(
+  worker: WorkerProcess,
+  mutant: Mutant,
+  measured: Measured,
+  experience: Experience,
+): Promise<Verdict> {
+  const noticed = ({ file }: Part) => experience.of(mutant.fileName, file);
+  const parts = partsFor(mutant.id, measured).sort((a, b) => noticed(b) - noticed(a));
   if (parts.length === 0) return { mutant, outcome: 'no coverage', by: null };
   for (const { file, tests, hits, milliseconds } of parts) {
     const request = { file, mutant: mutant.id, tests, hitLimit: 1000 + 100 * hits };
     const answer = await worker.ask(request, 10_000 + 10 * milliseconds);
+    if (answer !== null && answer.failed === null) continue;
+    experience.add(mutant.fileName, file);
     if (answer === null) return { mutant, outcome: 'timeout', by: file };
-    if (answer.failed !== null)
-      return { mutant, outcome: 'killed', by: `${file}: ${answer.failed}` };
+    return { mutant, outcome: 'killed', by: `${file}: ${answer.failed}` };
   }
   return { mutant, outcome: 'survived', by: null };
 }
@@ -91,8 +111,9 @@ export async function tryAll(
   onVerdict: (verdict: Verdict) => void,
 ): Promise<Verdict[]> {
   const verdicts = new Map<Mutant, Verdict>();
+  const experience = new Experience();
   await share(folder, workers, mutants, async (worker, mutant) => {
-    const verdict = await judge(worker, mutant, measured);
+    const verdict = await judge(worker, mutant, measured, experience);
     verdicts.set(mutant, verdict);
     onVerdict(verdict);
   });

@@ -14,8 +14,8 @@ import type { Tcp } from './tcp';
 export function takeAcknowledged(tcp: Tcp, c: Connection, f: Flight, ack: number): void {
   const { news } = tcp;
   while (f.count > 0 && seqLeq(f.end(f.head), ack)) segmentAcknowledged(tcp, c, f);
-  if (f.count > 0 && seqLt(f.seq(f.head), ack)) f.trimHead(ack);
-  const measured = takeRtt(tcp, c);
+  if (f.count > 0) f.trimHead(ack);
+  takeRtt(tcp, c);
   if (news.acked > 0) {
     news.add(News.SetTimer);
     if (!c.has(Has.Sack)) {
@@ -25,9 +25,9 @@ export function takeAcknowledged(tcp: Tcp, c: Connection, f: Flight, ack: number
     } else if (news.reordered && seqLt(news.reorder, news.priorFack)) {
       noteReordering(tcp, c, news.reorder, f.sackedOut > 0 ? f.fack : c.sndUna);
     }
-  } else if (measured && news.firstSackedAt >= 0 && f.count > 0) {
+  } else if (news.firstSackedAt >= 0 && f.sentAt(f.head) > news.firstSackedAt) {
     // The oldest left after what was SACKed: the timer, set for it, would go off too soon.
-    if (f.sentAt(f.head) > news.firstSackedAt) news.add(News.SetTimer);
+    news.add(News.SetTimer);
   }
 }
 
@@ -56,9 +56,8 @@ function segmentAcknowledged(tcp: Tcp, c: Connection, f: Flight): void {
 
 /**
  * RFC 6298 §3, Karn's rule: by what was sent once; else by the echoed timestamp (RFC 7323 §4.1).
- * @returns whether a round trip was measured
  */
-function takeRtt(tcp: Tcp, c: Connection): boolean {
+function takeRtt(tcp: Tcp, c: Connection): void {
   const { news, now } = tcp;
   let sample = -1;
   if (news.firstAckedAt >= 0 && !news.has(News.RetransmissionAcked)) {
@@ -72,8 +71,7 @@ function takeRtt(tcp: Tcp, c: Connection): boolean {
   if (sample < 0 && news.acked > 0 && c.has(Has.Timestamps) && tcp.echo !== 0) {
     sample = news.rtt = rttByTimestamp(tcp, c);
   }
-  if (sample < 0) return false;
+  if (sample < 0) return;
   noteMinRtt(tcp, c, news.rtt);
   measuredRtt(c, sample, tcp.settings);
-  return true;
 }

@@ -21,7 +21,7 @@ export function markByThreshold(tcp: Tcp, c: Connection, f: Flight): void {
   const end = f.seq(limit);
   let row = f.unsacked(f.locate(seqMax(f.markedTo, c.sndUna)));
   while (row !== f.tail && seqLt(f.seq(row), end)) {
-    if (!f.has(row, Mark.Lost | Mark.EverRetransmitted)) countLoss(tcp, f, row);
+    if (!f.has(row, Mark.Lost)) countLoss(tcp, f, row);
     row = f.unsacked(f.next(row));
   }
   f.markedTo = seqMax(f.markedTo, end);

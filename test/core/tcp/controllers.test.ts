@@ -3,6 +3,7 @@ import type {
   CongestionController,
   CongestionView,
 } from '../../../lib/core/tcp/congestion-controller';
+import { CongestionEvent } from '../../../lib/core/tcp/congestion';
 import { Peer, type PeerOptions } from '../../support/peer';
 
 const MSS = 1000;
@@ -204,6 +205,35 @@ describe('a controller of the program’s', () => {
       expect(socket.congestion).toBe('reno');
     },
   );
+
+  test('is told the time in ms, and the view serves during each call alone', () => {
+    const calls: string[] = [];
+    const views = new Set<CongestionView>();
+    const peers: Peer[] = [];
+    const note = (view: CongestionView, call: string, now: number) => {
+      views.add(view);
+      const time = peers.length === 0 ? 0 : peers[0].host.core.tcp.now / 1000;
+      calls.push(`${call} ${Math.abs(now - time) < 1e-6 ? 'now' : `at ${now}, not ${time}`}`);
+    };
+    const [peer, socket] = connected({
+      congestionControl: {
+        ...fixed(10),
+        congAvoid: (view, _, now) => note(view, 'congAvoid', now),
+        acked: (view, _acked, _rtt, now) => note(view, 'acked', now),
+        event: (view, event, now) => note(view, event, now),
+      },
+    });
+    peers.push(peer);
+    calls.length = 0;
+    round(peer, socket);
+    expect(new Set(calls)).toEqual(new Set(['acked now', 'congAvoid now', 'transmit-start now']));
+    for (const event of [CongestionEvent.Loss, CongestionEvent.Undo]) {
+      const c = control(peer);
+      c.congestion.event?.(c, event, peer.host.core.tcp.now);
+      for (const view of views) expect(() => view.cwnd).toThrow('only during the call');
+    }
+    expect(views.size).toBe(1);
+  });
 
   test('the view is of no use after the call', () => {
     let kept: CongestionView | undefined;

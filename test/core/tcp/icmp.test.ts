@@ -203,6 +203,25 @@ describe('what is believed (RFC 5927 §4)', () => {
     expect(peer.host.core.counters).toMatchObject({ IcmpInMsgs: 2, IcmpInErrors: 2 });
   });
 
+  test.each([
+    [4, 3, 'IcmpInDestUnreachs'],
+    [4, 11, 'IcmpInTimeExcds'],
+    [4, 12, 'IcmpInParmProbs'],
+    [6, 1, 'Icmp6InDestUnreachs'],
+    [6, 2, 'Icmp6InPktTooBigs'],
+    [6, 3, 'Icmp6InTimeExcds'],
+    [6, 4, 'Icmp6InParmProblems'],
+  ] as const)('IPv%d: type %d is counted as %s, and as nothing else', (family, type, counter) => {
+    const { peer, packet } = talking({ family });
+    const before = { ...peer.host.core.counters };
+    peer.complain(packet, { type, code: 0 });
+    const changed = Object.entries(peer.host.core.counters).filter(
+      ([name, value]) => /^Icmp/.test(name) && value !== before[name as keyof typeof before],
+    );
+    const messages = family === 4 ? 'IcmpInMsgs' : 'Icmp6InMsgs';
+    expect(Object.fromEntries(changed)).toEqual({ [messages]: 1, [counter]: 1 });
+  });
+
   test('not what was damaged on its way', () => {
     const { peer, socket, packet } = talking();
     socket.setOption(RECEIVE_ERRORS, 1);

@@ -252,11 +252,15 @@ describe('after a timeout (RFC 5681 §3.1)', () => {
     const c = peer.host.core.tcp.connection(0);
     expect([c.cwnd, c.ssthresh]).toEqual([1, 5]);
     peer.say('.', { ack: 1461 });
-    expect(peer.lines()).toEqual(['. 1461:2921 ack 1', '. 2921:4381 ack 1']);
+    expect(peer.lines()).toEqual(['. 1461:2921 ack 1', 'P. 2921:4381 ack 1']);
     peer.say('.', { ack: 4381 });
-    expect(peer.lines()).toEqual(
-      [4381, 5841, 7301, 8761].map((at) => `. ${at}:${at + 1460} ack 1`),
-    );
+    // As bursts of two, like those that left first: the end of each bears PSH.
+    expect(peer.lines()).toEqual([
+      '. 4381:5841 ack 1',
+      'P. 5841:7301 ack 1',
+      '. 7301:8761 ack 1',
+      'P. 8761:10221 ack 1',
+    ]);
     // The rest had arrived.
     peer.say('.', { ack: 14_601 });
     expect(peer.lines()).toEqual([]);

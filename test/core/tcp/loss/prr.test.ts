@@ -80,6 +80,8 @@ describe('proportional rate reduction (RFC 9937 §5)', () => {
     r.c.has = (bit?: Has) => bit !== Has.Sack;
     r.acked(1);
     expect(r.acked(1, 1, true)).toBe(1);
+    // Where none was found the arithmetic decides.
+    expect(r.acked(1, 0, true)).toBe(0);
   });
 });
 
