@@ -4,10 +4,12 @@ import { seqLeq, seqLt, seqMax, seqMin } from '../sequence';
 
 /**
  * So many pieces are kept in any case; beyond, they must hold so many bytes on average. A peer
- * could otherwise make us keep an object for each byte of the window.
+ * could otherwise make us keep objects for each byte of the window.
  */
-export const FREE_PIECES = 4096;
+export const FREE_PIECES = 512;
 export const BYTES_PER_PIECE = 256;
+/** What keeping a piece beyond a hole costs beside its bytes, about (Linux: truesize). */
+export const PIECE_COST = 256;
 
 /** Bytes without a hole between them: sequence numbers `left` to `right - 1`. */
 class Run extends PieceQueue {

@@ -1,7 +1,7 @@
 import type { Arena } from '../memory/arena';
 import { PieceQueue } from '../memory/piece-queue';
 import { seqLeq } from '../sequence';
-import { BYTES_PER_PIECE, FREE_PIECES, Reassembly } from './reassembly';
+import { BYTES_PER_PIECE, FREE_PIECES, PIECE_COST, Reassembly } from './reassembly';
 
 /**
  * What has arrived and not been read yet: bytes in order, and behind them what came beyond a hole.
@@ -57,15 +57,21 @@ export class ReceiveBuffer {
     this.duplicateLeft = this.duplicateRight = 0;
     const old = (rcvNxt - seq) | 0;
     if (old >= length || length === 0) return 0;
-    const held = this.held;
+    const before = this.cost;
     const advance = this.place(seq, rcvNxt, from, offset, length);
-    this.memory.received += this.held - held;
+    this.memory.received += this.cost - before;
     return advance;
   }
 
   /** Bytes that are held, in order or not. */
   get held(): number {
     return this.readable + this.outOfOrder;
+  }
+
+  /** What counts against the stack's memory: bytes, and beyond a hole what their pieces take. */
+  get cost(): number {
+    const { reassembly } = this;
+    return this.held + (reassembly === null ? 0 : reassembly.pieces * PIECE_COST);
   }
 
   private place(
@@ -191,7 +197,7 @@ export class ReceiveBuffer {
 
   /** Drops everything. */
   clear(): void {
-    this.memory.received -= this.held;
+    this.memory.received -= this.cost;
     this.queue.clear(this.arena);
     this.reassembly?.clear();
     this.reassembly = null;

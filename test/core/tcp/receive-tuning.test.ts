@@ -154,10 +154,24 @@ describe('memory of the stack (tcp_mem)', () => {
       const seq = 1 + (((random.next() >>> 0) % 20_000) | 0);
       peer.say('.', { seq, data: 1 + ((random.next() >>> 0) % MSS) });
       if (i % 3 === 0) socket.receive(new Uint8Array(3000), 0, 3000);
-      expect(memory.received).toBe(control(peer).receiveBuffer?.held ?? 0);
+      expect(memory.received).toBe(control(peer).receiveBuffer?.cost ?? 0);
     }
     socket.close();
     expect(memory.received).toBe(0);
+  });
+
+  test('single bytes beyond holes count for more than a byte, and are few', () => {
+    const [peer, socket] = connected({ tcp: { memoryPressure: 100_000, memoryLow: 50_000 } });
+    const { memory } = peer.host.core.tcp;
+    for (let i = 0; i < 2000; i++) peer.say('.', { seq: peer.seq + 1 + 2 * i, data: 1 });
+    expect(control(peer).receiveBuffer?.pieces).toBe(512);
+    expect(memory.received).toBe(512 * 257);
+    expect(memory.isHigh).toBe(true);
+    expect(counters(peer).TcpExtTCPOFODrop).toBe(2000 - 512);
+    // The stream is whole all the same.
+    peer.say('.', { data: 4001 });
+    expect(readAll(socket).length).toBe(4001);
+    expect([memory.received, memory.isHigh]).toEqual([0, false]);
   });
 
   test('under pressure the window shrinks, and is counted; it ends below the low mark', () => {
