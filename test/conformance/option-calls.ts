@@ -1,5 +1,5 @@
 import { isIpv4 } from '../../lib/core/ip/address';
-import { SocketOption } from '../../lib/core/socket/options';
+import { BindNoPort, SocketOption } from '../../lib/core/socket/options';
 import { Has } from '../../lib/core/tcp/connection';
 import { MAX_WINDOW, windowClamp as clampOf } from '../../lib/core/tcp/receive-window';
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
@@ -220,6 +220,28 @@ const trafficClass: SocketOptionCall = {
   },
 };
 
+/** IP_BIND_ADDRESS_NO_PORT. */
+const bindNoPort: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.BindNoPort) & BindNoPort.Asked,
+  set: ({ socket }, value) => {
+    const bound = socket.getOption(SocketOption.BindNoPort) & BindNoPort.Bound;
+    const asked = intOrByte(value) === 0 ? 0 : BindNoPort.Asked;
+    check(socket.setOption(SocketOption.BindNoPort, asked | bound));
+  },
+};
+
+/** IP_LOCAL_PORT_RANGE: the first port in the low half, the last in the high; 0: no bound. */
+const localPortRange: SocketOptionCall = {
+  get: ({ socket }) => socket.getOption(SocketOption.LocalPortRange) | 0,
+  set: ({ socket }, value) => {
+    if (value.length !== INT) throw new CallError('EINVAL');
+    const first = value.readUInt16LE(0);
+    const last = value.readUInt16LE(2);
+    if (first !== 0 && last !== 0 && first > last) throw new CallError('EINVAL');
+    check(socket.setOption(SocketOption.LocalPortRange, value.readUInt32LE(0)));
+  },
+};
+
 /** IP_MTU and IPV6_MTU: of the path that the connection has. */
 const mtu: SocketOptionCall = { get: ({ socket }) => check(socket.pathMtu) };
 
@@ -249,12 +271,11 @@ const receiveLowAt: SocketOptionCall = {
   },
 };
 
-/** TCP_NOTSENT_LOWAT: an unsigned number, and so what is negative is no limit. */
+/** TCP_NOTSENT_LOWAT: an unsigned number. */
 const notSentLowWater: SocketOptionCall = {
-  get: ({ socket }) => socket.getOption(SocketOption.NotSentLowWater),
+  get: ({ socket }) => socket.getOption(SocketOption.NotSentLowWater) | 0,
   set: ({ socket }, value) => {
-    const wanted = int(value);
-    check(socket.setOption(SocketOption.NotSentLowWater, wanted < 0 ? 2 ** 31 - 1 : wanted));
+    check(socket.setOption(SocketOption.NotSentLowWater, int(value) >>> 0));
   },
 };
 
@@ -346,6 +367,8 @@ const IP_LEVEL: OptionTable = {
   10: mtuDiscover,
   11: receiveErrors,
   14: mtu,
+  24: bindNoPort,
+  51: localPortRange,
 };
 const IPV6_LEVEL: OptionTable = {
   16: ttl,

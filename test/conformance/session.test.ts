@@ -93,6 +93,28 @@ describe('virtual time', () => {
     ]);
   });
 
+  test('what a call that goes on waiting has sent leaves at its own time', async () => {
+    const [talk, backend] = await open();
+    const listener = await talk.listener(8080);
+    await talk.peer('S', { mss: 1000 });
+    await talk.peer('.', { win: 50_000 });
+    const fd = await talk.accept(listener, 'A', false);
+    await talk.setOption(fd, 1, 7, 2500);
+    packets(talk);
+    const data = Buffer.alloc(90_000).toString('base64');
+    const write = await talk.begin('write', { fd, len: 90_000, data });
+    await talk.peer('.', { ack: 10_001, win: 50_000 });
+    await talk.peer('.', { ack: 30_001, win: 50_000 });
+    await backend.pass(1000);
+    packets(talk);
+    // All of the first part is acknowledged: the next one leaves with this, not with what follows.
+    await talk.peer('.', { ack: 35_001, win: 50_000 });
+    await backend.pass(1000);
+    expect(packets(talk)[0]).toEqual(['. 35001:36001 ack 1', 0]);
+    await talk.peer('R', { seq: 1 });
+    expect(await write.end()).toMatchObject({ ret: 60_000 });
+  });
+
   test('run goes from timer to timer until a packet leaves', async () => {
     const [talk, backend] = await open();
     const fd = await talk.socket();

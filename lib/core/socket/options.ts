@@ -55,6 +55,18 @@ export const enum SocketOption {
   WindowClamp = 24,
   /** SO_MAX_PACING_RATE, bytes per second; 0: none. */
   MaxPacingRate = 25,
+  /** IP_BIND_ADDRESS_NO_PORT: `BindNoPort` bits. */
+  BindNoPort = 26,
+  /** IP_LOCAL_PORT_RANGE: the ephemeral ports, from the low 16 bits to the high; 0: no bound. */
+  LocalPortRange = 27,
+}
+
+/** Bits of `SocketOption.BindNoPort`. */
+export const enum BindNoPort {
+  /** bind(2) with port 0 leaves the port to connect(2), which knows the peer. */
+  Asked = 1,
+  /** It has done so: the address is bound, and no port. */
+  Bound = 2,
 }
 
 /** What becomes of packets that may be too large for the path: Linux's IP_PMTUDISC_ values. */
@@ -104,6 +116,8 @@ export class SocketOptions {
   receiveLowWater = 1;
   windowClamp = 0;
   maxPacingRate = 0;
+  bindNoPort = 0;
+  localPortRange = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -146,10 +160,12 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['reusePort', 0, 1],
   ['linger', -1, 0x7fffffff],
   ['linger2', -1, 120_000],
-  ['notSentLowWater', 0, 0x7fffffff],
+  ['notSentLowWater', 0, 0xffff_ffff],
   ['receiveLowWater', 1, 0x7fffffff],
   ['windowClamp', 0, 0x7fffffff],
   ['maxPacingRate', 0, Number.MAX_SAFE_INTEGER],
+  ['bindNoPort', 0, BindNoPort.Asked | BindNoPort.Bound],
+  ['localPortRange', 0, 0xffff_ffff],
 ];
 
 /** The least and the largest value that an option takes. */

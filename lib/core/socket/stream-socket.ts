@@ -13,9 +13,10 @@ import { Has, type Connection } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
 import { needsReset } from '../tcp/tcp';
 import type { TcpInfo } from '../tcp/tcp-info';
-import { closeBoth, closeSending, open, received, send } from '../tcp/user-calls';
+import { closeBoth, closeSending, open, received, send, type Predecessor } from '../tcp/user-calls';
 import { available, passUrgentByte, takeUrgentByte } from '../tcp/urgent';
 import { Listening } from './listening';
+import { BindNoPort, SocketOption } from './options';
 import { Shut, SocketStatus } from './socket-status';
 
 /** What shutdown(2) takes. */
@@ -56,6 +57,15 @@ export class StreamSocket extends SocketStatus {
       return -Errno.EADDRNOTAVAIL;
     }
     if (this.holdsPort || this.isLive) return -Errno.EINVAL;
+    if (port === 0 && (this.options.bindNoPort & BindNoPort.Asked) !== 0) {
+      this.local = address;
+      this.setOption(SocketOption.BindNoPort, BindNoPort.Asked | BindNoPort.Bound);
+      return 0;
+    }
+    return this.takePort(address, port);
+  }
+
+  private takePort(address: IpAddress, port: number): number {
     const taken = this.tcp.ports.bind(this.domain, address, port, this.options);
     if (taken < 0) return taken;
     this.local = address;
@@ -75,7 +85,7 @@ export class StreamSocket extends SocketStatus {
       return 0;
     }
     if (!this.holdsPort) {
-      const bound = this.bind(this.localAddress, 0);
+      const bound = this.takePort(this.localAddress, 0);
       if (bound < 0) return bound;
     }
     const allowed = this.tcp.ports.listen(
@@ -139,7 +149,8 @@ export class StreamSocket extends SocketStatus {
     const { environment, tuples } = this.tcp;
     const remote = isWildcard(address) ? (isIpv4(address) ? LOOPBACK4 : LOOPBACK6) : address;
     // What an earlier attempt has chosen doesn't bind this one.
-    const bound = this.holdsPort && !isWildcard(this.local) ? this.local : null;
+    const isBound = this.holdsPort || (this.options.bindNoPort & BindNoPort.Bound) !== 0;
+    const bound = isBound && !isWildcard(this.local) ? this.local : null;
     const path = environment.paths.route(remote, bound);
     if (typeof path === 'number') return -path;
     const local = bound ?? path.source;
@@ -212,16 +223,25 @@ export class StreamSocket extends SocketStatus {
     const { ports, tuples, timeWait } = this.tcp;
     const reusable = (row: number): boolean =>
       timeWait.isEntry(row) && timeWait.mayReuse(tuples.index(row), this.holdsPort);
-    if (!this.holdsPort) return ports.pickEphemeral(local, remote, port, reusable);
+    if (!this.holdsPort) {
+      return ports.pickEphemeral(local, remote, port, reusable, this.options.localPortRange);
+    }
     const old = tuples.lookup(local, this.localPort, remote, port);
     return old < 0 || reusable(old) ? this.localPort : -Errno.EADDRNOTAVAIL;
   }
 
-  /** Ends the TIME-WAIT entry on the four-tuple; its SND.NXT, or null where there is none. */
-  private takeOver(local: IpAddress, localPort: number, remote: IpAddress, port: number) {
+  /** Ends the TIME-WAIT entry on the four-tuple; what it leaves, or null where there is none. */
+  private takeOver(
+    local: IpAddress,
+    localPort: number,
+    remote: IpAddress,
+    port: number,
+  ): Predecessor | null {
     const { tuples, timeWait } = this.tcp;
     const old = tuples.lookup(local, localPort, remote, port);
-    return old < 0 ? null : timeWait.recycle(tuples.index(old));
+    if (old < 0) return null;
+    const row = tuples.index(old);
+    return { tsRecent: timeWait.tsRecent(row), sndNxt: timeWait.recycle(row) };
   }
 
   /** Called by TCP: the connection of this four-tuple is over. */

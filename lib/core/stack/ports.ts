@@ -13,6 +13,8 @@ export interface BindOptions {
   readonly reusePort?: number;
   /** IPV6_V6ONLY. */
   readonly ipv6Only: number;
+  /** IP_LOCAL_PORT_RANGE: the first ephemeral port, and the last one times 65536; 0: no bound. */
+  readonly localPortRange?: number;
 }
 
 /** A socket that is bound. */
@@ -26,6 +28,12 @@ interface Binding {
 
 function sharingOf({ reuseAddress, reusePort }: BindOptions): number {
   return (reuseAddress !== 0 ? Sharing.Address : 0) | (reusePort ? Sharing.Port : 0);
+}
+
+/** Whether IP_LOCAL_PORT_RANGE has a port; either end may be 0, which is none. */
+function isInRange(port: number, range: number): boolean {
+  const last = range >>> 16;
+  return port >= (range & 0xffff) && (last === 0 || port <= last);
 }
 
 /** Bits of `families`. */
@@ -77,7 +85,8 @@ export class LocalPorts {
       families: familiesOf(domain, address, options.ipv6Only),
       listening: false,
     };
-    return port === 0 ? this.bindEphemeral(binding) : this.bindTo(binding, port);
+    if (port !== 0) return this.bindTo(binding, port);
+    return this.bindEphemeral(binding, options.localPortRange ?? 0);
   }
 
   /**
@@ -124,6 +133,7 @@ export class LocalPorts {
    * A port for a connection from a socket that isn't bound. It is held until `retain`, which must
    * follow, takes it over.
    * @param reusable whether a four-tuple that is in use, by its row, may be taken over (RFC 6191)
+   * @param range IP_LOCAL_PORT_RANGE
    * @returns the port, or -errno: EADDRNOTAVAIL when all are used up, or what the link says
    */
   pickEphemeral(
@@ -131,9 +141,11 @@ export class LocalPorts {
     remote: IpAddress,
     remotePort: number,
     reusable?: (row: number) => boolean,
+    range = 0,
   ): number {
     const start = this.choice.start(local, remote, remotePort);
     const accept = (port: number, steps: number): number => {
+      if (!isInRange(port, range)) return -Errno.EADDRINUSE;
       if (this.bindingFor(local, port) !== undefined) return -Errno.EADDRINUSE;
       const row = this.tuples.lookup(local, port, remote, remotePort);
       if (row >= 0 && reusable?.(row) !== true) return -Errno.EADDRINUSE;
@@ -181,10 +193,11 @@ export class LocalPorts {
   }
 
   /** Any port on which nothing is that overlaps, from a random one on (RFC 6056 §3.3.1). */
-  private bindEphemeral(binding: Binding): number {
+  private bindEphemeral(binding: Binding, range: number): number {
     const family = binding.families === IPV4 ? 4 : 6;
     return this.search(family, this.environment.random.next() >>> 0, (port) => {
       const strict: Binding = { ...binding, sharing: Sharing.None };
+      if (!isInRange(port, range)) return -Errno.EADDRINUSE;
       if (this.isBound(strict, port) || this.isConnected(binding, port, Sharing.None)) {
         return -Errno.EADDRINUSE;
       }

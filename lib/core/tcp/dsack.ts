@@ -46,7 +46,8 @@ export function reportDuplicate(tcp: Tcp, c: Connection, words: Int32Array, base
   return true;
 }
 
-function dropDuplicate(tcp: Tcp, c: Connection): void {
+/** What was noted is not reported any more. */
+export function dropDuplicate(tcp: Tcp, c: Connection): void {
   const { inbound } = c;
   if (inbound === null) return;
   inbound.duplicateLeft = inbound.duplicateRight;

@@ -64,7 +64,9 @@ export function prepareHandshake(tcp: Tcp, c: Connection, mtu: number, family: n
   c.advMss = announcedMss(mtu, family, c.options.maxSegment);
   c.rcvMss = Math.min(c.advMss, DEFAULT_MSS_V4);
   c.rcvScale = scaleToOffer(tcp, c);
-  c.rcvWnd = initialWindow(firstReceiveBuffer(c.options), c.advMss);
+  // Whose endpoints had timestamps before reckons with them now (Linux: tcp_connect_init).
+  const stamps = c.tsRecent === 0 ? 0 : TIMESTAMP_BYTES;
+  c.rcvWnd = initialWindow(firstReceiveBuffer(c.options), c.advMss - stamps);
   c.rcvSsthresh = c.rcvWnd;
   setRto(c, tcp.settings);
 }

@@ -3,7 +3,7 @@ import { seqGeq, seqMax } from '../sequence';
 import { cutPayload } from './acceptability';
 import { Has, type Connection } from './connection';
 import { acknowledgeSoonOrLater, dataReceived } from './delayed-ack';
-import { extendDuplicate } from './dsack';
+import { dropDuplicate, extendDuplicate } from './dsack';
 import { noteCodepoint } from './ecn';
 import { sendAckNow } from './emit';
 import { tuneOnArrival } from './receive-tuning';
@@ -94,6 +94,8 @@ export function processFin(tcp: Tcp, c: Connection, seg: Segment): void {
   if (!c.has(Has.RcvFin) || !canReceive(c.state) || !seqGeq(c.rcvNxt, c.rcvFin)) return;
   c.rcvNxt = seqMax(c.rcvNxt, (c.rcvFin + 1) | 0);
   c.set(Has.EndOfStream);
+  // As on Linux: with the FIN's acknowledgment no duplicate is told of.
+  dropDuplicate(tcp, c);
   if (c.socket !== null) tcp.notify(c.socket);
   switch (c.state) {
     case State.ESTABLISHED:

@@ -52,11 +52,12 @@ function packetGoal(c: Connection): number {
   return Math.max(Math.floor(most / c.sndMss) * c.sndMss, Math.min(c.sndMss, most));
 }
 
-/** What of the unsent data leaves as soon as it is looked at. */
+/** What of the unsent data leaves as soon as it is looked at: whole segments. */
 function leavesNow(tcp: Tcp, c: Connection, waiting: number): number {
   if (!mayDepart(tcp, c)) return 0;
   const quota = (c.cwnd - c.packetsInFlight) * c.sndMss;
-  return Math.max(Math.min(waiting, quota, c.sndWnd - c.inFlight), 0);
+  const most = Math.max(Math.min(waiting, quota, c.sndWnd - c.inFlight), 0);
+  return most - (most % c.sndMss);
 }
 
 /**
@@ -72,12 +73,13 @@ export function takeForSending(tcp: Tcp, c: Connection, length: number): number 
     const queued = c.queued + taken;
     const waiting = unsent(c) + taken;
     // The packets that leave now are not added to any more.
-    const first = (end + taken - waiting + (taken > 0 ? leavesNow(tcp, c, waiting) : 0)) | 0;
+    const leaves = taken > 0 ? leavesNow(tcp, c, waiting) : 0;
+    const first = (end + taken - waiting + leaves) | 0;
     const begun = seqGt(tail, first) ? tail : first;
     let room = waiting > 0 ? (begun + goal - (end + taken)) | 0 : 0;
     if (((end + taken - begun) | 0) <= 0) room = 0;
     if (room <= 0) {
-      if (!mayBegin(tcp, c, queued, waiting)) break;
+      if (!mayBegin(tcp, c, queued, waiting - leaves)) break;
       tail = (end + taken) | 0;
       room = goal;
     }

@@ -119,6 +119,11 @@ export class TimeWait {
     return elapsedMs(tcp.nowMs, table.words[at + TimeWaitField.TsRecentAge]) > twReuseDelay;
   }
 
+  /** TS.Recent of the old connection. */
+  tsRecent(row: number): number {
+    return this.table.words[row * TimeWaitField.Stride + TimeWaitField.TsRecent];
+  }
+
   /**
    * Ends the entry early for a new connection on its endpoints.
    * @returns SND.NXT of the old connection: the new one's ISS must be beyond it

@@ -15,22 +15,30 @@ import { State } from './state';
 import { issBeyond } from './time-wait';
 import type { Tcp } from './tcp';
 
+/** What is left of a connection in TIME-WAIT whose endpoints another takes (RFC 6191). */
+export interface Predecessor {
+  readonly sndNxt: number;
+  readonly tsRecent: number;
+}
+
 /**
  * OPEN, active (RFC 9293 §3.10.1): the endpoints are chosen.
- * @param before SND.NXT of the connection in TIME-WAIT that it takes the endpoints from, if any
+ * @param before the connection in TIME-WAIT that it takes the endpoints from, if any
  */
 export function open(
   tcp: Tcp,
   socket: StreamSocket,
   tuple: number,
   mtu: number,
-  before: number | null,
+  before: Predecessor | null,
 ): Connection {
   const { tuples, settings, isn } = tcp;
   const c = new Connection(tcp.allocateRow(), socket.options);
   c.tuple = tuple;
   c.socket = socket;
-  c.iss = issBeyond(isn.ofTuple(tuples, tuple, tcp.now), before);
+  c.iss = issBeyond(isn.ofTuple(tuples, tuple, tcp.now), before === null ? null : before.sndNxt);
+  // Deviation: RFC 7323 §3.2 has 0 in a SYN's TSecr; Linux, what the old connection heard last.
+  if (before !== null) c.tsRecent = before.tsRecent;
   c.tsOffset = isn.offsetOfTuple(tuples, tuple);
   c.sndUna = c.iss;
   c.sndNxt = (c.iss + 1) | 0;

@@ -17,6 +17,7 @@ import { SACKS } from './sack';
 import { SEGMENTS } from './segments';
 import { SENDING } from './sending';
 import { SERVERS } from './servers';
+import { PORTS_CHOSEN } from './ports';
 import { URGENT } from './urgent';
 import { SHARING } from './sharing';
 import { WINDOWS } from './windows';
@@ -35,6 +36,7 @@ export const EXCHANGES: readonly Exchange[] = [
   ...LINGERINGS,
   ...SERVERS,
   ...SHARING,
+  ...PORTS_CHOSEN,
   ...WINDOWS,
   ...LIMITS,
   ...QUICK,

@@ -2,6 +2,8 @@ import type { Exchange, Talk } from '../support/exchange';
 
 const SYN = { mss: 1000, sackOK: true, ts: 1000, wscale: 7 };
 
+const NOTSENT_LOWAT = 25;
+
 /** Windows, Nagle, segment sizes. */
 export const FLOWS: readonly Exchange[] = [
   {
@@ -227,4 +229,42 @@ export const FLOWS: readonly Exchange[] = [
       await talk.peer('.', { ack: 10_001 });
     },
   })),
+  {
+    name: 'TCP_NOTSENT_LOWAT: what a write takes, and when there is room again',
+    sysctls: { 'net.ipv4.tcp_wmem': '4096 50000 4194304' },
+    async run(talk) {
+      const [fd] = await talk.served(8201, { mss: 1000, sackOK: true, wscale: 7 }, 30);
+      talk.window = 257;
+      await talk.peer('.');
+      await talk.setOption(fd, 6, NOTSENT_LOWAT, -1);
+      await talk.getOption(fd, 6, NOTSENT_LOWAT);
+      await talk.setOption(fd, 6, NOTSENT_LOWAT, 32_000);
+      await talk.write(fd, 69_000);
+      await talk.poll(fd);
+      await talk.peer('.', { ack: 10_001 });
+      await talk.poll(fd);
+    },
+  },
+  {
+    name: 'a blocking write waits until a third of the buffer is free',
+    async run(talk) {
+      const listener = await talk.listener(8202);
+      await talk.peer('S', { mss: 1000 });
+      await talk.pass(30);
+      await talk.peer('.', { win: 50_000 });
+      const fd = await talk.accept(listener, 'A', false);
+      talk.window = 50_000;
+      await talk.setOption(fd, 1, 7, 2500);
+      const write = await talk.begin('write', {
+        fd,
+        len: 30_000,
+        data: Buffer.alloc(30_000).toString('base64'),
+      });
+      await talk.peer('.', { ack: 10_001 });
+      await talk.peer('.', { ack: 20_001 });
+      await talk.pass(50);
+      await talk.peer('.', { ack: 24_001 });
+      await write.end();
+    },
+  },
 ];

@@ -106,4 +106,17 @@ export const SACKS: readonly Exchange[] = [
       await segments(talk, 1, 1, 1001, 1001, 501);
     },
   },
+  {
+    name: 'a duplicate with a FIN behind it is not told of',
+    deviceMemory: true,
+    async run(talk) {
+      const [fd] = await talk.served(8203, { mss: 1000, sackOK: true }, 30);
+      await talk.peer('.', { data: 1000 });
+      await talk.read(fd);
+      await talk.pass(100);
+      await talk.peer('F.', { seq: 1, data: 1200 });
+      await talk.pass(100);
+      await talk.peer('.', { seq: 1, data: 1000 });
+    },
+  },
 ];

@@ -226,6 +226,25 @@ describe('port 0', () => {
     }
   });
 
+  test('keeps to IP_LOCAL_PORT_RANGE; either end may be open', () => {
+    const { ports, authority } = setup();
+    const bindIn = (first: number, last: number): number =>
+      ports.bind(4, local, 0, {
+        reuseAddress: 0,
+        ipv6Only: 0,
+        localPortRange: first + last * 65_536,
+      });
+    const local = address('10.0.0.1');
+    authority.ephemeral = [40_000, 40_001, 40_002, 40_003];
+    expect(bindIn(40_001, 40_001)).toBe(40_001);
+    expect(bindIn(40_001, 40_001)).toBe(IN_USE);
+    expect(bindIn(40_003, 0)).toBe(40_003);
+    expect(bindIn(0, 40_000)).toBe(40_000);
+    const remote = address('192.0.2.1');
+    expect(ports.pickEphemeral(local, remote, 80, undefined, 40_003)).toBe(-Errno.EADDRNOTAVAIL);
+    expect(ports.pickEphemeral(local, remote, 80, undefined, 40_002)).toBe(40_002);
+  });
+
   test('says what is wrong when it is not the port', () => {
     const { ports, authority } = setup();
     for (const port of authority.ephemeral) authority.refused.set(`${port}`, Errno.EPERM);
