@@ -27,12 +27,20 @@ void set_buffer(int fd, int forced, int plain, int bytes) noexcept {
   if (set_option(fd, SOL_SOCKET, forced, bytes) != 0) set_option(fd, SOL_SOCKET, plain, bytes);
 }
 
+/// To a raw socket every quote of its protocol seems to be its own: the kernel would believe a forged
+/// ICMP error, and lower the MTU of its route. TypeScript judges them.
+int ignore_path_mtu(int fd, int family) noexcept {
+  return family == 4 ? set_option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_INTERFACE)
+                     : set_option(fd, IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_PMTUDISC_INTERFACE);
+}
+
 int open_socket(int family, int protocol, const char* device, Fd& out) noexcept {
   Fd fd(socket(domain_of(family), SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol));
   if (!fd) return -errno;
   // First of all: every packet of the host arrives until there is a filter.
   int failed = attach_filter(fd.get(), drop_all());
   if (failed == 0) failed = bind_to_device(fd.get(), device);
+  if (failed == 0) failed = ignore_path_mtu(fd.get(), family);
   if (failed == 0) out = std::move(fd);
   return failed;
 }

@@ -163,6 +163,19 @@ needs(
         expect(after.foreign - before.foreign).toBe(0);
       });
 
+      test('a forged one teaches the kernel no MTU of a path', async () => {
+        for (const place of bench.places) {
+          const six = place.local.includes(':');
+          const segment = forge({ from: place.local, to: place.remote, sourcePort: 9 }).bytes();
+          const kind = six ? { type: 2, code: 0, mtu: 1300 } : { type: 3, code: 4, mtu: 600 };
+          await tell(place, [icmpError(address(place.remote), segment, kind)]);
+          await tell(place, [unreachable(place, 7200)]);
+          await taken(link, 1);
+          const { stdout } = await bench.here.run('ip', 'route', 'get', place.remote);
+          expect(stdout).not.toContain('mtu');
+        }
+      });
+
       test('cut off and spoiled ones do no harm', async () => {
         for (const place of bench.places) {
           const ours = unreachable(place, 7200);
