@@ -196,6 +196,18 @@ needs(
         }
       });
 
+      test('a link that one of them closes hears no other', async () => {
+        const other = await openRaw(bench.here);
+        const [place] = bench.places;
+        await other.call('reserve', place.local, 7201);
+        await other.call('closeOnReceive');
+        await tell(place, [unreachable(place, 7201)], 1000);
+        const { batches } = await taken(other, 1);
+        expect(batches).toBe(1);
+        expect((await other.call<Taken>('take')).total).toBe(0);
+        expect(await other.end()).toBe(0);
+      });
+
       test('a flood of them holds up no segment', async () => {
         for (const place of bench.places) {
           const flood = tell(place, [unreachable(place, 7200)], 5000);
