@@ -35,9 +35,10 @@ function int(value: Buffer): number {
   return value.readInt32LE(0);
 }
 
-/** TOS and the like may be given as one byte. */
+/** TOS and the like may be given as one byte; as none they are 0. */
 function intOrByte(value: Buffer): number {
-  return value.length >= INT || value.length === 0 ? int(value) : value[0];
+  if (value.length >= INT) return value.readInt32LE(0);
+  return value.length === 0 ? 0 : value[0];
 }
 
 function inRange(value: number, min: number, max: number): number {
@@ -204,6 +205,7 @@ const maxPacingRate: SocketOptionCall = {
 const ttl: SocketOptionCall = {
   get: ({ socket }) => socket.getOption(SocketOption.Ttl),
   set: ({ socket }, value, session) => {
+    if (value.length === 0) throw new CallError('EINVAL');
     const given = intOrByte(value);
     const wanted = given === -1 ? session.host.core.tcp.settings.ttl : inRange(given, 1, 255);
     check(socket.setOption(SocketOption.Ttl, wanted));
@@ -215,7 +217,8 @@ const trafficClass: SocketOptionCall = {
   get: ({ socket }) => socket.getOption(SocketOption.TrafficClass),
   set: ({ socket }, value) => {
     const given = intOrByte(value);
-    const wanted = given === -1 ? 0 : given & 0xfc;
+    // To IPv6 it is what the stack has.
+    const wanted = given === -1 && socket.domain === 6 ? 0 : given & 0xfc;
     check(socket.setOption(SocketOption.TrafficClass, inRange(wanted, 0, 255)));
   },
 };
@@ -264,9 +267,10 @@ const ipv6Only: SocketOptionCall = {
 
 const receiveLowAt: SocketOptionCall = {
   get: ({ socket }) => socket.getOption(SocketOption.ReceiveLowWater),
-  set: ({ socket }, value) => {
+  set: ({ socket }, value, session) => {
     const wanted = int(value);
-    const least = wanted < 0 ? 2 ** 31 - 1 : Math.max(wanted, 1);
+    const most = session.host.core.tcp.settings.receiveBufferMax / 2;
+    const least = wanted < 0 ? most : Math.min(Math.max(wanted, 1), most);
     check(socket.setOption(SocketOption.ReceiveLowWater, least));
   },
 };
@@ -359,7 +363,12 @@ const TCP_LEVEL: OptionTable = {
   36: inQueue,
 };
 
-const receiveErrors = onOff(SocketOption.ReceiveErrors);
+const receiveErrors: SocketOptionCall = {
+  ...onOff(SocketOption.ReceiveErrors),
+  set: ({ socket }, value) => {
+    check(socket.setOption(SocketOption.ReceiveErrors, intOrByte(value) === 0 ? 0 : 1));
+  },
+};
 
 const IP_LEVEL: OptionTable = {
   1: trafficClass,
@@ -379,9 +388,10 @@ const IPV6_LEVEL: OptionTable = {
   67: trafficClass,
 };
 
-function find(file: SocketFile, level: number, option: number): SocketOptionCall {
+/** @param isShort the value is too short for any that isn't known */
+function find(file: SocketFile, level: number, option: number, isShort = false): SocketOptionCall {
   const table = tableOf(file, level);
-  if (!Object.hasOwn(table, option)) throw new CallError('ENOPROTOOPT');
+  if (!Object.hasOwn(table, option)) throw new CallError(isShort ? 'EINVAL' : 'ENOPROTOOPT');
   return table[option];
 }
 
@@ -407,13 +417,16 @@ function getsockopt(session: Session, request: Request): Reply {
   if (![Level.SOCKET, Level.TCP, Level.IP, Level.IPV6].includes(level)) {
     throw new CallError('EOPNOTSUPP');
   }
-  const option = find(file, level, request.int('opt'));
   if ((optlen | 0) < 0) throw new CallError('EINVAL');
+  const option = find(file, level, request.int('opt'));
   const value = option.get(file, session, optlen);
   if (typeof value === 'number') {
     const raw = Buffer.alloc(INT);
     raw.writeInt32LE(value | 0);
-    return { ret: 0, val: value, raw: raw.subarray(0, optlen).toString('base64') };
+    // Of IP's options a small value takes one byte, where four have no room.
+    const isByte = level === Level.IP && optlen < INT && value >= 0 && value <= 255;
+    const length = isByte ? Math.min(optlen, 1) : optlen;
+    return { ret: 0, val: value, raw: raw.subarray(0, length).toString('base64') };
   }
   if (Buffer.isBuffer(value)) return { ret: 0, raw: value.subarray(0, optlen).toString('base64') };
   return { ret: 0, ...infoMembers(value, optlen) };
@@ -421,9 +434,14 @@ function getsockopt(session: Session, request: Request): Reply {
 
 function setsockopt(session: Session, request: Request): Reply {
   const file = session.files.socket(request.int('fd'));
-  const option = find(file, request.int('level'), request.int('opt'));
+  const level = request.int('level');
+  const bytes = optionBytes(request);
+  const isShort = bytes.length < INT && (level === Level.SOCKET || level === Level.TCP);
+  if ((request.int('optlen', INT) | 0) < 0) throw new CallError('EINVAL');
+  const option = find(file, level, request.int('opt'), isShort);
+  if (isShort && option !== congestion) throw new CallError('EINVAL');
   if (option.set === undefined) throw new CallError('ENOPROTOOPT');
-  option.set(file, optionBytes(request), session);
+  option.set(file, bytes, session);
   return { ret: 0 };
 }
 

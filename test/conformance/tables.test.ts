@@ -81,7 +81,10 @@ needs(
   test.each(TABLES)('still answers so: $name', async (table) => {
     const linux = readAnswers(table);
     const heard = [...linux];
-    let open = table.cells.map((_, at) => at).filter((at) => at % STEP === 0);
+    // What we leave out may be of another build of the kernel.
+    let open = table.cells
+      .map((_, at) => at)
+      .filter((at) => at % STEP === 0 && exceptionFor(table.name, table.cells[at]) === undefined);
     for (let tried = 0; tried < TRIES && open.length > 0; tried++) {
       for (const [at, text] of await askKernel(table, open)) heard[at] = text;
       open = open.filter((at) => heard[at] !== linux[at]);

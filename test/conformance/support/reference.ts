@@ -53,9 +53,7 @@ export class Reference {
   }
 
   static async start(family: 4 | 6): Promise<Reference> {
-    const namespace = await Namespace.create();
-    await setSysctls(namespace, DEFAULTS);
-    return new Reference(namespace, family);
+    return new Reference(await linuxNamespace(), family);
   }
 
   /** Runs an exchange against the kernel, step by step as `model` went. */
@@ -116,6 +114,13 @@ export class Reference {
     await this.namespace.close();
     rmSync(this.folder, { recursive: true });
   }
+}
+
+/** A namespace with Linux's defaults. */
+export async function linuxNamespace(): Promise<Namespace> {
+  const namespace = await Namespace.create();
+  await setSysctls(namespace, DEFAULTS);
+  return namespace;
 }
 
 async function setSysctls(

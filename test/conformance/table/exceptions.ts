@@ -45,6 +45,27 @@ export const EXCEPTIONS: readonly Exception[] = [
     why: 'A FIN waits until our SYN is acknowledged (RFC 9293 §3.10.4 lets both).',
     cells: 2,
   },
+  {
+    table: 'options',
+    scene: /^SO_LINGER$/,
+    column: /^set 8 bytes of 01000000ffffff/,
+    why: 'More than 24 days of lingering are 24 days; Linux multiplies them with its tick.',
+    cells: 2,
+  },
+  {
+    table: 'options',
+    scene: /^SO_(RCV|SND)TIMEO$/,
+    column: /^set 16 bytes of (00000000000000003f420f00|0000000000010000)/,
+    why: 'Linux rounds to its tick; more than 68 years are for ever.',
+    cells: 4,
+  },
+  {
+    table: 'options',
+    scene: /^TCP_QUICKACK$/,
+    column: /^set 4 bytes of 00000000$/,
+    why: 'Before there is a connection it changes nothing.',
+    cells: 1,
+  },
 ];
 
 /** The exception for a cell; undefined: it must be as on Linux. */

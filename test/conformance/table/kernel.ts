@@ -2,10 +2,10 @@ import { buildIcmp } from '../../../lib/codec/build-icmp';
 import { parseAddress, writeAddress } from '../../../lib/core/ip/address';
 import { IcmpWord, IpProtocol, Word } from '../../../lib/core/segment/layout';
 import type { Backend, Emitted, Kernel, Message } from '../support/backend';
-import { Reference } from '../support/reference';
+import { linuxNamespace, Reference } from '../support/reference';
 import { readPacket } from '../support/wire';
 import { CELL_PORTS } from './cell';
-import { answer, type Table } from './table';
+import type { Table } from './table';
 
 const ICMP = 1;
 const ECHO_REPLY = 0;
@@ -143,11 +143,20 @@ export async function askKernel(
   table: Table,
   keys: readonly number[],
 ): Promise<Map<number, string>> {
+  if (table.ask !== undefined) {
+    const namespace = await linuxNamespace();
+    const cells = keys.map((key) => table.cells[key]);
+    const answers = table.ask(cells, namespace);
+    await namespace.close();
+    return new Map(keys.map((key, at) => [key, answers[at]]));
+  }
   const all = new Map<number, string>();
   const share = async (n: number): Promise<void> => {
     const kernel = await KernelLanes.start(LANES);
     const mine = keys.filter((_, at) => at % NAMESPACES === n);
-    const found = await kernel.forEach(mine, (lane, port, key) => answer(table, key, lane, port));
+    const found = await kernel.forEach(mine, (lane, port, key) =>
+      table.answer(lane, port, table.cells[key]),
+    );
     for (const [key, text] of found) all.set(key, text);
     await kernel.close();
   };

@@ -1,10 +1,13 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Namespace } from '../../support/netns';
 import { hostOptions } from '../options';
 import { Ours, type Backend } from '../support/backend';
 import { CONGESTION } from '../support/reference';
 import { CALLS } from './calls';
 import { calling, CELL_PORTS, runCell, SEPARATOR, type Act } from './cell';
+import { TRIES, tryOf, tryOption } from './option-edges';
 import { SCENES } from './scenes';
 import { hearing, SEGMENT_SCENES, SEGMENTS } from './segments';
 
@@ -16,8 +19,16 @@ export interface Table {
   name: string;
   file: string;
   cells: readonly Cell[];
-  act(column: string): Act;
+  /** What comes of a cell with that backend; the ports from `port` on are free. */
+  answer(backend: Backend, port: number, cell: Cell): Promise<string>;
+  /** Asks the kernel without a peer, where none is needed. */
+  ask?(cells: readonly Cell[], namespace: Namespace): string[];
 }
+
+const acting =
+  (act: (column: string) => Act): Table['answer'] =>
+  (backend, port, [scene, column]) =>
+    runCell(backend, port, scene, act(column));
 
 /** Every call in every state. */
 const CALL_TABLE: Table = {
@@ -26,7 +37,7 @@ const CALL_TABLE: Table = {
   cells: Object.keys(SCENES).flatMap((scene) =>
     Object.keys(CALLS).map((column) => [scene, column] as const),
   ),
-  act: (column) => calling(CALLS[column]),
+  answer: acting((column) => calling(CALLS[column])),
 };
 
 /** One segment of so many is in the table; the next row begins elsewhere. */
@@ -41,10 +52,27 @@ const SEGMENT_TABLE: Table = {
       (column) => [scene, column] as const,
     ),
   ),
-  act: hearing,
+  answer: acting(hearing),
 };
 
-export const TABLES: readonly Table[] = [CALL_TABLE, SEGMENT_TABLE];
+/** Lengths and values of options, on a socket that has done nothing. */
+const OPTION_TABLE: Table = {
+  name: 'options',
+  file: 'linux-options.json',
+  cells: [...TRIES].flatMap(([name, row]) => [...row.keys()].map((how) => [name, how] as const)),
+  answer: (backend, _port, cell) => tryOption(backend, tryOf(cell)),
+  ask: (cells, namespace) => {
+    const tries = cells.map(tryOf).map((one) => [one.level, one.option, one.value, one.length]);
+    const [command, ...words] = [...namespace.via, 'python3', join(__dirname, 'options.py')];
+    const { stdout } = spawnSync(command, words, {
+      input: JSON.stringify(tries),
+      encoding: 'utf8',
+    });
+    return JSON.parse(stdout) as string[];
+  },
+};
+
+export const TABLES: readonly Table[] = [CALL_TABLE, SEGMENT_TABLE, OPTION_TABLE];
 
 /** What comes of each cell, in the order of the table's. */
 export type Answers = readonly string[];
@@ -105,17 +133,17 @@ function whole(text: string, usual: string): string {
 const FIRST_PORT = 10_000;
 
 /** What our stack answers: a fresh one for each row. */
-export async function ourAnswers({ cells, act }: Table): Promise<Answers> {
+export async function ourAnswers({ cells, answer }: Table): Promise<Answers> {
   const answers: string[] = [];
   let ours = await startOurs();
   let port = FIRST_PORT;
-  for (const [at, [scene, column]] of cells.entries()) {
-    if (at > 0 && scene !== cells[at - 1][0]) {
+  for (const [at, cell] of cells.entries()) {
+    if (at > 0 && cell[0] !== cells[at - 1][0]) {
       ours = await startOurs();
       port = FIRST_PORT;
     }
     ours.packets.length = 0;
-    answers.push(await runCell(ours, (port += CELL_PORTS), scene, act(column)));
+    answers.push(await answer(ours, (port += CELL_PORTS), cell));
   }
   return answers;
 }
@@ -126,10 +154,4 @@ export async function startOurs(): Promise<Ours> {
   await ours.request('hello', { proto: 1, io: 'json', pid: process.pid, flags: '' });
   await ours.request('sysctl', { key: CONGESTION, value: 'reno' });
   return ours;
-}
-
-/** One cell of the table with a backend that is there already. */
-export function answer({ cells, act }: Table, at: number, backend: Backend, port: number) {
-  const [scene, column] = cells[at];
-  return runCell(backend, port, scene, act(column));
 }
