@@ -235,6 +235,16 @@ describe('a controller of the program’s', () => {
     expect(views.size).toBe(1);
   });
 
+  test('begins when there is a window, not when it is chosen', () => {
+    const windows: number[] = [];
+    const peer = new Peer({ syn: { mss: MSS } });
+    const chosen = { ...fixed(10), init: (view: CongestionView) => void windows.push(view.cwnd) };
+    const socket = peer.dial((made) => void made.setCongestion(chosen));
+    expect(windows).toEqual([]);
+    peer.answer(socket);
+    expect(windows).toEqual([10]);
+  });
+
   test('the view is of no use after the call', () => {
     let kept: CongestionView | undefined;
     const [peer, socket] = connected({

@@ -1,6 +1,8 @@
 /** ICMP errors that quote us: what is believed, and what comes of it (RFC 5461, RFC 5927). */
 import { icmpError, type IcmpMessage } from '../../../lib/codec/build-icmp';
 import { Errno, errnoName } from '../../../lib/core/errno';
+import { icmpErrno } from '../../../lib/core/icmp/icmp-errno';
+import type { IcmpError } from '../../../lib/core/icmp/icmp-error';
 import { Poll } from '../../../lib/core/socket/socket-status';
 import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State } from '../../../lib/core/tcp/state';
@@ -365,4 +367,8 @@ describe('a doubling of the timeout is taken back (RFC 6069)', () => {
     expect((peer.now - start) / SECOND).toBeCloseTo(13, 0);
     expect(socket.takeError()).toBe(Errno.EHOSTUNREACH);
   });
+});
+
+test.each([4, 6] as const)('of IPv%d, a type that is no error says nothing', (family) => {
+  expect(icmpErrno({ family, type: 200, code: 0 } as IcmpError)).toBe(0);
 });

@@ -2,6 +2,7 @@
 import { Errno } from '../../../lib/core/errno';
 import { MtuDiscover, SocketOption } from '../../../lib/core/socket/options';
 import type { StreamSocket } from '../../../lib/core/socket/stream-socket';
+import { CaState } from '../../../lib/core/tcp/connection';
 import { State } from '../../../lib/core/tcp/state';
 import { pattern } from '../../support/lab';
 import { Peer, type PeerOptions } from '../../support/peer';
@@ -57,6 +58,15 @@ describe('a router says what the next link takes', () => {
     const { cwnd } = socket.status ?? { cwnd: 0 };
     peer.complain(packets[0], tooBig4(1000));
     expect(socket.status?.cwnd).toBe(cwnd);
+  });
+
+  test('and yet it counts as a loss', () => {
+    const { peer, packets } = sending(14_600);
+    const c = peer.host.core.tcp.connection(0);
+    peer.complain(packets[0], tooBig4(1000));
+    // Nothing was reduced, and there is nothing to undo.
+    expect([c.caState, c.ssthresh]).toEqual([CaState.Loss, 0x7fff_ffff]);
+    expect([c.flight?.undoable, c.flight?.frto]).toEqual([false, false]);
   });
 
   test('in IPv6', () => {

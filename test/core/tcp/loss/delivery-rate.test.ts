@@ -52,4 +52,15 @@ describe('the delivery rate (draft-ietf-ccwg-bbr §4.1)', () => {
     expect(rate(s)).toBeGreaterThan(before);
     expect(s.c.rateAppLimited).toBe(true);
   });
+
+  test('not within less than a round trip: it was not the retransmission that arrived', () => {
+    const s = new Sender();
+    s.write(10);
+    s.pass(100).ack(0, [3, 6]);
+    s.sent();
+    const before = rate(s);
+    expect(before).toBe((3 * MSS) / 0.1);
+    s.pass(10).ack(3);
+    expect(rate(s)).toBe(before);
+  });
 });

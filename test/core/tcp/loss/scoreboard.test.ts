@@ -185,6 +185,49 @@ describe('reports of duplicates', () => {
   });
 });
 
+describe('a timeout tells what was not enough', () => {
+  const FAILURES = [
+    'TcpExtTCPSackFailures',
+    'TcpExtTCPSackRecoveryFail',
+    'TcpExtTCPRenoFailures',
+    'TcpExtTCPRenoRecoveryFail',
+    'TcpExtTCPLossFailures',
+  ];
+  const failures = (s: Sender) => {
+    s.pass(1000);
+    return FAILURES.filter((name) => s.counters[name] > 0);
+  };
+  const reno = { syn: WITHOUT_SACK, tcp: PLAIN };
+
+  test('nothing had told of a loss', () => {
+    expect(failures(flying(10, { tcp: PLAIN }))).toEqual([]);
+  });
+
+  test('something was SACKed', () => {
+    // RACK would have begun recovery.
+    const s = flying(10, { tcp: WITHOUT_RACK }).ack(0, [9, 10]);
+    expect(failures(s)).toEqual(['TcpExtTCPSackFailures']);
+  });
+
+  test('recovery had begun', () => {
+    const s = flying(10, { tcp: PLAIN }).ack(0, [1, 9]);
+    expect(failures(s)).toEqual(['TcpExtTCPSackRecoveryFail']);
+  });
+
+  test('the same without SACK', () => {
+    expect(failures(flying(10, reno).ack(0))).toEqual(['TcpExtTCPRenoFailures']);
+    const s = flying(10, reno).ack(0).ack(0).ack(0);
+    expect(failures(s)).toEqual(['TcpExtTCPRenoRecoveryFail']);
+  });
+
+  test('the repair of a timeout before', () => {
+    const s = flying(10, { tcp: PLAIN });
+    s.pass(300);
+    s.ack(1);
+    expect(failures(s)).toEqual(['TcpExtTCPLossFailures']);
+  });
+});
+
 describe('an acknowledgment within a segment', () => {
   test('the rest of it is sent again', () => {
     const s = flying(3, { tcp: PLAIN });
