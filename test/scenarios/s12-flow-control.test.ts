@@ -179,3 +179,62 @@ describe('S12: no silly window', () => {
     }),
   );
 });
+
+/** How long it is looked at how fast data comes, once it has come to speed, ms. */
+const LOOK = 500;
+
+/**
+ * The share of the link that arrives as payload, after `warm` ms of a connection that is full of
+ * data, over 50 ms of cable in each direction.
+ * @param rate bit/s
+ */
+async function shareOf(rate: number, warm: number, tcp: object = {}): Promise<number> {
+  let share = 0;
+  const link = { delay: 50, rate, queue: rate / 80 };
+  await tell({ link, client: { tcp }, server: { tcp } }, async (scene) => {
+    const { near, far } = await connectPair(scene);
+    far.socket.removeAllListeners('data').resume();
+    const piece = Buffer.alloc(500_000);
+    const write = (): void => void (near.socket.write(piece) ? setImmediate(write) : 0);
+    near.socket.on('drain', write);
+    write();
+    await sleep(warm);
+    const before = far.socket.bytesRead;
+    await sleep(LOOK);
+    share = ((far.socket.bytesRead - before) * 8) / (LOOK / 1000) / rate;
+    near.socket.destroy();
+  });
+  return share;
+}
+
+/** What headers leave of the link. */
+const PAYLOAD = FULL / 1500;
+
+describe('S12: windows that grow are no limit to a long path', () => {
+  test('20 Mbit/s and 100 ms, with what buffers are at first (RFC 7323 §1.1)', async () => {
+    expect(await shareOf(20_000_000, 2000)).toBeGreaterThan(0.99 * PAYLOAD);
+    // As small as they are at first they would be one: 64 KiB in a round trip.
+    const share = await shareOf(20_000_000, 1000, { moderateReceiveBuffer: 0 });
+    expect(share).toBeLessThan(0.3);
+  });
+
+  if (process.env.NETLAND_NIGHTLY !== '1') return;
+  describe('1 Gbit/s and 100 ms', () => {
+    test.each([
+      ['6 MiB in a round trip by default', {}, (6 * 2 ** 20 * 8) / 0.1 / 1e9],
+      [
+        'all of it with larger buffers',
+        { receiveBufferMax: 2 ** 25, sendBufferMax: 2 ** 26 },
+        PAYLOAD,
+      ],
+    ])(
+      '%s',
+      async (_, tcp, share) => {
+        const reached = await shareOf(1_000_000_000, 3200, tcp);
+        expect(reached).toBeGreaterThan(0.98 * share);
+        expect(reached).toBeLessThan(1.02 * share);
+      },
+      300_000,
+    );
+  });
+});

@@ -64,14 +64,16 @@ export class Remembered {
 
   /** What the buffers hold was allowed; one that holds nothing is not kept. */
   private memory(): void {
-    const { rcvBuf, sndBuf, sendBuffer, receiveBuffer, rcvScale, inFlight } = this.connection;
+    const { rcvBuf, sndBuf, sendBuffer, receiveBuffer, rcvScale, inFlight, sndMss } =
+      this.connection;
     this.sendLimit = Math.max(this.sendLimit, sndBuf, inFlight);
     this.receiveLimit = Math.max(this.receiveLimit, rcvBuf);
     if (sendBuffer !== null) {
       // A packet that was begun is filled up; what of it has left makes room, as on Linux, so that
-      // a program that doesn't wait may have one whole packet behind what is in flight.
+      // a program that doesn't wait may have one whole packet behind what is in flight, and what
+      // Nagle holds back.
       check(
-        sendBuffer.length <= this.sendLimit + LONGEST,
+        sendBuffer.length <= this.sendLimit + LONGEST + sndMss,
         'more in the send buffer than it may hold',
       );
       check(sendBuffer.length > 0, 'an empty send buffer that is kept');
