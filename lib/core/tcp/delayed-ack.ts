@@ -68,13 +68,14 @@ export function dataSent(tcp: Tcp, c: Connection): void {
 
 /**
  * After a segment was processed: acknowledge now, or set the timer. Deviation: as on Linux the
- * second full segment waits, too, where the window would be announced as narrower than before.
+ * second full segment waits, too, where the window would be announced as narrower than it was last:
+ * who reads acknowledges (`userRead`).
  */
 export function acknowledgeSoonOrLater(tcp: Tcp, c: Connection): void {
   if (!c.has(Has.AckScheduled)) return;
   const unacknowledged = (c.rcvNxt - c.rcvWup) | 0;
-  const quick = c.quick > 0 && !c.has(Has.PingPong);
-  if ((unacknowledged > c.rcvMss && offeredWindow(c) >= c.receiveWindow) || quick) {
+  const wide = unacknowledged > c.rcvMss && offeredWindow(c) >= c.rcvWnd;
+  if (wide || (c.quick > 0 && !c.has(Has.PingPong))) {
     c.set(Has.AckNow);
     tcp.markReady(c);
     return;

@@ -49,12 +49,14 @@ export function receiveSpace(c: Connection): number {
 /**
  * The window to announce: what there is room for, but nothing instead of a silly little
  * (RFC 9293 §3.8.6.2.2), and not more than the peer has shown to use. Without scaling it opens by a
- * segment, or half of what it can be, at least; with scaling the units see to that.
+ * segment, or half of what it can be, at least; with scaling the units see to that. Once half of
+ * the buffer is full acknowledgments are no longer quick, as on Linux.
  */
 export function offeredWindow(c: Connection): number {
   const full = c.rcvBuf;
   const space = receiveSpace(c);
   const segment = Math.min(c.rcvMss, full >> 1);
+  if (space < full >> 1) c.quick = 0;
   if (space < full >> 4 || space < segment) return 0;
   const limit = Math.max(c.rcvSsthresh, segment);
   if (c.rcvScale > 0) {

@@ -31,6 +31,20 @@ function delays(peer: Peer, pass = 1000): number[] {
 }
 
 describe('delayed acknowledgments (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
+  test('are quick at first, but not once half of the buffer is full, as on Linux', () => {
+    const peer = new Peer({ syn: { mss: 1000 }, tcp: { receiveBuffer: 20_000 } });
+    peer.answer();
+    const acksOf = (data: number): string[] => {
+      peer.say('.', { data: pattern(data) });
+      return peer.lines();
+    };
+    expect(acksOf(1000)).toEqual(['. 1 ack 1001']);
+    expect(acksOf(1000)).toEqual(['. 1 ack 2001']);
+    expect(acksOf(9000)).toEqual([]);
+    peer.pass(40_000);
+    expect(peer.lines()).toEqual(['. 1 ack 11001']);
+  });
+
   test('the first segments are acknowledged at once', () => {
     const [peer] = connected();
     for (let i = 0; i < 15; i++) {
