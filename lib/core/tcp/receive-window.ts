@@ -98,7 +98,10 @@ export function growWindow(tcp: Tcp, c: Connection, length: number): void {
     return;
   }
   const room = Math.min(windowClamp(c), receiveSpace(c)) - c.rcvSsthresh;
-  if (room > 0) c.rcvSsthresh += Math.min(room, 2 * Math.max(c.advMss, length));
+  if (room <= 0) return;
+  c.rcvSsthresh += Math.min(room, 2 * Math.max(c.advMss, length));
+  // The sender learns of it at once.
+  c.quick |= 1;
 }
 
 /** Linux: tcp_adjust_rcv_ssthresh. What was announced once is taken all the same. */
