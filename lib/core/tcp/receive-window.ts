@@ -30,7 +30,8 @@ export function windowClamp(c: Connection): number {
   const most = c.options.windowClamp === 0 ? Infinity : c.options.windowClamp;
   if (full > c.options.receiveBuffer) return Math.min(full, most);
   const segment = c.advMss - (c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0);
-  return Math.min(full > 2 * segment ? Math.max(full - segment, 2 * segment) : full, most);
+  const room = full > 2 * segment ? Math.max(full - segment, 2 * segment) : full;
+  return Math.min(room, most, MAX_WINDOW << c.rcvScale);
 }
 
 /** TCP_WINDOW_CLAMP was set (Linux: tcp_set_window_clamp). */

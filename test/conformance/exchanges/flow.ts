@@ -267,4 +267,15 @@ export const FLOWS: readonly Exchange[] = [
       await write.end();
     },
   },
+  {
+    name: 'TCP_WINDOW_CLAMP without scaling: what a header can say',
+    async run(talk) {
+      const listener = await talk.listener(8206);
+      await talk.setOption(listener, 1, 8, 256_000);
+      await talk.peer('S', { mss: 1000 });
+      await talk.peer('.');
+      const fd = await talk.accept(listener);
+      await talk.getOption(fd, 6, 10);
+    },
+  },
 ];
