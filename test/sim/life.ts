@@ -19,6 +19,11 @@ const LEAST_WINDOW = 500;
 const DELAYED_ACK = SECOND / 2;
 /** Beside what the rates of the links make necessary, µs. */
 const SLACK = 60 * SECOND;
+/**
+ * Without SACK a retransmission that is lost is found by the next timeout alone, and what was sent
+ * twice doesn't take back its length (Karn): so many of the longest, µs.
+ */
+const WITHOUT_SACK = 20 * 120 * SECOND;
 
 /**
  * One seed: a network, programs that talk to each other, faults; then calm, in which everything
@@ -101,7 +106,9 @@ export class Life {
     // All through the slowest link, some of it again; or each small window takes a round trip.
     const together = (5 * bytes * 8 * SECOND) / slowest;
     const alone = (longest / LEAST_WINDOW) * (roundTrip + DELAYED_ACK);
-    return remaining + 2 * lastWait * 1000 + KEEPALIVE + together + alone + SLACK;
+    const isBlind = [...this.world.settings.values()].some(({ sack }) => sack === 0);
+    const timeouts = remaining + (isBlind ? WITHOUT_SACK : 0);
+    return timeouts + 2 * lastWait * 1000 + KEEPALIVE + together + alone + SLACK;
   }
 }
 
