@@ -129,9 +129,9 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: 'sets it to what it is',
   },
   {
-    file: 'lib/core/tcp/recovery.ts',
-    code: 'for (; idle > 0 && c.cwnd > initialCwnd; idle -= c.rto) c.cwnd >>= 1;',
-    original: 'c.cwnd > initialCwnd',
+    file: 'lib/core/tcp/cwnd-validation.ts',
+    code: 'for (; idle > 0 && c.cwnd > least; idle -= c.rto) c.cwnd >>= 1;',
+    original: 'c.cwnd > least',
     replacement: 'true',
     reason: 'what is halved below the initial window is raised to it in the next line',
   },
@@ -155,19 +155,5 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: 'high > 0 && seqLt(this.runs[high - 1].right, left)',
     replacement: 'false',
     reason: 'a short cut: the search below comes to the same',
-  },
-  {
-    file: 'lib/core/socket/stream-socket.ts',
-    code: 'const index = this.queue?.indexOf(c) ?? -1;',
-    original: 'this.queue?.indexOf',
-    replacement: 'this.queue.indexOf',
-    reason: 'a connection has a listener only while it waits in its queue (enqueue, socketOf)',
-  },
-  {
-    file: 'lib/core/socket/stream-socket.ts',
-    code: 'if (this.queue !== null && index >= 0) this.queue[index] = this.socketOf(c);',
-    original: 'index >= 0',
-    replacement: 'true',
-    reason: 'a connection has a listener only while it waits in its queue (enqueue, socketOf)',
   },
 ];
