@@ -112,7 +112,7 @@ describe('virtual time', () => {
     await backend.pass(1000);
     expect(packets(talk)[0]).toEqual(['. 35001:36001 ack 1', 0]);
     await talk.peer('R', { seq: 1 });
-    expect(await write.end()).toMatchObject({ ret: 90_000 });
+    expect(await write.end()).toMatchObject({ ret: 60_000 });
   });
 
   test('run goes from timer to timer until a packet leaves', async () => {

@@ -7,7 +7,6 @@ import { reportDuplicate } from './dsack';
 import { ECN_MASK, ecnSynFlags, markSegment } from './ecn';
 import { scaleToOffer } from './establish';
 import { announceWindow, MAX_WINDOW } from './receive-window';
-import { endsPush } from './pushes';
 import { endsRecord } from './records';
 import { isSynchronized } from './state';
 import { timestamp } from './timestamps';
@@ -109,8 +108,7 @@ export function emitSegment(
     words[base + Word.SliceCount] = c.sendBuffer.sliceCount;
     words[base + Word.PayloadLength] = covered;
     const last = (seq + covered) | 0;
-    const isEnd = last === c.sndEnd && !c.has(Has.Unpushed);
-    if (isEnd || endsRecord(c, last) || endsPush(c, last)) flags |= Flag.PSH;
+    if ((last === c.sndEnd && !c.has(Has.Unpushed)) || endsRecord(c, last)) flags |= Flag.PSH;
   }
   if (fin && covered === length) flags |= Flag.FIN;
   if (c.has(Has.Ecn)) flags |= markSegment(c, words, base, seq, covered);

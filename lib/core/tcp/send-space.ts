@@ -1,10 +1,7 @@
-import { seqGt, seqMax, seqMin } from '../sequence';
-import { burstSegments } from './bursts';
+import { seqGt } from '../sequence';
 import { Has, type Connection } from './connection';
 import { mayDepart } from './pacing';
-import { extendPush, pushPacket } from './pushes';
 import { TIMESTAMP_BYTES } from './receive-window';
-import type { SendBuffer } from './send-buffer';
 import type { Tcp } from './tcp';
 
 // What a program may write ahead of the network. Linux counts memory, in which a segment that was
@@ -70,58 +67,27 @@ function leavesNow(tcp: Tcp, c: Connection, waiting: number): number {
 export function takeForSending(tcp: Tcp, c: Connection, length: number): number {
   const goal = packetGoal(c);
   const end = c.sndEnd;
-  const buffer = (c.sendBuffer ??= tcp.sendBuffers.take());
-  if (buffer.length === 0) buffer.lastPacket = buffer.pushed = end;
-  let tail = buffer.lastPacket;
-  // What was unsent and leaves as packets are filled is not added to any more.
-  let first = (end - unsent(c)) | 0;
+  let tail = c.sendBuffer === null ? end : c.sendBuffer.lastPacket;
   let taken = 0;
   while (taken < length) {
-    const at = (end + taken) | 0;
-    let begun = seqGt(tail, first) ? tail : first;
-    let room = (begun + goal - at) | 0;
-    if (begun === at || room <= 0) {
-      if (!mayBegin(tcp, c, c.queued + taken, (at - first) | 0)) break;
-      tail = begun = at;
+    const queued = c.queued + taken;
+    const waiting = unsent(c) + taken;
+    // The packets that leave now are not added to any more.
+    const leaves = taken > 0 ? leavesNow(tcp, c, waiting) : 0;
+    const first = (end + taken - waiting + leaves) | 0;
+    const begun = seqGt(tail, first) ? tail : first;
+    let room = waiting > 0 ? (begun + goal - (end + taken)) | 0 : 0;
+    if (((end + taken - begun) | 0) <= 0) room = 0;
+    if (room <= 0) {
+      if (!mayBegin(tcp, c, queued, waiting - leaves)) break;
+      tail = (end + taken) | 0;
       room = goal;
     }
-    const added = Math.min(room, length - taken);
-    if (begun !== at) extendPush(buffer, at, taken > 0 ? added : 0);
-    taken += added;
-    if (taken < length) first = filled(tcp, c, buffer, begun, first, taken);
+    taken += Math.min(room, length - taken);
   }
-  if (taken > 0) {
-    buffer.lastPacket = tail;
-    if (taken < length) pushPacket(buffer, (end + taken) | 0);
-  } else tcp.dropSendBuffer(c);
+  if (taken > 0) (c.sendBuffer ??= tcp.sendBuffers.take()).lastPacket = tail;
   if (taken < length) tcp.totals.setWaitsForRoom(c.row, true);
   return taken;
-}
-
-/**
- * The packet from `begun` on is full, and there is more to come (Linux: forced_push,
- * tcp_push_one).
- * @param first where what has not left begins
- * @returns the same, now
- */
-function filled(
-  tcp: Tcp,
-  c: Connection,
-  buffer: SendBuffer,
-  begun: number,
-  first: number,
-  taken: number,
-): number {
-  const end = (c.sndEnd + taken) | 0;
-  const waiting = unsent(c) + taken;
-  const furthest = (end - waiting + leavesNow(tcp, c, waiting)) | 0;
-  if (((end - buffer.pushed) | 0) > c.maxSndWnd >> 1) {
-    pushPacket(buffer, end);
-    return seqMax(first, furthest);
-  }
-  if (begun !== first) return first;
-  const segments = Math.min(burstSegments(c, tcp.settings, c.sndMss), Math.max(c.cwnd >> 1, 1));
-  return seqMax(first, seqMin((first + segments * c.sndMss) | 0, furthest));
 }
 
 /** Whether poll(2) says POLLOUT (Linux: sk_stream_is_writeable): a third of the buffer is free. */

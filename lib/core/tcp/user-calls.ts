@@ -81,10 +81,7 @@ export function send(
   c.unset(Has.Push);
   // Where the buffer is full, what it has is not held back for more.
   if (more && taken === length) c.set(Has.More | Has.Unpushed);
-  else {
-    c.unset(Has.More | Has.Unpushed);
-    c.sendBuffer.pushed = c.sndEnd;
-  }
+  else c.unset(Has.More | Has.Unpushed);
   tcp.settle(c);
   tcp.markReady(c);
   return taken;

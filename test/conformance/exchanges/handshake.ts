@@ -108,16 +108,6 @@ export const HANDSHAKES: readonly Exchange[] = [
     },
   },
   {
-    name: 'simultaneous open, the peer without options',
-    async run(talk) {
-      const fd = await talk.socket();
-      await talk.connect(fd);
-      await talk.peer('S', { mss: 1000 });
-      await talk.peer('.', { ack: 1 });
-      await talk.poll(fd);
-    },
-  },
-  {
     name: 'simultaneous open',
     async run(talk) {
       // Without SACK, by which Linux would tell what came twice.
