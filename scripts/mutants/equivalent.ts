@@ -156,4 +156,20 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: 'false',
     reason: 'a short cut: the search below comes to the same',
   },
+  {
+    file: 'lib/core/tcp/path-mtu.ts',
+    code: 'if (tcp.pathMtus.count === 0 && !c.has(Has.PathMtu)) return;',
+    original: 'tcp.pathMtus.count === 0 && !c.has(Has.PathMtu)',
+    replacement: 'false',
+    reason: 'a short cut: nothing is found below, and nothing was known: it returns there',
+  },
+  {
+    file: 'lib/core/tcp/undo.ts',
+    code: `
+    if (c.has(Has.Sack) || c.sndUna !== f.highSeq) return false;
+    if (!f.anyRetransmitted) f.retransmitting = false;`,
+    original: '!f.anyRetransmitted',
+    replacement: 'true',
+    reason: 'without SACK nothing from `highSeq` on was sent again: markHead, the timeout, TLP',
+  },
 ];

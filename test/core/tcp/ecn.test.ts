@@ -213,6 +213,21 @@ describe('the sender (RFC 3168 §6.1.2)', () => {
     expect(peer.host.core.counters.TcpExtTCPDeliveredCE).toBe(10);
   });
 
+  test.each([
+    ['.', 0x7fffffff],
+    ['.E', 5],
+  ])('a loss that was none: what %s asked for meanwhile is not taken back', (flags, ssthresh) => {
+    const { peer, socket, c } = granted({ syn: { mss: 1000, sackPermitted: true } });
+    socket.send(pattern(20_000), 0, 20_000);
+    peer.listen();
+    peer.say('.', { ack: 1, sack: [[1001, 4001]] });
+    expect([c.caState, c.ssthresh]).toEqual([CaState.Recovery, 5]);
+    peer.say(flags, { ack: 1, sack: [[1001, 5001]] });
+    peer.say('.', { ack: 9001, sack: [[1, 1001]] });
+    expect(peer.host.core.counters.TcpExtTCPDSACKUndo).toBe(1);
+    expect(c.ssthresh).toBe(ssthresh);
+  });
+
   test('a peer that sends ECE in everything: two segments at least, no standstill', () => {
     const { peer, socket, c } = granted();
     const data = pattern(200_000);

@@ -321,6 +321,26 @@ describe('a doubling of the timeout is taken back (RFC 6069)', () => {
     expect(Math.max(...sent.map((at, i) => at - (sent[i - 1] ?? 0)))).toBeLessThanOrEqual(400);
   });
 
+  test.each([
+    [1.2, false],
+    [1.9, false],
+    [2, true],
+  ])('complained of after %d timeouts: the next leaves after two, not three', (after, due) => {
+    const { peer, packet } = talking();
+    const start = peer.now;
+    peer.pass(300_000);
+    const [{ at }] = peer.heard();
+    const timeout = at - start;
+    peer.pass(Math.round(start + after * timeout) - peer.now - 1);
+    peer.now++;
+    peer.complain(packet, HOST_UNREACHABLE);
+    // What is due by now waits for no timer.
+    const left = peer.heard().map((segment) => segment.at - start);
+    expect(left).toEqual(due ? [2 * timeout] : []);
+    peer.pass(100_000 + 200_000 * Number(!due));
+    expect(peer.heard().map((segment) => segment.at - start)).toEqual(due ? [] : [2 * timeout]);
+  });
+
   test('the retransmission that is due by then leaves at once', () => {
     const { peer, packet } = talking();
     const start = peer.now;

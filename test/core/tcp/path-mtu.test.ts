@@ -204,6 +204,22 @@ describe('what is known of a path', () => {
     expect(ranges(peer)).toEqual([[1461, 1460]]);
   });
 
+  test('is forgotten by all, whoever asks first', () => {
+    const peer = new Peer({ syn: { mss: 1460 } });
+    const listener = peer.server();
+    const first = peer.open(listener);
+    peer.renew();
+    peer.port++;
+    const second = peer.open(listener);
+    second.send(pattern(1460), 0, 1460);
+    peer.listen();
+    peer.complain(peer.heard()[0].packet, tooBig4(1000));
+    peer.say('.', { ack: 1461 });
+    expect([first.pathMtu, second.pathMtu]).toEqual([1000, 1000]);
+    peer.pass(10 * MINUTE + 2000);
+    expect([first.pathMtu, second.pathMtu]).toEqual([1500, 1500]);
+  });
+
   test('is forgotten where the MTU was locked, and DF is set again', () => {
     const { peer, socket, packets } = sending(1460, { tcp: { pathMtuExpires: 1000 } });
     peer.complain(packets[0], tooBig4(100));

@@ -135,6 +135,50 @@ describe('the receive buffer (dynamic right-sizing)', () => {
     expect(told()).toEqual([0, 10 * (MSS - 12)]);
   });
 
+  describe('the round trip that it reckons with', () => {
+    const told = (socket: StreamSocket) => socket.tcpInfo().tcpi_rcv_rtt;
+
+    test('rises by an eighth of what an echo takes longer, where nothing waits to be read', () => {
+      const [peer, socket] = connected();
+      for (let i = 0; i < 4; i++) round(peer, socket, Infinity);
+      expect(told(socket)).toBe(RTT);
+      /** A segment that answers to what was sent so many ms ago. */
+      const answer = (ms: number) => {
+        const since = Math.round((peer.now - peer.log[peer.log.length - 1].at) / MS);
+        peer.say('.', { data: MSS - 12, ts: [peer.tsVal, peer.tsEcr + since - ms] });
+      };
+      answer(180);
+      readAll(socket);
+      expect(told(socket)).toBe(110_000);
+      // What is read late may be why the sender has waited.
+      peer.say('.', { data: 100 });
+      answer(300);
+      expect(told(socket)).toBe(110_000);
+      readAll(socket);
+      answer(310);
+      expect(told(socket)).toBe(110_000 + (310_000 - 110_000) / 8);
+    });
+
+    test('without timestamps only falls, and no pause counts', () => {
+      const [peer, socket] = connected({ timestamps: false });
+      for (let i = 0; i < 5; i++) round(peer, socket, Infinity);
+      const shortest = told(socket);
+      expect(shortest).toBeLessThanOrEqual(2 * RTT);
+      for (let i = 0; i < 5; i++) {
+        peer.pass(RTT);
+        round(peer, socket, Infinity);
+      }
+      expect(told(socket)).toBe(shortest);
+      for (let i = 0; i < 2; i++) round(peer, socket, 1000);
+      expect(control(peer).inbound?.space).toBe(0);
+      peer.pass(100 * RTT);
+      for (let i = 0; i < 5; i++) {
+        round(peer, socket, Infinity);
+        expect(told(socket)).toBeLessThanOrEqual(2 * RTT);
+      }
+    });
+  });
+
   test('over the wrap of numbers and of the clock', () => {
     const [peer, socket] = connected({ iss: 0x7fff0000, start: 2 ** 31 - 300_000 });
     for (let i = 0; i < 7; i++) round(peer, socket, Infinity);

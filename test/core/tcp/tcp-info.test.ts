@@ -120,6 +120,41 @@ describe('TCP_INFO', () => {
     });
   });
 
+  // TCPI_OPT_TIMESTAMPS 1, TCPI_OPT_SACK 2, TCPI_OPT_WSCALE 4.
+  test.each([
+    [{ syn: { mss: 1000 } }, 0],
+    [{ syn: { mss: 1000 }, timestamps: true }, 1],
+    [{ syn: { mss: 1000, sackPermitted: true } }, 2],
+    [{ syn: { mss: 1000, scale: 3 } }, 4],
+  ])('%j: options %d, as soon as they are agreed on', (options, agreed) => {
+    const peer = new Peer(options);
+    const socket = peer.dial();
+    expect(socket.tcpInfo()).toMatchObject({ tcpi_options: 0, tcpi_rcv_mss: 88 });
+    peer.answer(socket);
+    expect(socket.tcpInfo()).toMatchObject({ tcpi_options: agreed, tcpi_rcv_mss: 536 });
+  });
+
+  test('timeouts of the SYN: each, and one recovery for all', () => {
+    const peer = new Peer();
+    const socket = peer.dial();
+    peer.pass(2500 * MS);
+    const told = { tcpi_total_rto: 2, tcpi_total_rto_recoveries: 1, tcpi_total_rto_time: 1500 };
+    expect(socket.tcpInfo()).toMatchObject(told);
+    peer.answer(socket);
+    peer.pass(1000 * MS);
+    expect(socket.tcpInfo()).toMatchObject(told);
+  });
+
+  test('a round trip that began when the stack did', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const socket = peer.open();
+    socket.send(pattern(1000), 0, 1000);
+    peer.listen();
+    peer.pass(80 * MS);
+    peer.say('.');
+    expect(socket.tcpInfo().tcpi_rtt).toBeGreaterThan(9 * MS);
+  });
+
   test('after the end, however it came, the last values', () => {
     const peer = new Peer();
     const socket = peer.answer();

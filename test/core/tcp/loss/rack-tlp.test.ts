@@ -85,6 +85,24 @@ describe('RACK (RFC 8985 §6)', () => {
     expect(s.times(since)).toEqual([`${wait / 1000} ms 10`]);
   });
 
+  test('what time finds lost during recovery begins none anew', () => {
+    const s = flight(10);
+    s.ack(0, [1, 3]).ack(3).ack(10);
+    s.write(10);
+    s.sent();
+    s.pass(100).ack(10, [11, 12]);
+    s.pass(60);
+    expect([s.c.caState, s.sent()]).toEqual([CaState.Recovery, [10]]);
+    s.ack(10, [11, 12], [13, 14]);
+    expect(s.sent()).toEqual([]);
+    const { highSeq, undoMarker } = s.f;
+    s.write(10);
+    s.pass(60);
+    expect(s.sent()).toContain(12);
+    expect([s.f.highSeq, s.f.undoMarker]).toEqual([highSeq, undoMarker]);
+    expect(s.counters).toMatchObject({ TcpExtTCPSackRecovery: 1, TcpExtTCPTimeouts: 0 });
+  });
+
   test('SACKed behind later ones: overtaken, as SACK alone tells', () => {
     const s = flight(10);
     s.ack(0, [6, 7]).ack(0, [2, 3], [6, 7]);

@@ -173,7 +173,8 @@ describe('F-RTO (RFC 5682)', () => {
   test('§3.1: a segment SACKed that was never sent again tells the same at once', () => {
     const s = timedOut();
     s.ack(0, [4, 5]);
-    expect([s.c.caState !== CaState.Loss, s.counters.TcpExtTCPSpuriousRTOs]).toEqual([true, 1]);
+    // What was SACKed still leaves a hole.
+    expect([s.c.caState, s.counters.TcpExtTCPSpuriousRTOs]).toEqual([CaState.Disorder, 1]);
   });
 
   test('§3.1: only new data is SACKed: the loss was one, and slow start goes on', () => {
@@ -188,6 +189,13 @@ describe('F-RTO (RFC 5682)', () => {
     s.pass(100).ack(3, [10, 12]);
     expect(s.sent()).toEqual([3, 4, 5, 6]);
     expect(s.counters).toMatchObject({ TcpExtTCPSpuriousRTOs: 0, TcpExtTCPSlowStartRetrans: 7 });
+  });
+
+  test('the timeout was needless: what was SACKed since is looked at, too', () => {
+    const s = timedOut();
+    s.ack(1);
+    s.ack(10, [11, 12]);
+    expect([s.c.caState, s.counters.TcpExtTCPSpuriousRTOs]).toEqual([CaState.Disorder, 1]);
   });
 
   test('without new data the conventional recovery goes on', () => {
@@ -249,6 +257,23 @@ describe('a timeout (RFC 6298 §5.4, RFC 5681 §3.1)', () => {
     expect(s.c.retransmits).toBe(0);
   });
 
+  // SACKed before the timeout; the state then, and the reordering that is believed afterwards.
+  test.each([
+    [2, CaState.Disorder, 5],
+    [3, CaState.Disorder, 3],
+    [5, CaState.Recovery, 5],
+  ])('%d segments SACKed, and yet a timeout: less reordering', (sacked, state, reordering) => {
+    const s = new Sender({ tcp: { recovery: 0 } });
+    s.write(10);
+    s.sent();
+    s.pass(100).ack(0, [6, 7]).ack(0, [2, 3], [6, 7]);
+    expect(s.c.reordering).toBe(5);
+    if (sacked > 2) s.ack(0, [2, 3], [6, sacked + 5]);
+    expect([s.f.sackedOut, s.c.caState]).toEqual([sacked, state]);
+    s.pass(500);
+    expect([s.c.caState, s.c.reordering]).toEqual([CaState.Loss, reordering]);
+  });
+
   test('what was sent within the last round trip may still arrive (RFC 8985 §6.3)', () => {
     const s = new Sender({ tcp: { earlyRetrans: 0 } });
     s.write(2);
@@ -278,8 +303,8 @@ describe('a timeout (RFC 6298 §5.4, RFC 5681 §3.1)', () => {
 });
 
 describe('without SACK: NewReno (RFC 6582)', () => {
-  function newReno(segments = 20): Sender {
-    const s = new Sender({ syn: { mss: 1000, scale: 7 } });
+  function newReno(segments = 20, timestamps = false): Sender {
+    const s = new Sender({ timestamps, syn: { mss: timestamps ? 1012 : 1000, scale: 7 } });
     s.write(segments);
     s.sent();
     return s.pass(100);
@@ -324,6 +349,17 @@ describe('without SACK: NewReno (RFC 6582)', () => {
     for (let i = 0; i < 3; i++) s.ack(12);
     expect(s.sent().filter((segment) => segment <= 12)).toEqual([]);
     expect(s.counters.TcpExtTCPRenoRecovery).toBe(1);
+  });
+
+  test('once all was acknowledged an old echo undoes nothing', () => {
+    const s = newReno(20, true);
+    const early = s.peer.tsEcr;
+    for (let i = 0; i < 3; i++) s.ack(0);
+    expect(s.sent()).toEqual([10, 11, 0]);
+    s.pass(100).ack(12);
+    expect([s.c.caState, s.f.retransmitting]).toEqual([CaState.Recovery, false]);
+    s.tell({ ack: at(13), ts: [s.peer.tsVal, early] });
+    expect([s.c.caState, s.c.ssthresh, s.counters.TcpExtTCPFullUndo]).toEqual([CaState.Open, 5, 0]);
   });
 
   test('more duplicates than there are segments: they are not counted', () => {
