@@ -22,7 +22,6 @@ export function scheduleProbe(tcp: Tcp, c: Connection, f: Flight, advanced: bool
   const { earlyRetrans, rtoMin, rtoMax, rtoInitial } = tcp.settings;
   if (earlyRetrans < PROBING || f.count === 0 || !c.has(Has.Sack)) return false;
   if (c.caState !== CaState.Open && c.caState !== CaState.Cwr) return false;
-  // With a user timeout the first timeout must not be late.
   let wait = rtoInitial * 1000;
   if (c.srtt !== 0) wait = (c.srtt >> 2) + (f.count === 1 ? rtoMin * 1000 : TICK);
   const left = advanced ? c.rto : timeoutLeft(tcp, c, f);
