@@ -143,8 +143,8 @@ describe('S9: acknowledgments', () => {
       ]);
     }));
 
-  test('every second full segment has one, once a connection has begun', () =>
-    tell({}, async (scene) => {
+  test('every second full segment has one, once it has begun and the window is open', () =>
+    tell({ server: { tcp: { moderateReceiveBuffer: 0 } } }, async (scene) => {
       const { network, server } = scene;
       const { near, far } = await connectPair(scene);
       near.socket.write(pattern(60 * FULL));

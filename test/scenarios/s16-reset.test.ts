@@ -149,7 +149,8 @@ describe('S16: a reset is accepted only where it fits', () => {
   test.each([
     ['one too low', (next: number) => next - 1],
     ['far too low', (next: number) => next - 2 ** 30],
-    ['just behind the window', (next: number, window: number) => next + window],
+    // As on Linux; at the very edge a RST is challenged.
+    ['just behind the window', (next: number, window: number) => next + window + 1],
     ['far beyond', (next: number) => next + 2 ** 30],
   ])('outside of the window: %s, nothing happens', (_, place) =>
     tell({}, async (scene) => {
@@ -248,8 +249,8 @@ describe('S16: a reset is accepted only where it fits', () => {
       arriveForged(scene, { destinationPort, flags: RST | ACK, acknowledgment: iss + 1 });
       await near.sees('close');
       expect(near.events).toEqual(['ECONNREFUSED', 'close']);
-      // None of them was answered.
-      expect(network.trace.segments().map(({ flags }) => flags)).toEqual(['S']);
+      // None of them was answered; as on Linux a wrong acknowledgment makes the SYN go out again.
+      expect(network.trace.segments().map(({ flags }) => flags)).toEqual(['S', 'S']);
     }));
 
   test('in SYN-RECEIVED it takes the listener back to where it was', () =>
