@@ -172,4 +172,34 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: 'true',
     reason: 'without SACK nothing from `highSeq` on was sent again: markHead, the timeout, TLP',
   },
+  {
+    file: 'lib/core/tcp/receive-buffer.ts',
+    code: 'if (reassembly.isEmpty) this.reassembly = null;',
+    original: 'reassembly.isEmpty',
+    replacement: 'false',
+    reason: 'an empty one does what none does: `join` appends, no bytes, no pieces, no blocks',
+  },
+  {
+    file: 'lib/core/tcp/syn-table.ts',
+    code: `
+    const row = this.take();
+    if (row < 0) return -1;`,
+    original: 'row < 0',
+    replacement: 'false',
+    reason: 'row is -1 then, and returned below; a typed array has no places below 0',
+  },
+  {
+    file: 'lib/core/tcp/rtt.ts',
+    code: 'if (c.mdevMax < c.rttvar) c.rttvar -= (c.rttvar - c.mdevMax) >> 2;',
+    original: 'c.mdevMax < c.rttvar',
+    replacement: 'c.mdevMax <= c.rttvar',
+    reason: 'subtracts 0',
+  },
+  {
+    file: 'lib/core/tcp/send-buffer.ts',
+    code: 'if (this.cursor === NONE || start >= this.cursorAt) {',
+    original: 'start >= this.cursorAt',
+    replacement: 'false',
+    reason: 'notes where the next search may begin: from the head it comes to the same',
+  },
 ];

@@ -4,6 +4,8 @@ import type {
   CongestionView,
 } from '../../../lib/core/tcp/congestion-controller';
 import { CongestionEvent } from '../../../lib/core/tcp/congestion';
+import { CaState } from '../../../lib/core/tcp/connection';
+import { OWN_CONTROLLERS } from '../../../lib/core/tcp/controllers';
 import { Peer, type PeerOptions } from '../../support/peer';
 
 const MSS = 1000;
@@ -48,6 +50,7 @@ describe('TCP_CONGESTION', () => {
     const { controllers } = peer.host.core.tcp;
     expect(controllers.find()?.name).toBe('cubic');
     expect(controllers.find('vegas')).toBeNull();
+    expect(OWN_CONTROLLERS.map((name) => controllers.find(name)?.name)).toEqual(['reno', 'cubic']);
     expect(peer.host.core.socket(4).setCongestion('vegas')).toBe(-2);
     expect(() => new Peer({ congestionControl: 'vegas' })).toThrow('no such congestion control');
   });
@@ -103,6 +106,31 @@ describe('a controller of the program’s', () => {
     round(peer, socket);
     expect(socket.congestion).toBe('fixed');
     expect(control(peer).cwnd).toBe(25);
+  });
+
+  test('that controls the window does so through recovery and at its end', () => {
+    const [peer, socket] = connected({
+      congestionControl: { ...fixed(5), control: (connection) => void connection.cwnd++ },
+    });
+    socket.send(new Uint8Array(20 * MSS), 0, 20 * MSS);
+    peer.listen();
+    peer.say('.', { ack: 1, sack: [[1 + MSS, 1 + 4 * MSS]] });
+    expect([control(peer).cwnd, control(peer).ssthresh]).toEqual([11, 5]);
+    peer.say('.');
+    expect(control(peer).cwnd).toBe(12);
+  });
+
+  test('that asks for no threshold keeps its window through recovery', () => {
+    const [peer, socket] = connected({
+      congestionControl: { ...fixed(10), ssthresh: () => Infinity, undoCwnd: () => 10 },
+    });
+    socket.send(new Uint8Array(20 * MSS), 0, 20 * MSS);
+    peer.listen();
+    peer.say('.', { ack: 1, sack: [[1 + MSS, 1 + 4 * MSS]] });
+    expect([control(peer).ssthresh, control(peer).caState]).toEqual([0x7fffffff, CaState.Recovery]);
+    peer.say('.');
+    expect(control(peer).caState).toBe(CaState.Open);
+    expect(control(peer).cwnd).toBeLessThan(100);
   });
 
   test('sees the connection, and keeps its state', () => {

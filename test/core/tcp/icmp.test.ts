@@ -231,7 +231,11 @@ describe('what is believed (RFC 5927 §4)', () => {
     message[message.length - 1] ^= 1;
     peer.deliver(message);
     expect(socket.takeError()).toBe(0);
-    expect(peer.host.core.counters).toMatchObject({ IcmpInCsumErrors: 1, IcmpInDestUnreachs: 0 });
+    expect(peer.host.core.counters).toMatchObject({
+      IcmpInErrors: 1,
+      IcmpInCsumErrors: 1,
+      IcmpInDestUnreachs: 0,
+    });
   });
 
   test('a listener has sent nothing', () => {

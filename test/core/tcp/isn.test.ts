@@ -1,6 +1,7 @@
 import { ipv4, parseAddress, type IpAddress } from '../../../lib/core/ip/address';
 import { Xoshiro } from '../../../lib/core/random/xoshiro';
 import { InitialSequence } from '../../../lib/core/tcp/isn';
+import { PEER_PORT, Peer } from '../../support/peer';
 
 const local = parseAddress('10.0.0.1') as IpAddress;
 const remote = parseAddress('10.0.0.2') as IpAddress;
@@ -52,5 +53,15 @@ describe('InitialSequence (RFC 6528)', () => {
     expect(sequence.timestampOffset(local, 1, remote, 2)).toBe(offset);
     expect(sequence.timestampOffset(local, 1, remote, 3)).not.toBe(offset);
     expect(sequence.isn(local, 1, remote, 2, 0)).not.toBe(offset);
+  });
+
+  test('a SYN has both, of its addresses and ports', () => {
+    const peer = new Peer({ start: 1_000_000 });
+    peer.dial();
+    const { isn } = peer.host.core.tcp;
+    const [{ tsVal }] = peer.heard();
+    expect(peer.hostIss).toBe(isn.isn(local, peer.hostPort, remote, PEER_PORT, peer.now));
+    const offset = isn.timestampOffset(local, peer.hostPort, remote, PEER_PORT);
+    expect((tsVal - offset) | 0).toBe(1000);
   });
 });

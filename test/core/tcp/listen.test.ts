@@ -322,3 +322,41 @@ test('a SYN that comes again and again is answered twice a second', () => {
   expect(peer.lines().length).toBe(3);
   expect(peer.host.core.counters.TcpExtTCPACKSkippedSynRecv).toBe(98);
 });
+
+test('data that does not fit into a handshake is always answered, what is empty is not', () => {
+  const peer = new Peer();
+  peer.server();
+  peer.pass(1_000_000);
+  peer.say('S');
+  peer.heard();
+  const answers = (length: number) => {
+    for (let i = 0; i < 3; i++) peer.say('.', { seq: 500_000, data: length });
+    return peer.lines();
+  };
+  expect(answers(10)).toEqual(['. 1 ack 1', '. 1 ack 1', '. 1 ack 1']);
+  expect(answers(0)).toEqual(['. 1 ack 1']);
+  expect(peer.host.core.counters.TcpExtTCPACKSkippedSynRecv).toBe(2);
+});
+
+test('handshakes of which nothing was sent again are counted, however they end', () => {
+  const peer = new Peer();
+  const { listening } = peer.server();
+  const counted = () => [listening?.handshakes, listening?.young];
+  const begin = () => {
+    peer.renew();
+    peer.port++;
+    peer.say('S');
+  };
+  begin();
+  begin();
+  expect(counted()).toEqual([2, 2]);
+  peer.say('R');
+  expect(counted()).toEqual([1, 1]);
+  begin();
+  peer.pass(1_500_000);
+  expect(counted()).toEqual([2, 0]);
+  peer.say('R');
+  begin();
+  peer.say('.');
+  expect(counted()).toEqual([1, 0]);
+});

@@ -254,6 +254,18 @@ describe('memory of the stack (tcp_mem)', () => {
     expect(peer.heard().at(-1)?.ack).toBe(202);
   });
 
+  test('at the limit 4096 bytes and the packet that was begun may wait to be sent', () => {
+    const tcp = { memoryLow: 0, memoryPressure: 0, memoryMax: 1 };
+    const peer = new Peer({ syn: { mss: 1000 }, tcp });
+    peer.window = 1000;
+    const socket = peer.answer();
+    const taken: number[] = [];
+    for (let i = 0; i < 12; i++) taken.push(socket.send(pattern(500), 0, 500));
+    const sum = taken.filter((bytes) => bytes > 0).reduce((a, b) => a + b, 0);
+    expect([sum >= 4096, sum <= 4096 + 1000]).toEqual([true, true]);
+    expect(taken.at(-1)).toBe(-11);
+  });
+
   test('what comes first in the stream takes the place of what lies behind it', () => {
     const [peer, socket] = connected({ tcp: { memoryLow: 0, memoryPressure: 0, memoryMax: 0 } });
     const at = (offset: number) => ({ data: 100, seq: peer.seq + offset });

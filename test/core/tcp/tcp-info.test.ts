@@ -145,6 +145,23 @@ describe('TCP_INFO', () => {
     expect(socket.tcpInfo()).toMatchObject(told);
   });
 
+  test('data that is sent again was sent of late, a FIN is no data', () => {
+    const peer = new Peer();
+    const socket = peer.open();
+    const last = () => socket.tcpInfo().tcpi_last_data_sent;
+    socket.send(pattern(5), 0, 5);
+    peer.pass(500 * MS);
+    expect(peer.lines()).toEqual(['P. 1:6 ack 1', 'P. 1:6 ack 1']);
+    expect(last()).toBeLessThan(310);
+    peer.say('.');
+    peer.pass(1000 * MS);
+    const before = last();
+    socket.shutdown(1);
+    peer.pass(500 * MS);
+    expect(peer.lines()).toEqual(['F. 6 ack 1', 'F. 6 ack 1']);
+    expect(last()).toBe(before + 500);
+  });
+
   test('a round trip that began when the stack did', () => {
     const peer = new Peer({ syn: { mss: 1000 } });
     const socket = peer.open();

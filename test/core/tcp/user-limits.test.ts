@@ -56,6 +56,31 @@ describe('what waits unsent (TCP_NOTSENT_LOWAT)', () => {
     for (const unsent of told) expect(unsent).toBeLessThan(2000);
   });
 
+  test('told also where a wider window lets it leave, and nothing new is acknowledged', () => {
+    const [peer, socket] = connected({ tcp: { initialCwnd: 100 } });
+    peer.say('.', { window: 0 });
+    socket.setOption(SocketOption.NotSentLowWater, 4000);
+    expect(send(socket, 100_000)).toBeGreaterThan(0);
+    expect(send(socket, 1)).toBe(-Errno.EAGAIN);
+    const { core } = peer.host;
+    while (core.pollEvent() !== null);
+    peer.say('.', { window: 1000 });
+    expect([socket.outQueueUnsent < 2000, isWritable(socket)]).toEqual([true, true]);
+    expect(core.pollEvent()).not.toBeNull();
+  });
+
+  test('nobody is told of a socket that was closed while it waited', () => {
+    const [peer, socket] = connected({ tcp: { initialCwnd: 100 } });
+    peer.say('.', { window: 0 });
+    expect(send(socket, 2_000_000)).toBeLessThan(2_000_000);
+    socket.close();
+    const { core } = peer.host;
+    while (core.pollEvent() !== null);
+    for (let i = 0; i < 50; i++) peer.say('.', { window: 1000 });
+    expect(peer.rcvNxt).toBeGreaterThan(100_000);
+    expect(core.pollEvent()).toBeNull();
+  });
+
   test('0 means what the stack has; bad values are refused', () => {
     const [, socket] = connected({ tcp: { notSentLowWater: 3000 } });
     socket.setOption(SocketOption.NotSentLowWater, 9000);
