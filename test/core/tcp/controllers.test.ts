@@ -122,7 +122,7 @@ describe('a controller of the program’s', () => {
 
   test('that asks for no threshold keeps its window through recovery', () => {
     const [peer, socket] = connected({
-      congestionControl: { ...fixed(10), ssthresh: () => Infinity, undoCwnd: () => 10 },
+      congestionControl: { name: 'none', ssthresh: () => Infinity, congAvoid: () => undefined },
     });
     socket.send(new Uint8Array(20 * MSS), 0, 20 * MSS);
     peer.listen();
