@@ -120,6 +120,18 @@ describe('a controller of the program’s', () => {
     expect(control(peer).cwnd).toBe(12);
   });
 
+  test('begins with the connection, or at once where that is there', () => {
+    let begun = 0;
+    const counting = { ...fixed(9), init: () => void begun++ };
+    const peer = new Peer({ syn: { mss: MSS } });
+    const socket = peer.dial((made) => void made.setCongestion(counting));
+    expect(begun).toBe(0);
+    peer.answer(socket);
+    expect(begun).toBe(1);
+    expect([socket.setCongestion('reno'), socket.setCongestion(counting)]).toEqual([0, 0]);
+    expect(begun).toBe(2);
+  });
+
   test('that asks for no threshold keeps its window through recovery', () => {
     const [peer, socket] = connected({
       congestionControl: { name: 'none', ssthresh: () => Infinity, congAvoid: () => undefined },

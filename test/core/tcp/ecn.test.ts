@@ -131,6 +131,19 @@ describe('the receiver (RFC 3168 §6.1.3)', () => {
     expect(marks(peer)).toEqual(['. 0']);
   });
 
+  test('acknowledges at once what a peer that marks its data sends unmarked, hence again', () => {
+    const { peer, socket, c } = granted();
+    c.quick = 0;
+    c.set(Has.PingPong);
+    peer.say('P.', { data: 10, ecn: NOT_ECT });
+    expect(socket.tcpInfo().tcpi_options).toBe(8);
+    peer.say('P.', { data: 10, ecn: ECT0 });
+    expect(socket.tcpInfo().tcpi_options).toBe(8 | 16);
+    expect(marks(peer)).toEqual([]);
+    peer.say('P.', { data: 10, ecn: NOT_ECT });
+    expect(marks(peer)).toEqual(['. 0']);
+  });
+
   test('of CWR and CE in one segment the latter is the news', () => {
     const { peer } = granted();
     peer.say('P.', { data: 10, ecn: CE });

@@ -285,6 +285,14 @@ describe('a timeout (RFC 6298 §5.4, RFC 5681 §3.1)', () => {
     expect([s.f.count, s.f.lostOut]).toEqual([4, 1]);
   });
 
+  test('where a small segment ended keeps up with SND.UNA, lest it be ahead after 2 GiB', () => {
+    const s = new Sender();
+    s.write(10);
+    expect(s.f.small).toBe(s.c.sndUna);
+    s.pass(100).ack(5);
+    expect([s.f.small, s.f.count]).toEqual([s.c.sndUna, 5]);
+  });
+
   test('small segments leave again as one (Linux: tcp_retrans_collapse)', () => {
     for (const retransCollapse of [1, 0]) {
       const s = new Sender({ tcp: { earlyRetrans: 0, retransCollapse } });
