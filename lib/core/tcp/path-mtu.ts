@@ -79,7 +79,8 @@ export function noteFragmentation(tcp: Tcp, c: Connection): void {
 function setPathMtu(tcp: Tcp, c: Connection, mtu: number): void {
   if (c.pathMtu === mtu) return;
   c.pathMtu = mtu;
-  if (isSynchronized(c.state)) setSendMss(c, c.peerMss, familyOf(tcp, c));
+  // Once the peer's SYN has come, which both may have sent at once.
+  if (c.sndMss > 0) setSendMss(c, c.peerMss, familyOf(tcp, c));
 }
 
 function familyOf(tcp: Tcp, c: Connection): 4 | 6 {

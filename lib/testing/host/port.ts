@@ -2,7 +2,7 @@ import { parsePacket } from '../../codec/parse';
 import { ParseResult, RESULT_COUNTERS } from '../../codec/result';
 import { fourTupleHash } from '../../core/random/half-sip-hash';
 import { SegmentBatch } from '../../core/segment/batch';
-import { Word } from '../../core/segment/layout';
+import { Checksum, Word } from '../../core/segment/layout';
 import type { LinkContext, LinkCounters, LinkPort } from '../../link/link';
 import type { Packet } from '../engine/packet';
 
@@ -59,6 +59,8 @@ export class HostPort implements LinkPort {
         this.counters[name] = (this.counters[name] ?? 0) + 1;
         return false;
       }
+      // Nobody here leaves checksums to a device: one that looks so is wrong.
+      if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
     } else {
       words.set(packet.words);
       words[Word.Slab] = slab;
