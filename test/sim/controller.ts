@@ -4,15 +4,18 @@ import type { Chance } from './chance';
 /** Bytes per second: slower, and what is left would not be through when the run ends. */
 const SLOWEST = 50_000;
 
-/** A program's controller that knows nothing of the path: whatever it says, nothing may be lost. */
-export function erratic(chance: Chance): CongestionController {
+/**
+ * A program's controller that knows nothing of the path: whatever it says, nothing may be lost.
+ * @param isTame from then on it says what lets everything come to an end
+ */
+export function erratic(chance: Chance, isTame: () => boolean): CongestionController {
   const window = (): number =>
-    chance.pick([1, 2, 10, chance.below(100), 1e9, 2.5, 0, -1, NaN, Infinity]);
+    isTame() ? 4 : chance.pick([1, 2, 10, chance.below(100), 1e9, 2.5, 0, -1, NaN, Infinity]);
   const controller: CongestionController = {
     name: 'erratic',
     ssthresh: window,
     congAvoid(connection, acked) {
-      if (chance.percent(80)) connection.slowStart(acked);
+      if (!isTame() && chance.percent(80)) connection.slowStart(acked);
       else connection.cwnd = window();
     },
   };

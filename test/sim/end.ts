@@ -87,7 +87,8 @@ export class End {
       socket.setOption(SocketOption.ReceiveBuffer, 1024 + chance.below(60_000));
     if (chance.percent(10)) socket.setOption(SocketOption.SendBuffer, 2048 + chance.below(60_000));
     if (chance.percent(50)) socket.setCongestion(chance.pick(['reno', 'cubic']));
-    if (chance.percent(12)) socket.setCongestion(erratic(chance));
+    if (chance.percent(12))
+      socket.setCongestion(erratic(chance, () => this.hurried || this.closed));
     if (chance.percent(5)) socket.setOption(SocketOption.Cork, 1);
     if (chance.percent(10)) socket.setOption(SocketOption.MaxSegment, 88 + chance.below(1400));
     if (chance.percent(5)) socket.setOption(SocketOption.TrafficClass, chance.below(256));

@@ -66,6 +66,8 @@ export function drawSettings(seed: number, name: string): Partial<Settings> {
     else if (values !== undefined) value = chance.pick(values);
     if (value !== usual) drawn[setting] = value;
   }
+  // An orphan must outlive the storm: given up silently, its peer may wait for ever.
+  if ((drawn.rtoMin ?? SETTINGS.rtoMin.default) < SETTINGS.rtoMin.default) drawn.orphanRetries = 15;
   return drawn;
 }
 
