@@ -71,9 +71,9 @@ export class Remembered {
     if (sendBuffer !== null) {
       // A packet that was begun is filled up; what of it has left makes room, as on Linux, so that
       // a program that doesn't wait may have one whole packet behind what is in flight, and what
-      // Nagle holds back.
+      // Nagle holds back; another where a pause has shrunk the window that would have taken it.
       check(
-        sendBuffer.length <= this.sendLimit + LONGEST + sndMss,
+        sendBuffer.length <= this.sendLimit + 2 * LONGEST + sndMss,
         'more in the send buffer than it may hold',
       );
       check(sendBuffer.length > 0, 'an empty send buffer that is kept');
