@@ -6,7 +6,7 @@ module.exports = {
   // `npm run test:package` has these: they pack, build and install, and take their time.
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packaging/'],
   // On two cores: tests against the kernel mostly wait.
-  maxWorkers: 3,
+  maxWorkers: 4,
   // Only what hangs reaches it, however slow the machine is.
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],

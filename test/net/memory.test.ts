@@ -47,7 +47,8 @@ describe('memory', () => {
     await Promise.all([writing, ended]);
     expect({ received, wrong }).toEqual({ received: total, wrong: 0 });
     expect(underWay).toBeGreaterThan(0);
-    expect(underWay).toBeLessThan(10 * MIB);
+    // What tcp_wmem and tcp_rmem allow, 4 and 6 MiB, and what is on its way through the streams.
+    expect(underWay).toBeLessThan(11 * MIB);
     await closePair(pair);
   });
 
