@@ -18,5 +18,5 @@ step 'npm run bench:sim' 600 npm run bench:sim
 step 'npm run mutants' 3600 npm run mutants
 step 'npm run bench' 1800 npm run bench
 step 'npm run bench:memory' 600 npm run bench:memory
-step 'npm run bench:paths, once' 1800 npm run bench:paths -- --runs 1
+step 'npm run bench:paths, once' 1800 npm run bench:paths -- --runs 1 --jobs 2
 sum_up

@@ -38,7 +38,7 @@ function column(text) {
 }
 
 /** A Markdown page with the table and the plot. */
-function writePage(results, { runs, from, seconds }, aim) {
+function writePage(results, { runs, from, seconds, long }, aim) {
   const bars = results.flatMap(({ cell, figures }) => [
     cell,
     ...figures.map(({ pair, megabits }) => {
@@ -57,10 +57,11 @@ function writePage(results, { runs, from, seconds }, aim) {
   return [
     '# Against the kernel',
     '',
-    `\`npm run bench:paths\`: goodput over the same path, Mbit/s, from ${from} to ${seconds} s; the`,
-    `median of ${runs} alternating runs, with the slowest and the fastest. 50 Mbit/s, CUBIC on both`,
-    `sides; the deep queue holds two products of rate and round trip, the shallow one a quarter; all`,
-    `cells but the shallow ones have the deep queue. The aim is a ratio of ${aim} to the kernel.`,
+    `\`npm run bench:paths\`: goodput over the same path, Mbit/s, from ${from} to ${seconds} s, where`,
+    `segments are lost to ${long} s; the median of ${runs} alternating runs, with the slowest and the`,
+    `fastest. 50 Mbit/s, CUBIC on both sides; the deep queue holds two products of rate and round`,
+    `trip, the shallow one a quarter; all cells but the shallow ones have the deep queue. The aim is a`,
+    `ratio of ${aim} to the kernel.`,
     '',
     markdown([['path', ...heads], ...rows]),
     '',

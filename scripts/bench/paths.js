@@ -5,10 +5,15 @@
  * namespaces with a TUN device each, joined by an impaired link in a process of its own; the sender
  * is in the first, and ours is on a raw link there, so that every pair has the same path. CUBIC on
  * both; all processes at real-time priority, if that can be had. Each cell: runs in which the pairs
- * take turns, each run with the same seed for all; medians. Needs root, and iproute2.
+ * take turns, each run with the same seed for all; medians. Where segments are lost there is about
+ * one recovery a second, and few of them would tell of luck: such cells run for `--long` seconds.
+ * Needs root, and iproute2.
  *
- *   npm run bench:paths [-- --runs 5] [--seconds 10] [--from 2] [--cells REGEXP] [--pairs REGEXP]
- *                       [--json FILE] [--page FILE] [--pcap FOLDER]
+ *   npm run bench:paths [-- --runs 5] [--seconds 10] [--long 40] [--from 2] [--jobs 1]
+ *                       [--cells REGEXP] [--pairs REGEXP] [--json FILE] [--page FILE]
+ *                       [--pcap FOLDER]
+ *
+ * --jobs: cells that are measured at the same time.
  */
 
 const { execFileSync, spawn, spawnSync } = require('node:child_process');
@@ -25,9 +30,6 @@ const PACKET = 1500;
 /** Of the kernel's, that ours has to reach. */
 const AIM = 0.95;
 
-const names = Object.fromEntries(
-  ['near', 'far', 'joiner'].map((name) => [name, `netland-paths-${process.pid}-${name}`]),
-);
 const ENDS = { near: '10.78.0.1', far: '10.78.0.2' };
 
 /** Who sends, and who receives. */
@@ -42,12 +44,13 @@ function cellsOf(rtt) {
   const packets = (part) => Math.round((part * product) / PACKET) * PACKET;
   const deep = packets(2);
   const cell = (name, change) => ({ name: `${rtt} ms, ${name}`, rtt, queue: deep, ...change });
+  const lossy = (name, change) => cell(name, { ...change, long: true });
   return [
     cell('deep queue', {}),
-    cell('shallow queue', { queue: packets(0.25) }),
-    cell('0.1 % lost', { loss: 0.001 }),
-    cell('1 % lost', { loss: 0.01 }),
-    cell('3 % lost', { loss: 0.03 }),
+    lossy('shallow queue', { queue: packets(0.25) }),
+    lossy('0.1 % lost', { loss: 0.001 }),
+    lossy('1 % lost', { loss: 0.01 }),
+    lossy('3 % lost', { loss: 0.03 }),
     cell('1 % overtaken', { reorder: { probability: 0.01 } }),
   ];
 }
@@ -64,9 +67,17 @@ function ip(...args) {
   execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'inherit'] });
 }
 
+/** Those that are there, by their names. */
+const namespaces = new Set();
+let runs = 0;
+
+/** Three of a run's own: the two ends, and what joins them. */
 function makeNamespaces() {
+  const run = `netland-paths-${process.pid}-${++runs}`;
+  const names = { near: `${run}-near`, far: `${run}-far`, joiner: `${run}-joiner` };
   for (const name of Object.values(names)) {
     ip('netns', 'add', name);
+    namespaces.add(name);
     ip('-n', name, 'link', 'set', 'lo', 'up');
   }
   for (const end of Object.keys(ENDS)) {
@@ -75,20 +86,18 @@ function makeNamespaces() {
       ip('netns', 'exec', names[end], 'sysctl', '-qw', `net.ipv4.${setting}`);
     }
   }
+  return names;
 }
 
-function removeNamespaces() {
-  for (const name of Object.values(names)) {
-    try {
-      execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
-    } catch {
-      // It was never made.
-    }
+function removeNamespaces(names) {
+  for (const name of names) {
+    if (!namespaces.delete(name)) continue;
+    execFileSync('ip', ['netns', 'del', name], { stdio: 'ignore' });
   }
 }
 
 /** The path of one run: two devices that vanish with the joiner. */
-async function join({ queue, rtt, loss, reorder }, seed) {
+async function join(names, { queue, rtt, loss, reorder }, seed) {
   const impairment = JSON.stringify({ seed, rate: RATE, queue, rtt, loss, reorder });
   const joiner = new Worker(
     names.joiner,
@@ -110,8 +119,8 @@ async function join({ queue, rtt, loss, reorder }, seed) {
 }
 
 /** Writes what passes the sender's device to a file. */
-async function capture(file) {
-  const words = ['netns', 'exec', names.near, 'tcpdump', '-i', 'near', '-s', '120', '-w', file];
+async function capture(namespace, file) {
+  const words = ['netns', 'exec', namespace, 'tcpdump', '-i', 'near', '-s', '120', '-w', file];
   const child = spawn('ip', [...words, '-U', '-Z', 'root'], {
     stdio: ['ignore', 'ignore', 'pipe'],
   });
@@ -123,24 +132,25 @@ async function capture(file) {
 }
 
 /** One transfer, in namespaces of its own: what others have left behind would share the path. */
-async function measure(cell, pair, seed, { from, seconds, pcap }) {
-  makeNamespaces();
+async function measure(cell, pair, seed, { from, pcap, ...options }) {
+  const seconds = cell.long ? options.long : options.seconds;
+  const names = makeNamespaces();
   const ends = {};
   let joiner = null;
   try {
-    joiner = await join(cell, seed);
+    joiner = await join(names, cell, seed);
     for (const end of Object.keys(ENDS)) {
       ends[end] = new Worker(names[end], 'paths-worker.js', [], realTime(40));
       await ends[end].call({ implementation: pair[end] });
     }
-    const stop =
-      pcap === undefined ? null : await capture(path.join(pcap, fileName(cell, pair, seed)));
+    const file = pcap && path.join(pcap, fileName(cell, pair, seed));
+    const stop = file && (await capture(names.near, file));
     await ends.far.call({ serve: { host: ENDS.far, port: PORT, from, to: seconds } });
     const before = await joiner.call({});
     const sender = await ends.near.call({ send: { host: ENDS.far, port: PORT, seconds } });
     const after = await joiner.call({});
     const result = await ends.far.call({ result: true });
-    await stop?.();
+    if (stop) await stop();
     return {
       megabits: (result.bytes * 8) / result.seconds / 1e6,
       joiner: (after.cpu - before.cpu) / seconds,
@@ -151,7 +161,7 @@ async function measure(cell, pair, seed, { from, seconds, pcap }) {
     };
   } finally {
     await Promise.all([joiner, ...Object.values(ends)].map((worker) => worker?.end()));
-    removeNamespaces();
+    removeNamespaces(Object.values(names));
   }
 }
 
@@ -196,6 +206,8 @@ function readOptions() {
     options: {
       runs: { type: 'string', default: '5' },
       seconds: { type: 'string', default: '10' },
+      long: { type: 'string', default: '40' },
+      jobs: { type: 'string', default: '1' },
       from: { type: 'string', default: '2' },
       cells: { type: 'string', default: '' },
       pairs: { type: 'string', default: '' },
@@ -206,10 +218,14 @@ function readOptions() {
     },
   });
   const numbers = Object.fromEntries(
-    ['runs', 'seconds', 'from'].map((name) => [name, Number(values[name])]),
+    ['runs', 'seconds', 'long', 'from', 'jobs'].map((name) => [name, Number(values[name])]),
   );
-  if (!(numbers.runs >= 1 && numbers.from >= 0 && numbers.seconds > numbers.from)) {
-    throw new Error('--runs must be at least 1, and --seconds more than --from');
+  const { from } = numbers;
+  if (!(numbers.runs >= 1 && numbers.jobs >= 1)) {
+    throw new Error('--runs and --jobs must be at least 1');
+  }
+  if (!(from >= 0 && numbers.seconds > from && numbers.long > from)) {
+    throw new Error('--seconds and --long must be more than --from');
   }
   return { ...values, ...numbers };
 }
@@ -218,18 +234,28 @@ async function main() {
   const options = readOptions();
   const chosen = (list, pattern) => list.filter(({ name }) => new RegExp(pattern).test(name));
   const pairs = chosen(PAIRS, options.pairs);
+  const cells = chosen(CELLS, options.cells);
+  // The long ones first, so that no job has one to itself in the end.
+  const queue = cells.map((cell, place) => ({ cell, place }));
+  queue.sort((a, b) => Number(b.cell.long ?? false) - Number(a.cell.long ?? false));
   const results = [];
-  for (const cell of chosen(CELLS, options.cells)) {
-    results.push(await compare(cell, pairs, options));
-    printTable(results.slice(-1), results.length === 1, AIM);
-  }
+  let head = true;
+  const job = async () => {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const result = await compare(next.cell, pairs, options);
+      results[next.place] = result;
+      printTable([result], head, AIM);
+      head = false;
+    }
+  };
+  await Promise.all(Array.from({ length: options.jobs }, job));
   if (options.json) fs.writeFileSync(options.json, `${JSON.stringify(results, null, 2)}\n`);
   if (options.page) fs.writeFileSync(options.page, writePage(results, options, AIM));
 }
 
 for (const signal of ['SIGINT', 'SIGTERM']) {
   process.once(signal, () => {
-    removeNamespaces();
+    removeNamespaces(namespaces);
     process.exit(1);
   });
 }
@@ -239,4 +265,4 @@ main()
     console.error(`bench:paths: ${error.message}`);
     process.exitCode = 1;
   })
-  .finally(removeNamespaces);
+  .finally(() => removeNamespaces(namespaces));
