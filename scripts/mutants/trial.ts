@@ -16,7 +16,7 @@ export interface Verdict {
 /** The part of a test file that reaches a mutant. */
 interface Part {
   readonly file: string;
-  /** Null where the file's own code reaches it: all. */
+  /** Null where the file's own code reaches it, or one of its processes may: all. */
   readonly tests: readonly string[] | null;
   readonly hits: number;
   readonly milliseconds: number;
@@ -57,14 +57,15 @@ export async function measure({ folder, tests }: Workspace, workers: number): Pr
   return measured;
 }
 
-function partsFor(id: string, measured: Measured): Part[] {
+function partsFor(id: string, measured: Measured, elsewhere: readonly string[]): Part[] {
   const parts: Part[] = [];
   for (const [file, { milliseconds, outside, perTest }] of measured) {
     const reached = Object.entries(perTest).filter(([, hits]) => id in hits);
     const inside = reached.reduce((sum, [, hits]) => sum + hits[id], 0);
     const hits = inside + (outside[id] ?? 0);
-    const tests = id in outside ? null : reached.map(([name]) => name);
-    if (hits > 0) parts.push({ file, tests, hits, milliseconds });
+    const isAll = id in outside || elsewhere.includes(file);
+    const tests = isAll ? null : reached.map(([name]) => name);
+    if (isAll || hits > 0) parts.push({ file, tests, hits, milliseconds });
   }
   return parts.sort((a, b) => a.milliseconds - b.milliseconds);
 }
@@ -86,11 +87,11 @@ async function judge(
   worker: WorkerProcess,
   mutant: Mutant,
   measured: Measured,
+  elsewhere: readonly string[],
   experience: Experience,
 ): Promise<Verdict> {
   const noticed = ({ file }: Part) => experience.of(mutant.fileName, file);
-  const parts = partsFor(mutant.id, measured).sort((a, b) => noticed(b) - noticed(a));
-  if (parts.length === 0) return { mutant, outcome: 'no coverage', by: null };
+  const parts = partsFor(mutant.id, measured, elsewhere).sort((a, b) => noticed(b) - noticed(a));
   for (const { file, tests, hits, milliseconds } of parts) {
     const request = { file, mutant: mutant.id, tests, hitLimit: 1000 + 100 * hits };
     const answer = await worker.ask(request, 10_000 + 10 * milliseconds);
@@ -99,12 +100,13 @@ async function judge(
     if (answer === null) return { mutant, outcome: 'timeout', by: file };
     return { mutant, outcome: 'killed', by: `${file}: ${answer.failed}` };
   }
-  return { mutant, outcome: 'survived', by: null };
+  const isReached = parts.some(({ hits }) => hits > 0);
+  return { mutant, outcome: isReached ? 'survived' : 'no coverage', by: null };
 }
 
 /** What becomes of each mutant, in their order. */
 export async function tryAll(
-  { folder }: Workspace,
+  { folder, elsewhere }: Workspace,
   workers: number,
   mutants: readonly Mutant[],
   measured: Measured,
@@ -113,7 +115,7 @@ export async function tryAll(
   const verdicts = new Map<Mutant, Verdict>();
   const experience = new Experience();
   await share(folder, workers, mutants, async (worker, mutant) => {
-    const verdict = await judge(worker, mutant, measured, experience);
+    const verdict = await judge(worker, mutant, measured, elsewhere, experience);
     verdicts.set(mutant, verdict);
     onVerdict(verdict);
   });

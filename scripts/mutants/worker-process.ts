@@ -34,8 +34,15 @@ export class WorkerProcess {
 
   /** It may be asked again, and begins anew then. */
   end(): void {
-    this.child?.kill('SIGKILL');
+    const pid = this.child?.pid;
     this.child = null;
+    if (pid === undefined) return;
+    try {
+      // With the processes that its tests have started.
+      process.kill(-pid, 'SIGKILL');
+    } catch {
+      // All of them have ended.
+    }
   }
 
   private start(): ChildProcess {
@@ -45,6 +52,7 @@ export class WorkerProcess {
       env: { ...process.env, NETLAND_NIGHTLY: '', NODE_NO_WARNINGS: '1' },
       execArgv: ['-r', join(ROOT, 'test/support/register.js'), `--max-old-space-size=${HEAP}`],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      detached: true,
     });
   }
 }

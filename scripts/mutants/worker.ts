@@ -14,7 +14,12 @@ const config = JSON.stringify({
   reporters: [],
 });
 
+/** Where Stryker's switches look in a process that a test has started. */
+const SWITCH = '__STRYKER_ACTIVE_MUTANT__';
+
 async function run(request: Request): Promise<Answer> {
+  if (request.mutant === null) delete process.env[SWITCH];
+  else process.env[SWITCH] = request.mutant;
   const shared = handOver();
   shared.request = request;
   shared.hits = { outside: {}, perTest: {} };
