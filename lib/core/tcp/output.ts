@@ -10,7 +10,14 @@ import { emitAck, emitSegment, emitSyn, hasPush, setPush } from './emit';
 import { Pending, type Flight } from './flight';
 import { departed, mayDepart } from './pacing';
 import { endsRecord, recordSent, unsentOfRecord } from './records';
-import { fitSegments, insteadOfNew, retransmit, retransmitLost } from './retransmit';
+import {
+  cutToWindow,
+  fitSegments,
+  insteadOfNew,
+  isBeyondWindow,
+  retransmit,
+  retransmitLost,
+} from './retransmit';
 import { Mark } from './sent-queue';
 import { syncPathMtu } from './path-mtu';
 import { countSent } from './prr';
@@ -80,12 +87,12 @@ function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch):
   if (f.count > 0) fitSegments(c, f, f.before(f.tail));
   const last = f.before(f.tail);
   if (f.count > 1) f.unmark(f.before(last), Mark.Joined);
-  if (f.count === 0 || f.has(last, Mark.Sacked)) {
+  if (f.count === 0 || f.has(last, Mark.Sacked) || isBeyondWindow(c, f, last)) {
     f.tlpDue = false;
     armRetransmit(tcp, c, true);
     return true;
   }
-  if (!retransmit(tcp, c, f, last, batch, true)) return false;
+  if (!retransmit(tcp, c, f, cutToWindow(c, f, last), batch, true)) return false;
   probeSent(tcp, c, f, true);
   return true;
 }

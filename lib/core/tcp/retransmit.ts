@@ -14,8 +14,8 @@ import type { Tcp } from './tcp';
 import { timestamp } from './timestamps';
 
 /**
- * Sends again what counts as lost, as far as the congestion window allows; the segment at SND.UNA
- * also beyond the peer's window, which may have shrunk (RFC 9293 §3.8.6).
+ * Sends again what counts as lost, as far as the congestion window and the peer's allow; the
+ * segment at SND.UNA also where the latter has been closed (RFC 9293 §3.8.6).
  * @returns false: the batch is full and something is left
  */
 export function retransmitLost(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
@@ -25,10 +25,10 @@ export function retransmitLost(tcp: Tcp, c: Connection, f: Flight, batch: Segmen
   let left = 0;
   while (f.lost.first >= 0 && f.inFlight < c.cwnd) {
     fitSegments(c, f, f.lost.first);
-    const row = f.lost.first;
+    let row = f.lost.first;
     if (left === 0) {
-      if (!mayDepart(tcp, c)) break;
-      if (row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0)) break;
+      if (!mayDepart(tcp, c) || isBeyondWindow(c, f, row)) break;
+      row = cutToWindow(c, f, row);
       together = left = rowsTogether(tcp, c, f, row);
     }
     if (!retransmit(tcp, c, f, row, batch)) return false;
@@ -78,6 +78,18 @@ export function fitSegments(c: Connection, f: Flight, row: number): void {
   if (length > c.sndMss && (length > c.sndMss + 1 || !seqGt(f.end(row), c.sndEnd))) {
     f.resegment(c.sndMss, c.sndEnd);
   }
+}
+
+/** The peer's window has shrunk, so that a row lies beyond it; the oldest is sent in any case. */
+export function isBeyondWindow(c: Connection, f: Flight, row: number): boolean {
+  return row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0);
+}
+
+/** What of a row the peer's window has no room for becomes a row of its own; returns the row. */
+export function cutToWindow(c: Connection, f: Flight, row: number): number {
+  const edge = (c.sndUna + c.sndWnd) | 0;
+  const fits = seqGeq(edge, seqMin(f.end(row), c.sndEnd)) || seqGeq(f.seq(row), edge);
+  return fits ? row : f.split(row, edge);
 }
 
 /**

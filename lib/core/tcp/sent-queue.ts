@@ -352,6 +352,34 @@ export class SentQueue {
     }
   }
 
+  /**
+   * Cuts a row that is not SACKed in two (Linux: tcp_fragment), the second of which begins at
+   * `seq`. Both are where the one was; rows have other places afterwards.
+   * @returns the first
+   */
+  split(row: number, seq: number): number {
+    const first = (row - this.head) & this.mask;
+    const rest = first + 1;
+    const rows = this.mask + 1;
+    this.relocate(this.count >= this.mask ? 2 * rows : rows, first);
+    const { words: w, times: t } = this;
+    w.copyWithin(rest * Sent.Stride, first * Sent.Stride, rest * Sent.Stride);
+    t.copyWithin(rest * SentTime.Stride, first * SentTime.Stride, rest * SentTime.Stride);
+    w[first * Sent.Stride + Sent.End] = w[rest * Sent.Stride + Sent.Seq] = seq;
+    w[rest * Sent.Stride + Sent.Skip] = rest;
+    const list = this.waits(first) ? this.lost : this.sent;
+    const next = w[first * Sent.Stride + Sent.Next];
+    w[rest * Sent.Stride + Sent.Previous] = first;
+    w[first * Sent.Stride + Sent.Next] = rest;
+    if (next === NONE) list.last = rest;
+    else w[next * Sent.Stride + Sent.Previous] = rest;
+    this.unmark(first, Mark.Pushed | Mark.EndsRecord | Mark.Joined);
+    this.count++;
+    if (this.has(first, Mark.Lost)) this.lostOut++;
+    if (this.has(first, Mark.Retransmitted)) this.retransOut++;
+    return first;
+  }
+
   /** Gives a new row at the tail what is known of the one that it is, or is a part of. */
   private restore(row: number, w: Int32Array, from: number, t: Float64Array, at: number): void {
     const marks = w[from + Sent.Marks];
@@ -420,28 +448,38 @@ export class SentQueue {
     else w[previous * Sent.Stride + Sent.Next] = next;
   }
 
-  /** Doubles the ring: the rows move to its beginning. */
   private grow(): void {
-    const rows = Math.max(FIRST_ROWS, 2 * (this.mask + 1));
+    this.relocate(Math.max(FIRST_ROWS, 2 * (this.mask + 1)), this.count);
+  }
+
+  /**
+   * Moves the rows to the beginning of a ring of `rows`.
+   * @param gap behind the row at this place, counted from the head, one is left free
+   */
+  private relocate(rows: number, gap: number): void {
     const words = new Int32Array(rows * Sent.Stride);
     const times = new Float64Array(rows * SentTime.Stride);
     const { head, mask, count } = this;
-    for (let i = 0; i < count; i++) {
-      const row = (head + i) & mask;
+    const moved = (row: number): number => {
+      if (row === NONE) return NONE;
+      const place = (row - head) & mask;
+      return place > gap ? place + 1 : place;
+    };
+    for (let i = 0, row = head; i < count; i++, row = this.next(row)) {
       const from = row * Sent.Stride;
-      const to = i * Sent.Stride;
+      const to = moved(row) * Sent.Stride;
       words.set(this.words.subarray(from, from + Sent.Stride), to);
       const t = row * SentTime.Stride;
-      times.set(this.times.subarray(t, t + SentTime.Stride), i * SentTime.Stride);
-      words[to + Sent.Next] = moved(words[to + Sent.Next], head, mask);
-      words[to + Sent.Previous] = moved(words[to + Sent.Previous], head, mask);
-      words[to + Sent.Skip] = moved(words[to + Sent.Skip], head, mask);
+      times.set(this.times.subarray(t, t + SentTime.Stride), moved(row) * SentTime.Stride);
+      for (const at of [Sent.Next, Sent.Previous, Sent.Skip])
+        words[to + at] = moved(words[to + at]);
     }
     for (const list of [this.sent, this.lost]) {
-      list.first = moved(list.first, head, mask);
-      list.last = moved(list.last, head, mask);
+      list.first = moved(list.first);
+      list.last = moved(list.last);
     }
-    words[count * Sent.Stride + Sent.Skip] = count;
+    const tail = count > gap ? count + 1 : count;
+    words[tail * Sent.Stride + Sent.Skip] = tail;
     this.words = words;
     this.times = times;
     this.head = 0;
@@ -452,8 +490,4 @@ export class SentQueue {
   isWithin(row: number, left: number, right: number): boolean {
     return seqGeq(this.seq(row), left) && seqLeq(this.end(row), right);
   }
-}
-
-function moved(row: number, head: number, mask: number): number {
-  return row === NONE ? NONE : (row - head) & mask;
 }

@@ -451,4 +451,50 @@ export const LOSSES: readonly Exchange[] = [
       await talk.error(fd);
     },
   },
+  {
+    name: 'loss: the window has shrunk below what is sent again',
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': '1' },
+    async run(talk) {
+      const fd = await flight(talk, 8550, 8, RTT, { mss: 1000, sackOK: true });
+      talk.window = 1500;
+      await sack(talk, 1, [4, 5]);
+      await sack(talk, 1, [4, 6]);
+      await sack(talk, 1, [4, 7]);
+      await sack(talk, 1, [4, 8]);
+      await talk.info(fd, RECOVERY);
+      await talk.pass(RTT);
+      talk.window = 65_535;
+      await talk.peer('.', { ack: 2501, sack: [[at(4), at(8)]] });
+      await talk.info(fd, RECOVERY);
+      await talk.pass(RTT);
+      await sack(talk, 8);
+      await talk.info(fd, [...RECOVERY, ...TOTALS]);
+    },
+  },
+  {
+    name: 'loss: a timeout, the window smaller than a segment',
+    async run(talk) {
+      const fd = await flight(talk, 8551, 3, SHORT, { mss: 1000, sackOK: true }, SHORT);
+      talk.window = 600;
+      await sack(talk, 1);
+      await talk.info(fd, RECOVERY);
+      await talk.pass(600);
+      talk.window = 2000;
+      await talk.peer('.', { ack: 1601 });
+      await talk.info(fd, RECOVERY);
+      await talk.pass(600);
+      await sack(talk, 3);
+    },
+  },
+  {
+    name: 'loss: a probe of the tail, which the window has no longer room for',
+    async run(talk) {
+      const fd = await flight(talk, 8552, 3, SHORT, { mss: 1000, sackOK: true }, SHORT);
+      talk.window = 1400;
+      await sack(talk, 1);
+      await talk.pass(600);
+      await talk.info(fd, RECOVERY);
+      await sack(talk, 3);
+    },
+  },
 ];

@@ -259,6 +259,34 @@ describe('the queue of segments in flight', () => {
     expect(list(queue, queue.sent)).toEqual([0, 4000]);
   });
 
+  test('cuts a row in two, each where the one was', () => {
+    const queue = new SentQueue();
+    for (let i = 0; i < 15; i++) queue.push(i * 1000, (i + 1) * 1000, i);
+    for (const row of [3, 4, 6, 7]) queue.sack(row);
+    for (const row of [0, 1, 2, 5]) queue.markLost(row);
+    queue.mark(2, Mark.Pushed);
+    queue.retransmitted(1, 20);
+    for (let i = 0; i < 5; i++) queue.push((15 + i) * 1000, (16 + i) * 1000, 15 + i);
+    for (const seq of [2000, 5000]) expect(queue.split(queue.locate(seq), seq + 400)).toBeDefined();
+    expect(queue.seq(queue.split(queue.locate(1000), 1700))).toBe(1000);
+    expect(list(queue, queue.lost)).toEqual([0, 2000, 2400, 5000, 5400]);
+    expect(list(queue, queue.sent).slice(-7)).toEqual([
+      1000, 1700, 15_000, 16_000, 17_000, 18_000, 19_000,
+    ]);
+    const marks = rowsOf(queue)
+      .slice(3, 6)
+      .map((row) => queue.marks(row));
+    expect(marks).toEqual([Mark.Lost, Mark.Lost | Mark.Pushed, Mark.Sacked]);
+    expect(queue.seq(queue.unsacked(queue.locate(3000)))).toBe(5000);
+    expect(queue.seq(queue.unsacked(queue.locate(6000)))).toBe(8000);
+    expect([queue.count, queue.lostOut, queue.retransOut]).toEqual([23, 7, 2]);
+    expect([queue.sentAt(4), queue.end(4), queue.unsacked(queue.tail)]).toEqual([
+      2,
+      3000,
+      queue.tail,
+    ]);
+  });
+
   test('gives up a large ring once it is empty', () => {
     const queue = new SentQueue();
     for (let i = 0; i < 300; i++) queue.push(i, i + 1, i);
