@@ -105,7 +105,7 @@ function isProbe(c: Connection, seg: Segment): boolean {
 function secondCheckReset(tcp: Tcp, c: Connection, seg: Segment): boolean {
   if (!seg.isRst) return true;
   // RFC 5961 §3.2: not the next number: perhaps a blind attacker's.
-  if (seg.seq === c.rcvNxt || isLateReset(c, seg)) reset(tcp, c);
+  if (seg.seq === c.rcvNxt || isLateReset(c, seg) || followsSacked(c, seg)) reset(tcp, c);
   else challengeAck(tcp, c);
   return false;
 }
@@ -115,6 +115,14 @@ function isLateReset(c: Connection, seg: Segment): boolean {
   const { state } = c;
   const hadFin = state === State.CLOSE_WAIT || state === State.LAST_ACK || state === State.CLOSING;
   return hadFin && seg.seq === ((c.rcvNxt - 1) | 0);
+}
+
+/**
+ * Where segments before it were lost, a RST has the number behind the last SACKed byte. Deviation:
+ * Linux (tcp_validate_incoming) looks at the four last blocks only.
+ */
+function followsSacked(c: Connection, seg: Segment): boolean {
+  return c.has(Has.Sack) && c.receiveBuffer !== null && c.receiveBuffer.endsAt(seg.seq);
 }
 
 function reset(tcp: Tcp, c: Connection): void {

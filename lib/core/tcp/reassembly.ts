@@ -140,6 +140,11 @@ export class Reassembly {
     return count;
   }
 
+  /** Where the last of what is held ends. */
+  get right(): number {
+    return this.runs[this.runs.length - 1].right;
+  }
+
   /**
    * Gives up the last run, if it begins beyond `seq`: RFC 2018 §8 lets a receiver drop even what it
    * has SACKed.

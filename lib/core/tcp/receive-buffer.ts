@@ -183,6 +183,11 @@ export class ReceiveBuffer {
     return this.reassembly === null ? 0 : this.reassembly.blocks(max, words, at);
   }
 
+  /** Whether something is held beyond a hole, and the last of it ends before `seq`. */
+  endsAt(seq: number): boolean {
+    return this.reassembly !== null && this.reassembly.right === seq;
+  }
+
   /**
    * Gives up what lies furthest beyond `seq`, up to the next hole.
    * @returns whether there was anything

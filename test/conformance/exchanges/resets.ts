@@ -49,6 +49,27 @@ export const RESETS: readonly Exchange[] = [
     },
   },
   {
+    name: 'RST behind what was SACKed',
+    deviceMemory: true,
+    async run(talk) {
+      const [fd, listener] = await talk.served(8132, { mss: 1000, sackOK: true });
+      await talk.peer('.', { seq: 5001, data: 1000 });
+      await talk.peer('.', { seq: 2001, data: 1000 });
+      await talk.peer('R', { seq: 3001 });
+      await talk.poll(fd);
+      await talk.peer('R', { seq: 6001 });
+      await talk.poll(fd);
+      await talk.read(fd);
+      talk.next();
+      await talk.peer('S', { mss: 1000 });
+      await talk.peer('.');
+      const other = await talk.accept(listener, 'O');
+      await talk.peer('.', { seq: 2001, data: 1000 });
+      await talk.peer('R', { seq: 3001 });
+      await talk.poll(other);
+    },
+  },
+  {
     name: 'RST in CLOSE-WAIT',
     async run(talk) {
       const [fd] = await talk.served(8033);
