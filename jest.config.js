@@ -7,13 +7,9 @@ module.exports = {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/test/packaging/'],
   // On two cores: tests against the kernel mostly wait.
   maxWorkers: 4,
+  testSequencer: '<rootDir>/test/support/sequencer.js',
   // Only what hangs reaches it, however slow the machine is.
   testTimeout: 60_000,
   reporters: ['default', '<rootDir>/test/support/summary-reporter.js'],
-  transform: {
-    '^.+\\.ts$': [
-      'ts-jest',
-      { tsconfig: { isolatedModules: true, sourceMap: true }, diagnostics: false },
-    ],
-  },
+  transform: { '^.+\\.ts$': '<rootDir>/test/support/transformer.js' },
 };
