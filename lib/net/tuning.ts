@@ -106,7 +106,18 @@ const pathMtuDiscovery: Tunable<number> = {
     const names = Object.keys(PATH_MTU_DISCOVERY).map((each) => `'${each}'`);
     throw invalidArgValue(name, value, `must be one of: ${names.join(', ')}`);
   },
-  set: (stream, value) => stream.setOption(SocketOption.MtuDiscover, value),
+  set: (stream, value) => {
+    stream.setOption(SocketOption.MtuDiscover, value);
+    stream.setOption(SocketOption.MtuDiscover6, value);
+  },
+};
+
+const receiveErrors: Tunable<number> = {
+  ...flag(SocketOption.ReceiveErrors),
+  set: (stream, value) => {
+    stream.setOption(SocketOption.ReceiveErrors, value);
+    stream.setOption(SocketOption.ReceiveErrors6, value);
+  },
 };
 
 /** As Linux has it (TCP_MIN_MSS). */
@@ -136,7 +147,7 @@ const TUNABLES: Readonly<Record<TunableName, Tunable<unknown>>> = {
   oobInline: flag(SocketOption.OobInline),
   linger,
   pathMtuDiscovery,
-  receiveErrors: flag(SocketOption.ReceiveErrors),
+  receiveErrors,
 };
 
 const NAMES = Object.keys(TUNABLES) as TunableName[];

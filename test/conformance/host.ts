@@ -94,7 +94,7 @@ export class Host implements Paths {
     arriving.count = 1;
     if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
     if (words[Word.Protocol] === IpProtocol.Tcp) this.core.onSegment(arriving, 0, now);
-    else this.core.onControl(readIcmpError(words, 0), now);
+    else this.core.onControl(readIcmpError(words, 0, this.slabs.slabs), now);
   }
 
   /**

@@ -5,6 +5,7 @@ import { MAX_WINDOW, windowClamp as clampOf } from '../../lib/core/tcp/receive-w
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
+import { timestamp } from '../../lib/core/tcp/timestamps';
 import { currentMss, type TcpInfo } from '../../lib/core/tcp/tcp-info';
 import type { SocketFile } from './files';
 import { Level } from './linux';
@@ -249,12 +250,14 @@ const localPortRange: SocketOptionCall = {
 const mtu: SocketOptionCall = { get: ({ socket }) => check(socket.pathMtu) };
 
 /** IP_MTU_DISCOVER and IPV6_MTU_DISCOVER. */
-const mtuDiscover: SocketOptionCall = {
-  get: ({ socket }) => socket.getOption(SocketOption.MtuDiscover),
-  set: ({ socket }, value) => {
-    check(socket.setOption(SocketOption.MtuDiscover, inRange(intOrByte(value), 0, 5)));
-  },
-};
+function mtuDiscover(option: SocketOption): SocketOptionCall {
+  return {
+    get: ({ socket }) => socket.getOption(option),
+    set: ({ socket }, value) => {
+      check(socket.setOption(option, inRange(intOrByte(value), 0, 5)));
+    },
+  };
+}
 
 const ipv6Only: SocketOptionCall = {
   get: ({ socket }) => socket.getOption(SocketOption.Ipv6Only),
@@ -319,6 +322,14 @@ const inQueue: SocketOptionCall = {
   },
 };
 
+/** TCP_TIMESTAMP: what the next segment would say; to be set only in repair mode. */
+const timestampNow: SocketOptionCall = {
+  get: ({ socket }, { now }) => timestamp(now, socket.status?.tsOffset ?? 0),
+  set: () => {
+    throw new CallError('EPERM');
+  },
+};
+
 type OptionTable = Readonly<Record<number, SocketOptionCall>>;
 
 const SOCKET_LEVEL: OptionTable = {
@@ -359,31 +370,35 @@ const TCP_LEVEL: OptionTable = {
   10: windowClamp,
   12: quickAck,
   18: number(SocketOption.UserTimeout, 0, 2 ** 31 - 1),
+  24: timestampNow,
   25: notSentLowWater,
   36: inQueue,
 };
 
-const receiveErrors: SocketOptionCall = {
-  ...onOff(SocketOption.ReceiveErrors),
-  set: ({ socket }, value) => {
-    check(socket.setOption(SocketOption.ReceiveErrors, intOrByte(value) === 0 ? 0 : 1));
-  },
-};
+/** IP_RECVERR and IPV6_RECVERR. */
+function receiveErrors(option: SocketOption): SocketOptionCall {
+  return {
+    get: ({ socket }) => socket.getOption(option),
+    set: ({ socket }, value) => {
+      check(socket.setOption(option, intOrByte(value) === 0 ? 0 : 1));
+    },
+  };
+}
 
 const IP_LEVEL: OptionTable = {
   1: trafficClass,
   2: ttl,
-  10: mtuDiscover,
-  11: receiveErrors,
+  10: mtuDiscover(SocketOption.MtuDiscover),
+  11: receiveErrors(SocketOption.ReceiveErrors),
   14: mtu,
   24: bindNoPort,
   51: localPortRange,
 };
 const IPV6_LEVEL: OptionTable = {
   16: ttl,
-  23: mtuDiscover,
+  23: mtuDiscover(SocketOption.MtuDiscover6),
   24: mtu,
-  25: receiveErrors,
+  25: receiveErrors(SocketOption.ReceiveErrors6),
   26: ipv6Only,
   67: trafficClass,
 };

@@ -405,3 +405,30 @@ test('descriptors: the lowest free number is the next', async () => {
   await talk.close(4);
   expect(await talk.socket('d')).toBe(4);
 });
+
+test('the error queue of an IPv6 socket that connects to IPv4, as Linux 6.18 has it', async () => {
+  const [talk, backend] = await open();
+  const { ret: fd } = await backend.request('socket', { domain: 6, type: 1, nonblock: 1 });
+  const remote = { addr: `::ffff:${talk.remote}`, port: talk.peerPort };
+  await talk.call('connect', { fd, family: 6, ...remote });
+  await talk.icmp({ type: 3, code: 1 }, 0);
+  const told = await backend.request('recvmsg', { fd, len: 100, ctrllen: 100, flags: 0x2000 });
+  const error =
+    '710000000203010000000000000000000a0000000000000000000000000000000000ffffc00002fe00000000';
+  const cmsgs = [[41, 25, Buffer.from(error, 'hex').toString('base64')]];
+  expect(told).toMatchObject({ ret: 20, msg_flags: 0x2000, cmsgs, ...remote });
+  expect(await backend.request('recvfrom', { fd, len: 9, flags: 0x2000 })).toMatchObject({
+    errno: 'EAGAIN',
+  });
+});
+
+test('TCP_TIMESTAMP is what the next segment says', async () => {
+  const [talk, backend] = await open();
+  const fd = await talk.connected({ mss: 1000, ts: 1 });
+  await talk.write(fd, 1);
+  const option = { fd, level: 6, opt: 24, optlen: 4 };
+  const { val } = await backend.request('getsockopt', option);
+  expect(val).toBe(talk.lastStamp);
+  await backend.pass(5000);
+  expect((await backend.request('getsockopt', option)).val).toBe((talk.lastStamp + 5) | 0);
+});

@@ -4,6 +4,7 @@ import { Errno } from '../../lib/core/errno';
 import { Has, type Connection } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
 import type { TcpInfo } from '../../lib/core/tcp/tcp-info';
+import { receiveError } from './error-queue';
 import type { SocketFile } from './files';
 import { IOCTL, Level, Msg } from './linux';
 import type { Operation } from './operations';
@@ -81,7 +82,9 @@ function receive(session: Session, request: Request, flags: number): Reply | Blo
     pieces: [],
     got: 0,
   };
-  if ((flags & Msg.ERRQUEUE) !== 0) throw new CallError('EAGAIN');
+  if ((flags & Msg.ERRQUEUE) !== 0) {
+    return receiveError(file, reading.length, request.int('ctrllen', 0));
+  }
   if (file.socket.state === State.LISTEN) throw new CallError('ENOTCONN');
   if ((flags & Msg.OOB) !== 0) return receiveUrgent(file, length, flags);
   const isBlocking = !file.nonblock && (flags & Msg.DONTWAIT) === 0;
@@ -130,11 +133,17 @@ function recv(session: Session, request: Request): Reply | Blocked {
   return withMembers(outcome, ({ ret, data }) => ({ ret, data }));
 }
 
-/** A stream's bytes have no sender: Linux tells no address with them. */
+/** A stream's bytes have no sender; what an ICMP error quotes was for somebody. */
+function recvfrom(session: Session, request: Request): Reply | Blocked {
+  const outcome = receive(session, request, request.int('flags', 0));
+  return withMembers(outcome, ({ ret, data, addr, port }) => ({ ret, data, addr, port }));
+}
+
 function recvmsg(session: Session, request: Request): Reply | Blocked {
   const flags = request.int('flags', 0);
   const file = session.files.socket(request.int('fd'));
   const room = request.int('ctrllen', 0);
+  if ((flags & Msg.ERRQUEUE) !== 0) return receive(session, request, flags);
   const outcome = receive(session, request, flags);
   return withMembers(outcome, (reply) => {
     const { msg_flags, cmsgs } = controlMessages(file, room);
@@ -252,7 +261,7 @@ export const TRANSFER_CALLS: Readonly<Record<string, Operation>> = {
   read,
   readv: read,
   recv,
-  recvfrom: recv,
+  recvfrom,
   recvmsg,
   write,
   writev: write,

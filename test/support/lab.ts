@@ -167,7 +167,7 @@ export class LabHost {
     if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
     if (result !== ParseResult.Ok) return result;
     if (words[Word.Protocol] === IpProtocol.Tcp) this.core.onSegment(batch, 0, now);
-    else this.core.onControl(readIcmpError(words, 0), now);
+    else this.core.onControl(readIcmpError(words, 0, this.slabs.slabs), now);
     return result;
   }
 }

@@ -38,6 +38,10 @@ export interface IcmpError {
   readonly code: number;
   /** Of the next hop, bytes, where the message is about that, as it says; else 0. */
   readonly mtu: number;
+  /** What it says beside type and code: that MTU, or where the wrong parameter stands; else 0. */
+  readonly info: number;
+  /** Who sent it. */
+  readonly offender: IpAddress;
   /** The message's checksum is right. */
   readonly intact: boolean;
   /** The quoted segment: our end, the peer's, SEG.SEQ. */
@@ -46,21 +50,52 @@ export interface IcmpError {
   readonly remote: IpAddress;
   readonly remotePort: number;
   readonly sequence: number;
+  /** As much of the packet as was quoted, its IP header first; used only during the call. */
+  readonly quoted: Uint8Array;
 }
 
-/** The ICMP error that a descriptor stands for. */
-export function readIcmpError(words: Int32Array, base: number): IcmpError {
+/** Of the message, before the quote. */
+const ICMP_HEADER = 8;
+
+/** The ICMP error that a descriptor stands for. @param slabs that it points into */
+export function readIcmpError(
+  words: Int32Array,
+  base: number,
+  slabs: readonly Uint8Array[],
+): IcmpError {
+  const family = words[base + Word.Family] === 4 ? 4 : 6;
+  const mtu = words[base + IcmpWord.Mtu] >>> 0;
+  const at = words[base + Word.PayloadOffset];
+  const slab = slabs[words[base + Word.Slab]];
   return {
     kind: 'icmp',
-    family: words[base + Word.Family] === 4 ? 4 : 6,
+    family,
     type: words[base + IcmpWord.Kind] >>> 8,
     code: words[base + IcmpWord.Kind] & 0xff,
-    mtu: words[base + IcmpWord.Mtu] >>> 0,
+    mtu,
+    info: mtu !== 0 ? mtu : parameter(words, base, slab),
+    offender: readAddress(words, base + Word.Source),
     intact: words[base + Word.Checksum] !== Checksum.Bad,
     local: readAddress(words, base + Word.Destination),
     localPort: words[base + Word.DestinationPort],
     remote: readAddress(words, base + IcmpWord.Peer),
     remotePort: words[base + Word.SourcePort],
     sequence: words[base + Word.Sequence],
+    quoted: slab.subarray(at, at + words[base + Word.PayloadLength]),
   };
+}
+
+/** Which byte a parameter problem is about; 0 where the message doesn't stand before its quote. */
+function parameter(words: Int32Array, base: number, slab: Uint8Array): number {
+  const at = words[base + Word.TransportOffset];
+  const type = words[base + IcmpWord.Kind] >>> 8;
+  if (words[base + Word.PayloadOffset] - at !== ICMP_HEADER) return 0;
+  if (words[base + Word.Family] === 4) return type === Icmp4.ParameterProblem ? slab[at + 4] : 0;
+  if (type !== Icmp6.ParameterProblem) return 0;
+  return new DataView(slab.buffer, slab.byteOffset + at).getUint32(4);
+}
+
+/** The quoted packet from its TCP header on: we send IPv6 without extension headers. */
+export function quotedTcp({ family, quoted }: IcmpError): Uint8Array {
+  return quoted.subarray(family === 6 ? 40 : (quoted[0] & 0x0f) * 4);
 }

@@ -33,9 +33,9 @@ export const enum SocketOption {
   Ttl = 13,
   /** IP_TOS and IPV6_TCLASS; the two ECN bits are TCP's own. */
   TrafficClass = 14,
-  /** IP_MTU_DISCOVER and IPV6_MTU_DISCOVER: a `MtuDiscover`. */
+  /** IP_MTU_DISCOVER: a `MtuDiscover`. */
   MtuDiscover = 15,
-  /** IP_RECVERR and IPV6_RECVERR: an ICMP error is told at once (SO_ERROR), and ends nothing. */
+  /** IP_RECVERR: an ICMP error is told at once (SO_ERROR), and ends nothing. */
   ReceiveErrors = 16,
   /** TCP_DEFER_ACCEPT: SYN+ACK timeouts that a connection without data may take; 0: none. */
   DeferAccept = 17,
@@ -59,6 +59,10 @@ export const enum SocketOption {
   BindNoPort = 26,
   /** IP_LOCAL_PORT_RANGE: the ephemeral ports, from the low 16 bits to the high; 0: no bound. */
   LocalPortRange = 27,
+  /** IPV6_MTU_DISCOVER: a `MtuDiscover`. */
+  MtuDiscover6 = 28,
+  /** IPV6_RECVERR. */
+  ReceiveErrors6 = 29,
 }
 
 /** Bits of `SocketOption.BindNoPort`. */
@@ -118,6 +122,8 @@ export class SocketOptions {
   maxPacingRate = 0;
   bindNoPort = 0;
   localPortRange = 0;
+  mtuDiscover6: number = MtuDiscover.Want;
+  receiveErrors6 = 0;
 
   /** @param congestion TCP_CONGESTION */
   constructor(
@@ -166,6 +172,8 @@ const RANGES: readonly (readonly [OptionKey, number, number])[] = [
   ['maxPacingRate', 0, Number.MAX_SAFE_INTEGER],
   ['bindNoPort', 0, BindNoPort.Asked | BindNoPort.Bound],
   ['localPortRange', 0, 0xffff_ffff],
+  ['mtuDiscover6', MtuDiscover.Dont, MtuDiscover.Omit],
+  ['receiveErrors6', 0, 1],
 ];
 
 /** The least and the largest value that an option takes. */

@@ -1,4 +1,5 @@
 import { Errno } from '../errno';
+import type { IcmpError } from '../icmp/icmp-error';
 import { ANY4, ANY6, type IpAddress } from '../ip/address';
 import type { CongestionController } from '../tcp/congestion-controller';
 import { changeControl } from '../tcp/controllers';
@@ -14,6 +15,7 @@ import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
 import { isReadable, resize, sizeOf } from '../tcp/buffer-options';
 import { releaseHeld } from '../tcp/user-calls';
 import { available, bytesToMark, hasUrgentByte, isAtMark, takeUrgentNews } from '../tcp/urgent';
+import { ErrorQueue, type QueuedError } from './error-queue';
 import type { Listening } from './listening';
 import {
   optionValue,
@@ -59,6 +61,8 @@ export class SocketStatus {
   protected remote: IpAddress;
   /** TCP_INFO of the connection that is over. */
   protected lastInfo: TcpInfo | null = null;
+  /** Linux: sk_error_queue; null: nothing is in it. */
+  private errors: ErrorQueue | null = null;
 
   constructor(
     protected readonly tcp: Tcp,
@@ -145,7 +149,7 @@ export class SocketStatus {
     const c = this.connection;
     const ended = c !== null && c.has(Has.EndOfStream);
     const shut = ended ? this.shut | Shut.Receive : this.shut;
-    let mask = this.error !== 0 ? Poll.ERR : 0;
+    let mask = this.error !== 0 || this.errors !== null ? Poll.ERR : 0;
     if (shut === Shut.Both || !this.isLive) mask |= Poll.HUP;
     if ((shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
     if (c?.state === State.SYN_SENT || c?.state === State.SYN_RECEIVED) return mask;
@@ -170,6 +174,26 @@ export class SocketStatus {
     const soft = c.softError;
     c.softError = 0;
     return soft;
+  }
+
+  /** Called by TCP: the program may read what ICMP says, beside being told of the error. */
+  keepError(error: IcmpError, errno: number): void {
+    this.errors ??= new ErrorQueue();
+    this.errors.add(error, errno, 2 * this.options.receiveBuffer);
+    if (this.errors.errno === 0) this.errors = null;
+  }
+
+  /**
+   * recvmsg(2) with MSG_ERRQUEUE, which never waits: the oldest error that is kept, or -EAGAIN.
+   * Then `takeError` tells of the next one, or nothing.
+   */
+  takeKeptError(): QueuedError | number {
+    if (this.closed) return -Errno.EBADF;
+    const first = this.errors?.shift() ?? null;
+    if (first === null) return -Errno.EAGAIN;
+    this.error = this.errors?.errno ?? 0;
+    if (this.error === 0) this.errors = null;
+    return first;
   }
 
   /** What `takeError` would tell, and it stays. */
@@ -224,6 +248,9 @@ export class SocketStatus {
     if (changed === null) return -Errno.EINVAL;
     const isNew = changed !== this.options;
     this.options = changed;
+    const isErrors =
+      option === SocketOption.ReceiveErrors || option === SocketOption.ReceiveErrors6;
+    if (isErrors && value === 0) this.errors = null;
     const c = this.connection;
     if (c === null || c.row < 0) return 0;
     c.options = changed;

@@ -75,6 +75,8 @@ function arrivesAtConnection(tcp: Tcp, c: Connection, error: IcmpError): void {
   if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) {
     // Deviation: RFC 5461 §4 and RFC 1122 §4.2.3.9 go on trying where the error is soft; Linux ends
     // the attempt at once, so that the program can try another address.
+    // As Linux has it, IPv4's is kept for everybody.
+    if (error.family === 4 || c.options.receiveErrors6 === 1) c.socket?.keepError(error, errno);
     tcp.finish(c, errno);
     return;
   }
@@ -82,6 +84,7 @@ function arrivesAtConnection(tcp: Tcp, c: Connection, error: IcmpError): void {
   // RFC 5927 §5.2: no ICMP error ends a connection. Deviation: RFC 9293 §3.9.2.2 would have it for
   // protocol and port unreachable (SHLD-25); Linux has it for none.
   if (c.row < 0) return;
-  if (c.options.receiveErrors === 1 && c.socket !== null) c.socket.report(errno);
+  const isAsked = error.family === 4 ? c.options.receiveErrors : c.options.receiveErrors6;
+  if (isAsked === 1 && c.socket !== null) c.socket.report(errno);
   else c.softError = errno;
 }

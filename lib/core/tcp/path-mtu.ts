@@ -95,7 +95,7 @@ function familyOf(tcp: Tcp, c: Connection): 4 | 6 {
  */
 export function packetTooBig(tcp: Tcp, c: Connection, error: IcmpError): void {
   syncPathMtu(tcp, c);
-  const { mtuDiscover } = c.options;
+  const mtuDiscover = error.family === 4 ? c.options.mtuDiscover : c.options.mtuDiscover6;
   const accepts = mtuDiscover !== MtuDiscover.Interface && mtuDiscover !== MtuDiscover.Omit;
   const before = c.pathMtu;
   if (error.family === 6) {
@@ -113,8 +113,8 @@ export function packetTooBig(tcp: Tcp, c: Connection, error: IcmpError): void {
       learn(tcp, c, locked ? Math.min(before, minPathMtu) : mtu, locked);
     }
     syncFragmentation(tcp, c, mtu);
+    if (mtuDiscover === MtuDiscover.Dont || !accepts) return;
   }
-  if (mtuDiscover === MtuDiscover.Dont || !accepts) return;
   syncPathMtu(tcp, c);
   if (c.pathMtu < before) pathMtuReduced(tcp, c);
 }

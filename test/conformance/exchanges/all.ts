@@ -4,6 +4,7 @@ import { CLOSINGS } from './closing';
 import { ECN } from './ecn';
 import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
+import { ERROR_QUEUES } from './error-queue';
 import { ICMPS } from './icmp';
 import { INFOS } from './info';
 import { WINDOW_INFOS } from './info-windows';
@@ -50,4 +51,5 @@ export const EXCHANGES: readonly Exchange[] = [
   ...WINDOW_INFOS,
   ...URGENT,
   ...ICMPS,
+  ...ERROR_QUEUES,
 ];

@@ -400,6 +400,17 @@ export class Talk {
     await this.finish();
   }
 
+  /** recvmsg(2) with MSG_ERRQUEUE: an error; where its quote begins, if our last port sent that. */
+  async queued(fd: number, len = 65_536, ctrllen = 512): Promise<void> {
+    this.start();
+    const reply = await this.backend.request('recvmsg', { fd, len, ctrllen, flags: 0x2000 });
+    const quoted = Buffer.from(String(reply.data ?? ''), 'base64');
+    const isOurs = quoted.length >= 8 && quoted.readUInt16BE(0) === this.port;
+    const at = isOurs ? `, at ${(quoted.readInt32BE(4) - this.numbers().iss) | 0}` : '';
+    this.record(`error queue${at}`, { ...reply, data: undefined }, null);
+    await this.finish();
+  }
+
   private packet(flags: string, say: Say): Buffer {
     const bits = flagBits(flags);
     const data = say.data === undefined ? Buffer.alloc(0) : payload(say.data);

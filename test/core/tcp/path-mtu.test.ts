@@ -263,7 +263,8 @@ describe('IP_MTU_DISCOVER', () => {
   function outcome(mode: MtuDiscover, mtu = 1000, options: PeerOptions = {}) {
     const peer = new Peer({ syn: { mss: 1460 }, ...options });
     const listener = peer.server();
-    expect(listener.setOption(SocketOption.MtuDiscover, mode)).toBe(0);
+    const option = options.family === 6 ? SocketOption.MtuDiscover6 : SocketOption.MtuDiscover;
+    expect(listener.setOption(option, mode)).toBe(0);
     const socket = peer.open(listener);
     socket.send(pattern(1460), 0, 1460);
     peer.listen();

@@ -1,0 +1,58 @@
+import type { IcmpError } from '../icmp/icmp-error';
+import { quotedTcp } from '../icmp/icmp-error';
+import type { IpAddress } from '../ip/address';
+
+/** What ICMP has said of a packet that we sent (Linux: sock_extended_err and what goes with it). */
+export interface QueuedError {
+  readonly errno: number;
+  /** Of the message: ICMPv4 or ICMPv6, its type and code, and what it is about, as it says. */
+  readonly family: 4 | 6;
+  readonly type: number;
+  readonly code: number;
+  readonly info: number;
+  /** Who sent it. */
+  readonly offender: IpAddress;
+  /** Where the quoted packet was to go. */
+  readonly remote: IpAddress;
+  readonly remotePort: number;
+  /** As much of the packet as was quoted, from its TCP header on. */
+  readonly quoted: Uint8Array;
+}
+
+/** What Linux counts for an entry beside the packet, and beside the quote in the packet, bytes. */
+const ENTRY = 256;
+const AROUND = 320 + 64 + 28;
+
+/** The errors that a program can read with MSG_ERRQUEUE, the oldest first. */
+export class ErrorQueue {
+  private readonly entries: QueuedError[] = [];
+  private held = 0;
+
+  /** Of the oldest; 0: there is none. */
+  get errno(): number {
+    return this.entries.length === 0 ? 0 : this.entries[0].errno;
+  }
+
+  /** @param room for all entries, as Linux counts memory (SO_RCVBUF), bytes; no more is kept */
+  add(error: IcmpError, errno: number, room: number): void {
+    const tcp = quotedTcp(error);
+    const size = memoryOf(tcp.length);
+    if (this.held + size >= room) return;
+    this.held += size;
+    const { family, type, code, info, offender, remote, remotePort } = error;
+    const quoted = tcp.slice();
+    this.entries.push({ errno, family, type, code, info, offender, remote, remotePort, quoted });
+  }
+
+  shift(): QueuedError | null {
+    const first = this.entries.shift();
+    if (first === undefined) return null;
+    this.held -= memoryOf(first.quoted.length);
+    return first;
+  }
+}
+
+/** Linux's truesize: the packet lies in memory of a power of two. */
+function memoryOf(quoted: number): number {
+  return ENTRY + 2 ** Math.ceil(Math.log2(quoted + AROUND));
+}
