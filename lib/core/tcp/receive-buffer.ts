@@ -38,6 +38,17 @@ export class ReceiveBuffer {
     return this.reassembly === null ? 0 : this.reassembly.bytes;
   }
 
+  /** Bytes that are held, in order or not. */
+  get held(): number {
+    return this.readable + this.outOfOrder;
+  }
+
+  /** What counts against the stack's memory: bytes, and beyond a hole what their pieces take. */
+  get cost(): number {
+    const { reassembly } = this;
+    return this.held + (reassembly === null ? 0 : reassembly.pieces * PIECE_COST);
+  }
+
   /** Pieces of memory that are held: what keeping them costs beside their bytes. */
   get pieces(): number {
     return this.queue.count + (this.reassembly === null ? 0 : this.reassembly.pieces);
@@ -61,17 +72,6 @@ export class ReceiveBuffer {
     const advance = this.place(seq, rcvNxt, from, offset, length);
     this.memory.received += this.cost - before;
     return advance;
-  }
-
-  /** Bytes that are held, in order or not. */
-  get held(): number {
-    return this.readable + this.outOfOrder;
-  }
-
-  /** What counts against the stack's memory: bytes, and beyond a hole what their pieces take. */
-  get cost(): number {
-    const { reassembly } = this;
-    return this.held + (reassembly === null ? 0 : reassembly.pieces * PIECE_COST);
   }
 
   private place(
@@ -193,9 +193,9 @@ export class ReceiveBuffer {
    * @returns whether there was anything
    */
   prune(seq: number): boolean {
-    const held = this.held;
+    const before = this.cost;
     const pruned = this.reassembly !== null && this.reassembly.prune(seq);
-    this.memory.received += this.held - held;
+    this.memory.received += this.cost - before;
     if (this.reassembly?.isEmpty) this.reassembly = null;
     return pruned;
   }

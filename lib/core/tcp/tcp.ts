@@ -418,7 +418,7 @@ export class Tcp {
 
   dropReceiveBuffer(c: Connection): void {
     const buffer = c.receiveBuffer;
-    if (buffer === null || buffer.readable > 0 || buffer.outOfOrder > 0) return;
+    if (buffer === null || buffer.held > 0) return;
     if (buffer.urgent !== 0) return;
     c.receiveBuffer = null;
     this.receiveBuffers.give(buffer);

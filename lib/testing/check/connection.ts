@@ -79,7 +79,7 @@ export class Remembered {
       check(sendBuffer.length > 0, 'an empty send buffer that is kept');
     }
     if (receiveBuffer === null) return;
-    const held = receiveBuffer.readable + receiveBuffer.outOfOrder;
+    const { held } = receiveBuffer;
     check(receiveBuffer.readable >= 0 && receiveBuffer.outOfOrder >= 0, 'less than no bytes');
     // A window is announced in whole units. What a peer sends beyond it is taken whole where
     // nothing waits to be read: one segment beyond a hole, and one in order.

@@ -24,7 +24,7 @@ export class Sums {
     this.connections++;
     if (c.has(Has.Unfinished)) this.unfinished++;
     if (c.state === State.ESTABLISHED || c.state === State.CLOSE_WAIT) this.established++;
-    this.received += c.receiveBuffer?.held ?? 0;
+    this.received += c.receiveBuffer?.cost ?? 0;
     // The first and the last block of a queue need not be full.
     if (c.queued > 0) this.memory += c.queued + 2 * LARGE_BLOCK;
   }

@@ -198,6 +198,15 @@ describe('ReceiveBuffer', () => {
     expect(insert(0, 5000)).toBe(5000);
   });
 
+  test('what is given up no longer counts against the memory of the stack', () => {
+    const memory = { received: 0 };
+    const buffer = new ReceiveBuffer(arena(), memory);
+    for (const at of [100, 300, 500]) buffer.insert(at, 0, pattern(at, 50), 0, 50);
+    expect(memory.received).toBe(buffer.cost);
+    while (buffer.prune(0)) expect(memory.received).toBe(buffer.cost);
+    expect([buffer.held, memory.received]).toEqual([0, 0]);
+  });
+
   test('a duplicate beyond the hole is reported first', () => {
     const { buffer, insert } = receiver();
     insert(100, 10);
