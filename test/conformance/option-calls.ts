@@ -6,7 +6,7 @@ import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import type { Settings } from '../../lib/core/tcp/settings';
 import { State } from '../../lib/core/tcp/state';
 import { timestamp } from '../../lib/core/tcp/timestamps';
-import { currentMss, type TcpInfo } from '../../lib/core/tcp/tcp-info';
+import { mssCache, type TcpInfo } from '../../lib/core/tcp/tcp-info';
 import type { SocketFile } from './files';
 import { Level } from './linux';
 import type { Operation } from './operations';
@@ -130,7 +130,7 @@ const maxSegment: SocketOptionCall = {
     const asked = socket.getOption(SocketOption.MaxSegment);
     const idle = socket.state === State.CLOSED || socket.state === State.LISTEN;
     if (idle && asked !== 0) return asked;
-    return socket.status === null ? DEFAULT_MSS : currentMss(socket.status);
+    return socket.status === null ? DEFAULT_MSS : mssCache(socket.status);
   },
   set: ({ socket }, value) => {
     const wanted = int(value);

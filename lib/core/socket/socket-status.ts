@@ -224,7 +224,7 @@ export class SocketStatus {
   /** SIOCOUTQNSD: bytes not yet sent. */
   get outQueueUnsent(): number {
     const c = this.connection;
-    return c === null || c.row < 0 ? 0 : Math.max((c.sndEnd - c.sndNxt) | 0, 0);
+    return c === null || c.row < 0 ? 0 : c.unsent;
   }
 
   /** Bytes that `send` takes now. */

@@ -60,7 +60,7 @@ export class PortHolds extends RowTable {
 
   /** The socket is bound no more. */
   unbind(address: IpAddress, port: number): void {
-    this.drop(this.require(address, port));
+    this.drop(this.rowOf(address, port));
   }
 
   /**
@@ -92,7 +92,7 @@ export class PortHolds extends RowTable {
   }
 
   /** The row of an address and port; there must be one. */
-  require(address: IpAddress, port: number): number {
+  rowOf(address: IpAddress, port: number): number {
     const row = this.find(address, port);
     if (row === NONE) throw new Error(`port ${port} is not held`);
     return row;

@@ -176,7 +176,7 @@ export class LocalPorts {
 
   /** The connection, or the TIME-WAIT entry that took its place, is gone. */
   release(address: IpAddress, port: number): void {
-    const row = this.holds.require(address, port);
+    const row = this.holds.rowOf(address, port);
     if (this.holds.disconnect(row) && this.picked === row) this.picked = -1;
   }
 

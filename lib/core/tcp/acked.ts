@@ -23,7 +23,7 @@ export function takeAcknowledged(tcp: Tcp, c: Connection, f: Flight, ack: number
       // Without SACK nobody knows which copy has arrived.
       if (news.has(News.RetransmissionAcked)) news.flags &= ~News.OriginalDelivered;
     } else if (news.reordered && seqLt(news.reorder, news.priorFack)) {
-      noteReordering(tcp, c, news.reorder, f.sackedOut > 0 ? f.fack : c.sndUna);
+      noteReordering(tcp, c, news.reorder, f.sackedTo(c.sndUna));
     }
   } else if (news.firstSackedAt >= 0 && f.sentAt(f.head) > news.firstSackedAt) {
     // The oldest left after what was SACKed: the timer, set for it, would go off too soon.

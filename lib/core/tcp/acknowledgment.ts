@@ -99,7 +99,7 @@ function updateFlight(tcp: Tcp, c: Connection, f: Flight, seg: Segment): void {
   const { news } = tcp;
   const { losses } = f;
   const limited = isCwndLimited(c);
-  news.priorFack = f.sackedOut > 0 ? f.fack : news.priorUna;
+  news.priorFack = f.sackedTo(news.priorUna);
   if (f.count > 0 && isCongestionEcho(c, seg)) news.add(News.Ece);
   if (reportsSack(c, seg)) processSack(tcp, c, f, seg);
   if (f.count > 0) {
@@ -125,7 +125,7 @@ function oldAck(tcp: Tcp, c: Connection, seg: Segment): void {
   const f = c.flight;
   if (f === null || !reportsSack(c, seg)) return;
   const { losses } = f;
-  tcp.news.priorFack = f.sackedOut > 0 ? f.fack : c.sndUna;
+  tcp.news.priorFack = f.sackedTo(c.sndUna);
   processSack(tcp, c, f, seg);
   recoverFromLoss(tcp, c, f, false);
   finishNews(tcp, c, f, losses);

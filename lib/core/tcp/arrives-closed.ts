@@ -4,7 +4,7 @@ import { ECN_MASK } from './ecn';
 import type { Tcp } from './tcp';
 
 /** Fills the next reply with the segment's addresses turned round; -1 where there is no room. */
-export function startReply(tcp: Tcp, seg: Segment): number {
+function startReply(tcp: Tcp, seg: Segment): number {
   const base = tcp.replies.push();
   if (base < 0) {
     tcp.counters.NetlandReplyDrops++;

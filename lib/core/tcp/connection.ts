@@ -319,6 +319,21 @@ export class Connection {
     return (this.sndUna + this.queued) | 0;
   }
 
+  /** Payload that has not been sent yet, bytes. */
+  get unsent(): number {
+    return Math.max((this.sndEnd - this.sndNxt) | 0, 0);
+  }
+
+  /** Sequence numbers that have not been sent yet: of payload, and of the FIN behind it. */
+  get unsentNumbers(): number {
+    return Math.max((this.sndEnd + (this.has(Has.Fin) ? 1 : 0) - this.sndNxt) | 0, 0);
+  }
+
+  /** What the peer's window has room for; it may be negative (RFC 9293 §3.8.6.2.1). */
+  get usableWindow(): number {
+    return (this.sndUna + this.sndWnd - this.sndNxt) | 0;
+  }
+
   /** Payload that may be held for the program, bytes; it grows (Linux: sk_rcvbuf, twice that). */
   get rcvBuf(): number {
     const grown = this.inbound === null ? 0 : this.inbound.rcvBuf;

@@ -12,7 +12,7 @@ import type { Tcp } from './tcp';
 // an experiment do: retransmissions, pure acknowledgments and window probes are Not-ECT.
 
 /** The ECN field of the IP header (RFC 3168 §5). */
-export const enum Ecn {
+const enum Ecn {
   NotEct = 0,
   Ect1 = 1,
   Ect0 = 2,

@@ -83,6 +83,11 @@ export class Flight extends SentQueue {
   retransmissions = 0;
   duplicates = 0;
 
+  /** The end of what was SACKed; where nothing is, `una` (Linux: tcp_highest_sack_seq). */
+  sackedTo(una: number): number {
+    return this.sackedOut > 0 ? this.fack : una;
+  }
+
   /** As good as new, for another connection that is at SND.UNA = `una`. */
   reset(una: number): void {
     this.clear();

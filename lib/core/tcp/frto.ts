@@ -25,8 +25,7 @@ export function processLoss(tcp: Tcp, c: Connection, f: Flight, duplicate: boole
     } else if (advanced && !recovered) {
       f.highSeq = c.sndNxt;
       // Step 2b: new data leaves, if there is some that the window takes.
-      const hasNew = seqGt(c.sndEnd, c.sndNxt) && seqGt((c.sndUna + c.sndWnd) | 0, c.sndNxt);
-      if (hasNew) {
+      if (c.unsent > 0 && c.usableWindow > 0) {
         f.frtoNew = true;
         return;
       }

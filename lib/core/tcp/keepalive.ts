@@ -1,7 +1,6 @@
 import { Errno } from '../errno';
 import { elapsedMs } from '../time/elapsed';
 import { Timer, type Connection } from './connection';
-import { nextLength } from './output';
 import { emitSegment } from './emit';
 import { isSynchronized } from './state';
 import type { Tcp } from './tcp';
@@ -31,7 +30,7 @@ export function keepIdleChanged(tcp: Tcp, c: Connection): void {
 export function keepAliveTimeout(tcp: Tcp, c: Connection): void {
   if (!applies(c)) return;
   const { keepIdle, keepInterval, keepCount, userTimeout } = c.options;
-  const busy = c.inFlight > 0 || nextLength(c) > 0;
+  const busy = c.inFlight > 0 || c.unsentNumbers > 0;
   const idle = elapsedMs(tcp.nowMs, c.heardMs);
   if (busy || idle < keepIdle) {
     const wait = busy ? keepIdle : keepIdle - idle;

@@ -23,9 +23,8 @@ export function noteLimit(tcp: Tcp, c: Connection): void {
 function limit(tcp: Tcp, c: Connection): Limit {
   const next = nextLength(c);
   if (c.packetsInFlight >= c.cwnd) return Limit.Busy;
-  if (next <= 0) {
+  if (next === 0) {
     return canSend(c.state) && tcp.totals.waitsForRoom(c.row) ? Limit.SendBuffer : Limit.Busy;
   }
-  const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
-  return next > window ? Limit.Window : Limit.Busy;
+  return next > c.usableWindow ? Limit.Window : Limit.Busy;
 }

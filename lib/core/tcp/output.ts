@@ -20,11 +20,12 @@ import {
 } from './retransmit';
 import { Mark } from './sent-queue';
 import { syncPathMtu } from './path-mtu';
+import { boundToHalfWindow } from './send-space';
 import { countSent } from './prr';
 import { probeSent, scheduleProbe } from './tlp';
 import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
-import { armPersist, unsentNumbers } from './zero-window';
+import { armPersist } from './zero-window';
 import { State } from './state';
 import type { Tcp } from './tcp';
 import { isUrgentMode } from './urgent';
@@ -75,11 +76,10 @@ function transmitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
 
 /** RFC 8985 §7.3: a segment of new data, whatever the congestion window says, or else the last. */
 function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch): boolean {
-  const unsent = (c.sndEnd - c.sndNxt) | 0;
-  const length = Math.min(unsentOfRecord(c, unsent), currentMss(c));
-  const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  const length = Math.min(unsentOfRecord(c), currentMss(c));
+  const window = c.usableWindow;
   if (length > 0 && length <= window) {
-    const fin = c.has(Has.Fin) && length === unsent && length < window;
+    const fin = c.has(Has.Fin) && length === c.unsent && length < window;
     if (!sendNew(tcp, c, batch, length, fin)) return false;
     probeSent(tcp, c, f, false);
     return true;
@@ -99,7 +99,7 @@ function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch):
 
 /** New data as far as windows, Nagle and the FIN allow. */
 function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
-  if (!hasUnsent(c)) return true;
+  if (c.unsentNumbers === 0) return true;
   // While the peer's window is closed nothing begins (Linux: tcp_ack_update_window).
   if (c.inFlight === 0 && c.sndWnd > 0) restartAfterIdle(tcp, c);
   // What was SACKed, or told of by duplicates, has left the network: limited transmit (RFC 3042).
@@ -108,13 +108,10 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   let sent = false;
   let burst = 0;
   let burstEnd = c.sndNxt;
-  for (;;) {
-    const unsent = (c.sndEnd - c.sndNxt) | 0;
-    if (!hasUnsent(c)) break;
-    if (quota <= 0) break;
-    const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+  while (c.unsentNumbers > 0 && quota > 0) {
+    const { unsent, usableWindow: window } = c;
     const forced = c.has(Has.ForcePartial) && window > 0;
-    const together = unsentOfRecord(c, unsent);
+    const together = unsentOfRecord(c);
     const length = Math.min(together, currentMss(c), forced ? window : unsent);
     // The FIN has a number that the window must have room for, too, as on Linux.
     const fin = c.has(Has.Fin) && length === unsent && (!forced || length < window);
@@ -137,13 +134,13 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     quota--;
     sent = true;
   }
-  if (!hasUnsent(c)) {
+  if (c.unsentNumbers === 0) {
     c.unset(Has.Push);
     if (c.flight !== null) noteAppLimited(c, c.flight);
   }
   if (sent) finishRound(tcp, c, quota, before);
   else if (quota <= 0) validateCwnd(tcp, c, true);
-  else if (c.inFlight === 0 && hasUnsent(c) && mayDepart(tcp, c)) armPersist(tcp, c);
+  else if (c.inFlight === 0 && c.unsentNumbers > 0 && mayDepart(tcp, c)) armPersist(tcp, c);
   return true;
 }
 
@@ -188,10 +185,6 @@ function finishRound(tcp: Tcp, c: Connection, quota: number, before: number): vo
   scheduleProbe(tcp, c, f, false);
 }
 
-function hasUnsent(c: Connection): boolean {
-  return unsentNumbers(c) > 0;
-}
-
 function sendNew(
   tcp: Tcp,
   c: Connection,
@@ -227,18 +220,13 @@ function sendNew(
 
 /** Sequence numbers of the next new segment, with the FIN behind the data; 0: there is none. */
 export function nextLength(c: Connection): number {
-  const unsent = (c.sndEnd - c.sndNxt) | 0;
-  const length = Math.min(unsentOfRecord(c, unsent), currentMss(c));
-  return c.has(Has.Fin) && length === unsent ? length + 1 : length;
+  const length = Math.min(unsentOfRecord(c), currentMss(c));
+  return length === c.unsent && length < c.unsentNumbers ? length + 1 : length;
 }
 
-/**
- * Payload of the next full segment. To a peer whose whole buffer is small a segment takes at most
- * half of it, or it would never fit (RFC 9293 §3.8.6.2.1; Linux: tcp_bound_to_half_wnd).
- */
-export function currentMss(c: Connection): number {
-  const half = c.maxSndWnd > 536 ? c.maxSndWnd >> 1 : c.maxSndWnd;
-  return half > 0 && half < c.sndMss ? Math.max(half, 48) : c.sndMss;
+/** Payload of the next full segment (Linux: tcp_current_mss). */
+function currentMss(c: Connection): number {
+  return boundToHalfWindow(c, c.sndMss);
 }
 
 /**

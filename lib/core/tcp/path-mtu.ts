@@ -142,7 +142,7 @@ function syncFragmentation(tcp: Tcp, c: Connection, mtu: number): void {
  * Segments in flight are larger than the path takes: they are sent again at once, in smaller ones.
  * No sign of congestion, so that the window stays (Linux: tcp_simple_retransmit).
  */
-export function pathMtuReduced(tcp: Tcp, c: Connection): void {
+function pathMtuReduced(tcp: Tcp, c: Connection): void {
   const f = c.flight;
   if (f === null || f.count === 0) return;
   const { lostOut } = f;

@@ -96,11 +96,6 @@ export function rackTimeout(tcp: Tcp, c: Connection, flight: Flight): boolean {
   return flight.inFlight !== before;
 }
 
-/** µs until `row` would count as lost without a reordering window. */
-export function rackLeft(flight: Flight, row: number, now: number): number {
-  return flight.rackRtt - (now - flight.sentAt(row));
-}
-
 /** RFC 8985 §6.2 step 4: the window grows where retransmissions turn out to be needless. */
 export function rackUpdateWindow(tcp: Tcp, c: Connection, flight: Flight, prior: number): void {
   if ((tcp.settings.recovery & Recovery.StaticWindow) !== 0) return;

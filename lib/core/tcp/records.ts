@@ -11,10 +11,10 @@ export function endRecord(c: Connection): void {
   buffer.lastPacket = c.sndEnd;
 }
 
-/** How many of `unsent` bytes, which are all, may be put into segments together. */
-export function unsentOfRecord(c: Connection, unsent: number): number {
+/** Unsent bytes that may be put into segments together. */
+export function unsentOfRecord(c: Connection): number {
   const records = c.sendBuffer === null ? null : c.sendBuffer.records;
-  return records === null ? unsent : Math.min(unsent, (records[0] - c.sndNxt) | 0);
+  return records === null ? c.unsent : Math.min(c.unsent, (records[0] - c.sndNxt) | 0);
 }
 
 /** Whether a record of which something was unsent ends before the byte `end`. */

@@ -19,11 +19,6 @@ const RENEGING_WAIT = 10_000;
 // The states of loss recovery and what moves a connection between them, in the order in which Linux
 // has it (tcp_fastretrans_alert), from which the names are.
 
-/** Segments that `bytes` of sequence space make. */
-export function segments(c: Connection, bytes: number): number {
-  return Math.ceil(bytes / c.sndMss);
-}
-
 /**
  * An acknowledgment that is a duplicate, SACKs, or comes while something is amiss. What is lost is
  * marked; it leaves with the next `transmit`.
@@ -144,7 +139,7 @@ export function keepOpen(c: Connection, f: Flight): void {
 }
 
 /** Fast recovery (RFC 6675 §5, RFC 6582 §3.2): the window goes down by PRR. */
-export function enterRecovery(tcp: Tcp, c: Connection, f: Flight): void {
+function enterRecovery(tcp: Tcp, c: Connection, f: Flight): void {
   if (c.has(Has.Sack)) tcp.counters.TcpExtTCPSackRecovery++;
   else tcp.counters.TcpExtTCPRenoRecovery++;
   f.priorSsthresh = 0;
@@ -162,7 +157,7 @@ export function enterRecovery(tcp: Tcp, c: Connection, f: Flight): void {
  * of one segment doesn't wait for the retransmission timer, but as on Linux none is reduced below
  * two.
  */
-export function enterCwr(c: Connection): void {
+function enterCwr(c: Connection): void {
   const f = c.flight;
   if (f === null || c.caState >= CaState.Cwr) return;
   f.priorSsthresh = 0;

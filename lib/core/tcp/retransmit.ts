@@ -150,9 +150,8 @@ function collapsible(c: Connection, f: Flight, row: number): number {
   if (!f.has(row, Mark.Lost) || f.has(row, Mark.Joined)) return end;
   if (row !== f.head && f.has(f.before(row), Mark.Joined)) return end;
   for (let at = f.next(row); at !== f.tail; at = f.next(at)) {
-    const lost = (f.marks(at) & (Mark.Lost | Mark.Retransmitted)) === Mark.Lost;
     if (f.has(f.before(at), Mark.EndsRecord)) break;
-    if (!lost || ((f.end(at) - seq) | 0) > c.sndMss || seqGt(f.end(at), edge)) break;
+    if (!f.waits(at) || ((f.end(at) - seq) | 0) > c.sndMss || seqGt(f.end(at), edge)) break;
     end = f.end(at);
   }
   return end;

@@ -122,10 +122,9 @@ function duplicateInFlight(
   news: AckNews,
   repeats: number,
 ): void {
-  let left_ = repeats;
-  for (let row = f.locate(left); left_ > 0 && row !== f.tail; row = f.next(row)) {
+  let row = f.locate(left);
+  for (let i = 0; i < repeats && row !== f.tail; i++, row = f.next(row)) {
     if (!f.isWithin(row, left, right)) return;
-    left_--;
     if (!f.has(row, Mark.EverRetransmitted)) continue;
     if (f.undoable && f.undoRetrans > 0 && seqGt(f.end(row), f.undoMarker)) f.undoRetrans--;
     if (!f.has(row, Mark.Sacked)) continue;

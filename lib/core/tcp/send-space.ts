@@ -16,6 +16,10 @@ const LEAST_SEGMENTS = 10;
 const WINDOWS = 2;
 /** The largest packet that is made at once (Linux: sk_gso_max_size), bytes. */
 const LARGEST_PACKET = 65_215;
+/** Linux: TCP_MSS_DEFAULT. */
+const DEFAULT_MSS = 536;
+/** An IP packet that every path takes, 68 bytes, without a TCP header. */
+const LEAST_LENGTH = 48;
 /** What every connection may have, however scarce memory is (Linux: tcp_wmem[0]). */
 const ASSURED = 4096;
 
@@ -25,13 +29,7 @@ export function expandSendBuffer(tcp: Tcp, c: Connection): void {
   const mss = c.sndMss + (c.has(Has.Timestamps) ? TIMESTAMP_BYTES : 0) + HEADROOM;
   const weight = 2 ** Math.ceil(Math.log2(mss)) + BOOKKEEPING;
   const wanted = WINDOWS * Math.max(c.cwnd, LEAST_SEGMENTS) * weight;
-  if (wanted > c.sndBuf)
-    c.sndBuf = Math.max(c.sndBuf, Math.min(wanted, tcp.settings.sendBufferMax));
-}
-
-/** Bytes that the program has sent and the network has not got yet. */
-function unsent(c: Connection): number {
-  return Math.max((c.sndEnd - c.sndNxt) | 0, 0);
+  c.sndBuf = Math.max(c.sndBuf, Math.min(wanted, tcp.settings.sendBufferMax));
 }
 
 /** TCP_NOTSENT_LOWAT, or the stack's tcp_notsent_lowat. */
@@ -45,10 +43,18 @@ function mayBegin(tcp: Tcp, c: Connection, queued: number, waiting: number): boo
   return queued < c.sndBuf && waiting < unsentLimit(tcp, c);
 }
 
+/**
+ * To a peer whose whole buffer is small a segment takes at most half of it, or it would never fit
+ * (RFC 9293 §3.8.6.2.1; Linux: tcp_bound_to_half_wnd).
+ */
+export function boundToHalfWindow(c: Connection, length: number): number {
+  const half = c.maxSndWnd > DEFAULT_MSS ? c.maxSndWnd >> 1 : c.maxSndWnd;
+  return half > 0 && half < length ? Math.max(half, LEAST_LENGTH) : length;
+}
+
 /** Payload of the largest packet that is made of what is written (Linux: tcp_xmit_size_goal). */
 function packetGoal(c: Connection): number {
-  const half = c.maxSndWnd > 536 ? c.maxSndWnd >> 1 : c.maxSndWnd;
-  const most = half > 0 ? Math.min(LARGEST_PACKET, Math.max(half, 48)) : LARGEST_PACKET;
+  const most = boundToHalfWindow(c, LARGEST_PACKET);
   return Math.max(Math.floor(most / c.sndMss) * c.sndMss, Math.min(c.sndMss, most));
 }
 
@@ -56,7 +62,7 @@ function packetGoal(c: Connection): number {
 function leavesNow(tcp: Tcp, c: Connection, waiting: number): number {
   if (!mayDepart(tcp, c)) return 0;
   const quota = (c.cwnd - c.packetsInFlight) * c.sndMss;
-  const most = Math.max(Math.min(waiting, quota, c.sndWnd - c.inFlight), 0);
+  const most = Math.max(Math.min(waiting, quota, c.usableWindow), 0);
   return most - (most % c.sndMss);
 }
 
@@ -71,7 +77,7 @@ export function takeForSending(tcp: Tcp, c: Connection, length: number): number 
   let taken = 0;
   while (taken < length) {
     const queued = c.queued + taken;
-    const waiting = unsent(c) + taken;
+    const waiting = c.unsent + taken;
     // The packets that leave now are not added to any more.
     const leaves = taken > 0 ? leavesNow(tcp, c, waiting) : 0;
     const first = (end + taken - waiting + leaves) | 0;
@@ -93,7 +99,7 @@ export function takeForSending(tcp: Tcp, c: Connection, length: number): number 
 /** Whether poll(2) says POLLOUT (Linux: sk_stream_is_writeable): a third of the buffer is free. */
 export function isWritable(tcp: Tcp, c: Connection): boolean {
   const { queued } = c;
-  return c.sndBuf - queued >= queued >> 1 && 2 * unsent(c) < unsentLimit(tcp, c);
+  return c.sndBuf - queued >= queued >> 1 && 2 * c.unsent < unsentLimit(tcp, c);
 }
 
 /** Data was acknowledged: where the program waits for room, there may be more (tcp_new_space). */

@@ -299,7 +299,7 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   info.tcpi_probes = c.probes;
   info.tcpi_backoff = c.backoff;
   info.tcpi_rto = c.rto;
-  info.tcpi_snd_mss = currentMss(c);
+  info.tcpi_snd_mss = mssCache(c);
   const f = c.flight;
   // A SYN is in no queue.
   info.tcpi_unacked = f === null ? c.inFlight : f.count;
@@ -318,7 +318,7 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
   if (c.options.maxPacingRate > 0) info.tcpi_max_pacing_rate = c.options.maxPacingRate;
   if (c.deliveryRate > 0) info.tcpi_delivery_rate_app_limited = Number(c.rateAppLimited);
   info.tcpi_delivery_rate = c.deliveryRate * 1000;
-  info.tcpi_notsent_bytes = unsent(c);
+  info.tcpi_notsent_bytes = c.unsentNumbers;
   if (c.minRtt > 0) info.tcpi_min_rtt = c.minRtt;
   info.tcpi_snd_wnd = c.sndWnd;
 }
@@ -327,7 +327,7 @@ function tellSender(tcp: Tcp, c: Connection, info: TcpInfo): void {
  * Payload of a full segment to the peer; in SYN-SENT what holds until it names its own (Linux:
  * mss_cache), bytes.
  */
-export function currentMss(c: Readonly<Connection>): number {
+export function mssCache(c: Readonly<Connection>): number {
   if (c.sndMss > 0) return c.sndMss;
   const { maxSegment } = c.options;
   const most = maxSegment === 0 ? DEFAULT_MSS : Math.min(maxSegment, DEFAULT_MSS);
@@ -386,9 +386,4 @@ function finWasSent(c: Connection): boolean {
 
 function hasEnded(state: State): boolean {
   return state !== State.ESTABLISHED && state !== State.CLOSE_WAIT;
-}
-
-function unsent(c: Connection): number {
-  const end = (c.sndEnd + Number(c.has(Has.Fin))) | 0;
-  return Math.max((end - c.sndNxt) | 0, 0);
 }

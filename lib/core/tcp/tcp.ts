@@ -9,7 +9,6 @@ import type { SlabTable } from '../memory/slabs';
 import { SegmentBatch } from '../segment/batch';
 import { Word } from '../segment/layout';
 import { Segment } from '../segment/segment';
-import { seqGt } from '../sequence';
 import { SocketOptions } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Counters } from '../stack/counters';
@@ -400,7 +399,7 @@ export class Tcp {
   dropFlight(c: Connection): void {
     const f = c.flight;
     // What waits leaves at once, and is no new beginning.
-    if (f === null || f.count > 0 || seqGt(c.sndEnd, c.sndNxt)) return;
+    if (f === null || f.count > 0 || c.unsent > 0) return;
     if (c.caState !== CaState.Open || f.undoable || f.tlpOut) {
       f.drop();
       return;

@@ -31,7 +31,7 @@ function originalAnswered(tcp: Tcp, c: Connection, f: Flight): boolean {
   return seqLt(tcp.echo, f.retransStamp);
 }
 
-export function mayUndo(tcp: Tcp, c: Connection, f: Flight): boolean {
+function mayUndo(tcp: Tcp, c: Connection, f: Flight): boolean {
   return f.undoable && (f.undoRetrans === 0 || originalAnswered(tcp, c, f));
 }
 
@@ -91,8 +91,7 @@ export function undoByDsack(tcp: Tcp, c: Connection, f: Flight): boolean {
 /** During recovery SND.UNA has advanced, and not through a retransmission. */
 export function undoPartially(tcp: Tcp, c: Connection, f: Flight): boolean {
   if (!f.undoable || !originalAnswered(tcp, c, f)) return false;
-  const fack = f.sackedOut > 0 ? f.fack : c.sndUna;
-  noteReordering(tcp, c, tcp.news.priorUna, fack, true);
+  noteReordering(tcp, c, tcp.news.priorUna, f.sackedTo(c.sndUna), true);
   // While retransmissions are on their way the window stays, lest there be a burst.
   if (f.retransOut > 0) return true;
   if (!f.anyRetransmitted) f.retransmitting = false;

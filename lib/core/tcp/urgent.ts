@@ -12,7 +12,7 @@ import type { Tcp } from './tcp';
 // (SND.UP) lies in the send buffer, the receiver's part (RCV.UP) in the receive buffer.
 
 /** `ReceiveBuffer.urgent`: one of these, beside the byte itself (Linux: urg_data). */
-export const enum Urgent {
+const enum Urgent {
   /** No urgent byte lies ahead of the reader. */
   None = 0,
   /** It is here. */

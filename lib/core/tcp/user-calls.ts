@@ -1,6 +1,5 @@
 import { Errno } from '../errno';
 import { isIpv4 } from '../ip/address';
-import { seqGt } from '../sequence';
 import { SocketOption } from '../socket/options';
 import type { StreamSocket } from '../socket/stream-socket';
 import { Connection, Has } from './connection';
@@ -95,7 +94,7 @@ export function releaseHeld(c: Connection, option: SocketOption): void {
   const { noDelay, cork } = c.options;
   if (option === SocketOption.Cork && cork === 0) c.unset(Has.More);
   const released = option === SocketOption.NoDelay || (option === SocketOption.Cork && cork === 0);
-  if (released && noDelay === 1 && seqGt(c.sndEnd, c.sndNxt)) c.set(Has.Push);
+  if (released && noDelay === 1 && c.unsent > 0) c.set(Has.Push);
 }
 
 /** RECEIVE (RFC 9293 §3.10.3): the user has taken `bytes` out of the receive buffer. */

@@ -4,13 +4,7 @@ import { orphanRetries } from './orphans';
 import { giveUp, userTimeoutLeft } from './retransmission';
 import type { Tcp } from './tcp';
 
-// RFC 9293 §3.8.6.1: the peer has closed its window, data or a FIN waits and nothing is in
-// flight.
-
-/** Sequence numbers that have not left yet: of data, and of the FIN. */
-export function unsentNumbers(c: Connection): number {
-  return (c.sndEnd - c.sndNxt + (c.has(Has.Fin) ? 1 : 0)) | 0;
-}
+// RFC 9293 §3.8.6.1: the peer has closed its window, data or a FIN waits, nothing is in flight.
 
 /** Starts the persist timer, unless it runs. */
 export function armPersist(tcp: Tcp, c: Connection): void {
@@ -35,9 +29,9 @@ function persistInterval(tcp: Tcp, c: Connection): number {
  * §3.8.6.1), unless the user has set a timeout or has let go of the connection.
  */
 export function persistTimeout(tcp: Tcp, c: Connection): void {
-  if (c.inFlight > 0 || unsentNumbers(c) <= 0) return;
+  if (c.inFlight > 0 || c.unsentNumbers === 0) return;
   tcp.markReady(c);
-  if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) > 0) {
+  if (c.usableWindow > 0) {
     c.set(Has.ForcePartial);
     c.unset(Has.Unpushed);
     return;
@@ -67,7 +61,7 @@ function isExhausted(tcp: Tcp, c: Connection): boolean {
 /** The peer has answered, and perhaps opened its window; else the time runs anew, as on Linux. */
 export function probeAnswered(tcp: Tcp, c: Connection): void {
   c.probes = 0;
-  if (((c.sndUna + c.sndWnd - c.sndNxt) | 0) >= nextLength(c)) {
+  if (c.usableWindow >= nextLength(c)) {
     c.backoff = 0;
     c.unset(Has.ProbePending | Has.ForcePartial);
     tcp.timers.cancel(c.row, Timer.Persist);

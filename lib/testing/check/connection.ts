@@ -1,4 +1,4 @@
-import { seqGeq, seqGt, seqLeq, seqLt } from '../../core/sequence';
+import { seqGeq, seqLeq, seqLt } from '../../core/sequence';
 import type { StackCore } from '../../core/stack/stack-core';
 import { CaState, Has, Timer, type Connection } from '../../core/tcp/connection';
 import { MAX_SCALE } from '../../core/tcp/receive-window';
@@ -106,8 +106,7 @@ function checkFlight(c: Connection): void {
   const f = c.flight;
   check(c.inFlight > 0 === c.packetsOut > 0, 'data in flight and the queue of it disagree');
   if (f === null) return;
-  const waits = seqGt(c.sndEnd, c.sndNxt);
-  const open = c.caState === CaState.Open && !f.undoable && !f.tlpOut && !waits;
+  const open = c.caState === CaState.Open && !f.undoable && !f.tlpOut && c.unsent === 0;
   check(f.count > 0 || !open, 'an empty queue of segments that is kept');
   check(Math.min(f.sackedOut, f.lostOut, f.retransOut) >= 0, 'a negative count of segments');
   check(f.sackedOut + f.lostOut <= f.count, 'more segments SACKed and lost than there are');
@@ -184,8 +183,7 @@ function checkTimers(tcp: Tcp, c: Connection): void {
   if (c.has(Has.Ready)) return;
   check(c.inFlight > 0 === (retransmit !== Infinity), 'data in flight and its timer disagree');
   check(persist === Infinity || retransmit === Infinity, 'two timers for one thing');
-  const unsent = (c.sndEnd - c.sndNxt) | 0;
-  if (synchronized && c.inFlight === 0 && (unsent > 0 || (c.has(Has.Fin) && unsent === 0))) {
+  if (synchronized && c.inFlight === 0 && c.unsentNumbers > 0) {
     const paced = timers.due(c.row, Timer.Pacing) !== Infinity;
     check(persist !== Infinity || paced, 'something to send, and no timer');
   }

@@ -100,7 +100,7 @@ class HostReport {
     if (c.state === State.SYN_SENT) return [`sent SYN ${times(1 + c.retransmits)}${again}`];
     if (c.state === State.SYN_RECEIVED) return [`sent SYN+ACK ${times(1 + c.retransmits)}${again}`];
     const parts: string[] = [];
-    const unsent = Math.max((c.sndEnd - c.sndNxt) | 0, 0);
+    const unsent = c.unsent;
     const sent = c.queued - unsent;
     const fin = c.has(Has.Fin);
     const finSent = fin && c.inFlight > sent;
@@ -116,7 +116,7 @@ class HostReport {
 
   /** Why what was written does not leave. */
   private obstacle(c: Connection, unsent: number): string {
-    const window = (c.sndUna + c.sndWnd - c.sndNxt) | 0;
+    const window = c.usableWindow;
     const due = this.tcp.timers.due(c.row, Timer.Persist);
     const probe = due === Infinity ? '' : `; probe ${this.until(due)}`;
     const turn = this.tcp.timers.due(c.row, Timer.Pacing);
