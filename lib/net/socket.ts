@@ -1,14 +1,11 @@
-import { AsyncResource } from 'node:async_hooks';
 import { addAbortSignal } from 'node:stream';
 import { Errno } from '../core/errno';
-import type { StreamSocket } from '../core/socket/stream-socket';
 import { Poll } from '../core/socket/socket-status';
-import { Shutdown } from '../core/socket/stream-socket';
-import { invalidArgType, systemError } from '../errors';
+import { Shutdown, type StreamSocket } from '../core/socket/stream-socket';
+import { systemError } from '../errors';
 import type { Afterlife } from './afterlife';
-import { normalizeArguments, pickStreamOptions, readDestination, readTimeout } from './arguments';
-import type { AttemptEvent, DialEvents } from './dial';
-import { Dial } from './dial';
+import { normalizeArguments, pickStreamOptions, readDestination } from './arguments';
+import { Dial, type AttemptEvent, type DialEvents } from './dial';
 import {
   closedBeforeConnection,
   destroyedWrite,
@@ -17,12 +14,11 @@ import {
   stackClosed,
 } from './errors';
 import type { Accepted, SocketHost } from './host';
-import { Inactivity } from './inactivity';
 import { Outbox } from './outbox';
 import { Presence } from './presence';
 import type { Server } from './server';
+import { TimedSocket } from './timed-socket';
 import type { ConnectOptions, Listener, SocketOptions } from './types';
-import { UrgentSocket } from './urgent-socket';
 
 type Callback = (error?: Error | null) => void;
 
@@ -36,19 +32,15 @@ const nextTick = process.nextTick.bind(process);
  * A TCP connection as a Duplex stream, with the methods, properties, events and errors of
  * `net.Socket`. `stack.net.connect` and `stack.net.createServer` make them.
  */
-export class Socket extends UrgentSocket {
+export class Socket extends TimedSocket {
   /** A lookup or handshake is under way. */
   connecting = false;
-  /** ms, as set by `setTimeout`. */
-  timeout: number | undefined = undefined;
   /** The ends that were tried one after the other, as `address:port`. */
   autoSelectFamilyAttemptedAddresses: string[] | undefined = undefined;
   /** The server that accepted it, or null. */
   readonly server: Server | null;
 
   readonly #host: SocketHost;
-  readonly #resource = new AsyncResource('NETLANDSOCKET');
-  readonly #inactivity: Inactivity;
   readonly #presence: Presence;
   readonly #outbox = new Outbox();
   readonly #gone: (() => void) | null;
@@ -70,7 +62,7 @@ export class Socket extends UrgentSocket {
   /** @internal Made by `stack.net`. */
   constructor(host: SocketHost, options: SocketOptions = {}, accepted: Accepted | null = null) {
     const { signal, ...streamOptions } = options;
-    super({
+    super(host.driver.clock, {
       ...pickStreamOptions(streamOptions),
       allowHalfOpen: Boolean(options.allowHalfOpen),
       // 'close' is emitted by _destroy, since it tells whether there was an error.
@@ -79,7 +71,6 @@ export class Socket extends UrgentSocket {
     });
     this.#host = host;
     this.#presence = new Presence(host.driver, this);
-    this.#inactivity = new Inactivity(host.driver.clock, () => this.#inactive());
     this.server = accepted?.server ?? null;
     this.#gone = accepted?.gone ?? null;
     this.takeOptions(options);
@@ -113,7 +104,7 @@ export class Socket extends UrgentSocket {
       return this;
     }
     this.connecting = true;
-    this.#inactivity.touch();
+    this.noteActivity();
     if (this.#host.driver.closing) {
       nextTick(() => this.destroy(stackClosed()));
       return this;
@@ -182,7 +173,7 @@ export class Socket extends UrgentSocket {
     this.#dial = null;
     this.connecting = false;
     this.#adopt(stream);
-    this.#inactivity.touch();
+    this.noteActivity();
     try {
       this.emit('connect');
       this.emit('ready');
@@ -205,7 +196,7 @@ export class Socket extends UrgentSocket {
   override _read(): void {
     this.#reading = true;
     if (this.#stream === null || this.#receiving) return;
-    this.#host.driver.enter();
+    this.enterStack();
     this.#receive();
   }
 
@@ -224,7 +215,7 @@ export class Socket extends UrgentSocket {
         }
         this.#bytesRead += piece.length;
         this.noteMark(this.#stream);
-        this.#inactivity.touch();
+        this.noteActivity();
         const data = Buffer.from(piece.buffer, piece.byteOffset, piece.length);
         if (!this.push(data)) this.#reading = false;
       }
@@ -266,9 +257,9 @@ export class Socket extends UrgentSocket {
       return;
     }
     this.#outbox.put(pieces, callback);
-    this.#inactivity.touch();
+    this.noteActivity();
     if (this.#stream === null) return;
-    this.#host.driver.enter();
+    this.enterStack();
     this.#flush();
   }
 
@@ -277,7 +268,7 @@ export class Socket extends UrgentSocket {
     if (!this.#outbox.busy || this.#stream === null) return;
     const before = this.#outbox.taken;
     const result = this.#outbox.flush(this.#stream, (piece) => this.isUrgent(piece));
-    if (this.#outbox.taken > before) this.#inactivity.touch();
+    if (this.#outbox.taken > before) this.noteActivity();
     if (result === -Errno.EAGAIN) return;
     this.#bytesSent += this.#outbox.taken;
     const callback = this.#outbox.finish();
@@ -296,7 +287,7 @@ export class Socket extends UrgentSocket {
     const callback = this.#final;
     this.#final = null;
     if (this.#stream !== null) {
-      this.#host.driver.enter();
+      this.enterStack();
       this.#stream.shutdown(Shutdown.WR);
     }
     callback?.();
@@ -326,7 +317,7 @@ export class Socket extends UrgentSocket {
 
   /** @internal */
   ready(): void {
-    this.#resource.runInAsyncScope(this.#proceed, this);
+    this.run(this.#proceed);
   }
 
   #proceed(): void {
@@ -375,26 +366,17 @@ export class Socket extends UrgentSocket {
     const call = this.connecting ? 'connect' : 'read';
     const error = errno === 0 ? cause : systemError(errno, call);
     if (error !== undefined && error !== cause) error.cause = cause;
-    this.#run(() => this.destroy(error));
+    this.run(() => this.destroy(error));
   }
 
   /** @internal */
   vanish(): void {
     this.#vanished = true;
-    this.#inactivity.close();
+    this.endTimeout();
     this.#dial?.cancel();
     this.#dial = null;
     this.#letGo();
     this.#presence.leave();
-  }
-
-  /** Runs `action` in the asynchronous context in which the socket was made. */
-  #run(action: () => void): void {
-    this.#resource.runInAsyncScope(action);
-  }
-
-  #inactive(): void {
-    this.#run(() => this.emit('timeout'));
   }
 
   // --- closing -------------------------------------------------------------------------------
@@ -424,7 +406,7 @@ export class Socket extends UrgentSocket {
     const connecting = this.connecting;
     this.connecting = false;
     this.#reading = false;
-    this.#inactivity.close();
+    this.endTimeout();
     this.#dial?.cancel();
     this.#dial = null;
     const goesOn = this.#resetting ? -1 : this.#acceptedBytes;
@@ -444,7 +426,7 @@ export class Socket extends UrgentSocket {
     if (write !== null) this.#bytesSent += taken;
     if (!lingers || error !== null) callback(error);
     nextTick(() => {
-      if (!lingers) this.#run(() => this.emit('close', error !== null));
+      if (!lingers) this.run(() => this.emit('close', error !== null));
       const reason = connecting ? closedBeforeConnection : destroyedWrite;
       write?.(reason());
       final?.(reason());
@@ -456,7 +438,7 @@ export class Socket extends UrgentSocket {
   #close(error: Error | null): void {
     this.#presence.leave();
     this.#gone?.();
-    this.#run(() => this.emit('close', error !== null));
+    this.run(() => this.emit('close', error !== null));
   }
 
   /**
@@ -468,7 +450,7 @@ export class Socket extends UrgentSocket {
     if (stream === null) return false;
     this.rememberConnection();
     this.#stream = null;
-    this.#host.driver.enter();
+    this.enterStack();
     stream.owner = null;
     if (this.#resetting) stream.abort();
     else if (this.#vanished) stream.close();
@@ -476,25 +458,7 @@ export class Socket extends UrgentSocket {
     return this.#afterlife?.lingers === true;
   }
 
-  // --- timeout and process life --------------------------------------------------------------
-
-  /**
-   * Emits 'timeout' after `msecs` ms without traffic; 0 switches it off.
-   * @throws RangeError ERR_OUT_OF_RANGE, TypeError ERR_INVALID_ARG_TYPE
-   */
-  setTimeout(msecs: number, callback?: () => void): this {
-    if (this.destroyed) return this;
-    const checked = readTimeout(msecs);
-    if (callback !== undefined && typeof callback !== 'function') {
-      throw invalidArgType('callback', 'of type function', callback);
-    }
-    this.timeout = checked;
-    this.#inactivity.set(checked);
-    if (callback === undefined) return this;
-    if (checked === 0) this.removeListener('timeout', callback);
-    else this.once('timeout', callback);
-    return this;
-  }
+  // --- process life --------------------------------------------------------------------------
 
   /** The open socket keeps the process alive: the default. */
   ref(): this {
