@@ -385,9 +385,9 @@ export class StreamSocket extends SocketStatus {
   }
 
   private stopListening(listening: Listening): void {
-    this.listening = null;
-    this.tcp.listeners.remove(this, listening.id);
     this.tcp.synReceived.listenerClosed(listening.id);
+    this.tcp.listeners.remove(this, listening.id);
+    this.listening = null;
     this.tcp.ports.unlisten(this.domain, this.localAddress, this.localPort);
     for (const entry of listening.queue) {
       if (entry instanceof StreamSocket) entry.close();

@@ -20,7 +20,8 @@ import { sixthCheckUrg } from './urgent';
 
 /** SEGMENT ARRIVES, other states (RFC 9293 §3.10.7.4), in the order of its steps. */
 export function arrivesOtherwise(tcp: Tcp, c: Connection, seg: Segment): void {
-  // Deviation: as on Linux before the first step, which would answer it outside the window.
+  // Fifth, without ACK. Deviation: as on Linux before the first step, which would answer it outside
+  // the window.
   if (!seg.isAck && !seg.isRst && !seg.isSyn) return;
   if (!firstCheckSequence(tcp, c, seg)) return;
   if (!secondCheckReset(tcp, c, seg)) return;
@@ -165,7 +166,6 @@ function fourthCheckSyn(tcp: Tcp, c: Connection, seg: Segment): boolean {
 }
 
 function fifthCheckAck(tcp: Tcp, c: Connection, seg: Segment): boolean {
-  if (!seg.isAck) return false;
   if (c.state === State.SYN_RECEIVED) {
     if (!handshakeAcknowledged(tcp, c, seg)) return false;
     if (seg.isSyn) {

@@ -35,8 +35,9 @@ export class Listeners {
     return this.byId.filter((listener) => listener !== null);
   }
 
-  get(id: number): StreamSocket | null {
-    return this.byId[id];
+  /** The one that `add` has given this number, until it is removed. */
+  get(id: number): StreamSocket {
+    return this.byId[id] as StreamSocket;
   }
 
   /** Whether a listener on the segment's port has answered with a cookie that may be good yet. */

@@ -15,7 +15,7 @@ export function rowMss(tcp: Tcp, table: SynTable, at: number): number {
   const w = table.words;
   const family = isIpv4(tcp.tuples.local(w[at + SynField.FourTuple])) ? 4 : 6;
   const listener = tcp.listeners.get(w[at + SynField.Listener]);
-  return announcedMss(w[at + SynField.PathMtu], family, listener?.options.maxSegment ?? 0);
+  return announcedMss(w[at + SynField.PathMtu], family, listener.options.maxSegment);
 }
 
 /** The words that SYN+ACK and ACK of a row share; -1 where there is no room for a reply. */
@@ -31,8 +31,8 @@ function startAnswer(tcp: Tcp, table: SynTable, at: number): number {
   tcp.tuples.fill(w[at + SynField.FourTuple], words, base);
   words[base + Word.Protocol] = 6;
   words[base + Word.Direction] = Direction.Out;
-  words[base + Word.HopLimit] = listener === null ? tcp.settings.ttl : listener.options.ttl;
-  words[base + Word.TrafficClass] = (listener?.options.trafficClass ?? 0) & ~ECN_MASK;
+  words[base + Word.HopLimit] = listener.options.ttl;
+  words[base + Word.TrafficClass] = listener.options.trafficClass & ~ECN_MASK;
   words[base + Word.Acknowledgment] = (w[at + SynField.Irs] + 1) | 0;
   if ((w[at + SynField.Options] & Option.Timestamps) !== 0) {
     words[base + Word.Options] = Option.Timestamps;

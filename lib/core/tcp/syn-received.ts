@@ -122,7 +122,7 @@ export class SynReceived {
     const at = row * SynField.Stride;
     const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
     const isRepeated = ((seg.seq - 1) | 0) === table.words[at + SynField.Irs];
-    if (listener === null || !isRepeated || seg.isRst) return false;
+    if (!isRepeated || seg.isRst) return false;
     if (!tcp.listeners.sentCookies(seg, tcp.nowMs)) return false;
     if (tcp.synCookies.check(seg, tcp.now) === 0) return false;
     this.drop(row);
@@ -268,7 +268,7 @@ export class SynReceived {
   private defers(row: number, seg: Segment): boolean {
     const w = this.table.words;
     const at = row * SynField.Stride;
-    const deferred = this.listenerOf(at)?.options.deferAccept ?? 0;
+    const deferred = this.listenerOf(at).options.deferAccept;
     if (w[at + SynField.Timeouts] >= deferred) return false;
     if (seg.end !== ((w[at + SynField.Irs] + 1) | 0)) return false;
     w[at + SynField.Flags] |= SynFlag.Acknowledged;
@@ -276,7 +276,7 @@ export class SynReceived {
     return true;
   }
 
-  private listenerOf(at: number): StreamSocket | null {
+  private listenerOf(at: number): StreamSocket {
     return this.tcp.listeners.get(this.table.words[at + SynField.Listener]);
   }
 
@@ -288,8 +288,8 @@ export class SynReceived {
     const { tcp, table } = this;
     const at = row * SynField.Stride;
     const listener = this.listenerOf(at);
-    const listening = listener?.listening ?? null;
-    if (listener === null || listening === null || listening.isFull) {
+    const listening = listener.listening as Listening;
+    if (listening.isFull) {
       tcp.counters.TcpExtListenOverflows++;
       tcp.counters.TcpExtListenDrops++;
       return null;
@@ -368,7 +368,7 @@ export class SynReceived {
     const { tcp, table } = this;
     const w = table.words;
     const at = row * SynField.Stride;
-    const listener = this.listenerOf(at) as StreamSocket;
+    const listener = this.listenerOf(at);
     const listening = listener.listening as Listening;
     const { deferAccept, synCount } = listener.options;
     const timeouts = w[at + SynField.Timeouts];
@@ -409,7 +409,7 @@ export class SynReceived {
     }
   }
 
-  /** The listener has closed: its handshakes are forgotten without a word. */
+  /** The listener closes: its handshakes are forgotten without a word. */
   listenerClosed(id: number): void {
     let row = -1;
     while ((row = this.table.nextOf(id, row)) >= 0) this.drop(row);
@@ -419,8 +419,7 @@ export class SynReceived {
     const { tcp, table } = this;
     const at = row * SynField.Stride;
     const tuple = table.words[at + SynField.FourTuple];
-    const listening = this.listenerOf(at)?.listening ?? null;
-    if (listening !== null) this.uncount(at, listening);
+    this.uncount(at, this.listenerOf(at).listening as Listening);
     tcp.ports.release(tcp.tuples.local(tuple), tcp.tuples.localPort(tuple));
     tcp.tuples.remove(tuple);
     table.free(row);

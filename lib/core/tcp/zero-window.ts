@@ -18,8 +18,7 @@ export function armPersist(tcp: Tcp, c: Connection): void {
  * first.
  */
 function persistInterval(tcp: Tcp, c: Connection): number {
-  const base = Math.max(c.rto, tcp.settings.rtoMin * 1000);
-  const interval = Math.min(base * 2 ** Math.min(c.backoff, 31), tcp.settings.rtoMax * 1000);
+  const interval = Math.min(c.rto * 2 ** Math.min(c.backoff, 31), tcp.settings.rtoMax * 1000);
   return c.backoff === 0 ? interval : Math.min(interval, Math.max(userTimeoutLeft(tcp, c), 1000));
 }
 
@@ -37,7 +36,7 @@ export function persistTimeout(tcp: Tcp, c: Connection): void {
     return;
   }
   if (c.backoff === 0) c.retransmitStartMs = tcp.nowMs;
-  if (isExhausted(tcp, c) || (c.backoff > 0 && userTimeoutLeft(tcp, c) === 0)) {
+  if (isExhausted(tcp, c) || userTimeoutLeft(tcp, c) === 0) {
     giveUp(tcp, c);
     return;
   }

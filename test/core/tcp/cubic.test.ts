@@ -285,6 +285,10 @@ describe('HyStart++ (RFC 9406)', () => {
     expect([at(less), at(enough)]).toEqual([30, 27]);
   });
 
+  test('the first round has none to be compared with', () => {
+    expect(slowStart([[RTT, ...round(RTT + 20_000, 9)]])[0]).toBe(20);
+  });
+
   test('fewer than eight samples tell nothing', () => {
     expect(slowStart([round(RTT, 7), round(2 * RTT, 7)])[1]).toBe(24);
     expect(slowStart([round(RTT, 7), round(2 * RTT, 9)])[1]).toBe(17 + 7);
@@ -370,7 +374,10 @@ describe("Linux's HyStart", () => {
     acked(f, 8, RTT + 12_501, 5000);
     expect(f.c.ssthresh).toBe(NONE);
     acked(f, 1, RTT + 12_501, 5000);
-    expect([f.c.ssthresh, f.counters.TcpExtTCPHystartDelayDetect]).toEqual([20, 1]);
+    expect([f.c.ssthresh, f.counters]).toMatchObject([
+      20,
+      { TcpExtTCPHystartDelayDetect: 1, TcpExtTCPHystartDelayCwnd: 20 },
+    ]);
   });
 
   test('less growth, or a smaller window, tells nothing', () => {
@@ -390,7 +397,10 @@ describe("Linux's HyStart", () => {
     acked(f, length - 1, RTT, 1000);
     expect(f.c.ssthresh).toBe(NONE);
     acked(f, 1, RTT, 1000);
-    expect([f.c.ssthresh, f.counters.TcpExtTCPHystartTrainDetect]).toEqual([20, 1]);
+    expect([f.c.ssthresh, f.counters]).toMatchObject([
+      20,
+      { TcpExtTCPHystartTrainDetect: 1, TcpExtTCPHystartTrainCwnd: 20 },
+    ]);
   });
 
   test('acknowledgments further apart are no train', () => {

@@ -93,6 +93,29 @@ describe('SendBuffer', () => {
     buffer.clear();
   });
 
+  test('goes on where the last search has ended, for what is new and for what is sent again', () => {
+    let steps = 0;
+    class Counting extends BlockPool {
+      override linkOf(block: number): number {
+        steps++;
+        return super.linkOf(block);
+      }
+    }
+    const blocks = 200;
+    const counting = new Counting(slabs, (bytes) => new Uint8Array(bytes));
+    const buffer = new SendBuffer(counting);
+    for (let i = 0; i < blocks; i++) buffer.append(pattern(0, SMALL_BLOCK), 0, SMALL_BLOCK);
+    const size = buffer.length / blocks;
+    const out = new Int32Array(MAX_SLICES * SLICE_WORDS);
+    const look = (block: number) => buffer.slice(block * size, size, out, 0);
+    for (let i = 0; i < blocks; i++) look(i);
+    expect(steps).toBeLessThan(2 * blocks);
+    // Holes are filled while the end is asked for, too.
+    for (let i = 0; i < blocks - 1; i++) [look(i), look(blocks - 1)];
+    expect(steps).toBeLessThan(5 * blocks);
+    buffer.clear();
+  });
+
   test('says how far the slices reach when they run out', () => {
     const buffer = new SendBuffer(pool);
     const length = (MAX_SLICES + 3) * LARGE_BLOCK;

@@ -53,6 +53,15 @@ describe('the numbers of a cookie', () => {
     expect(said.map((mss) => told(mss, 0, family))).toEqual(kept);
   });
 
+  test.each([4, 6])(
+    'IPv%d: behind the largest size there is none, nor before the least',
+    (family) => {
+      const iss = cookies.issue(segment(-7, 0, 5000, family), 65_535, 0);
+      const at = (ack: number) => cookies.check(segment(-6, (iss + ack) | 0, 5000, family), 0);
+      expect([at(1), at(2), at(-4), at(-5)]).toEqual([family === 4 ? 1460 : 8940, 0, 48, 0]);
+    },
+  );
+
   test('are good in their minute and the next, across the wrap of the minutes too', () => {
     for (const at of [0, MINUTE - 1, 255 * MINUTE, 256 * MINUTE]) {
       const left = MINUTE - (at % MINUTE);

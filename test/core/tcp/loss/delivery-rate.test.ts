@@ -53,6 +53,22 @@ describe('the delivery rate (draft-ietf-ccwg-bbr §4.1)', () => {
     expect(s.c.rateAppLimited).toBe(true);
   });
 
+  test('nor does one that has filled the window no more since, until all of that is delivered', () => {
+    const s = new Sender();
+    s.write(20);
+    // 10 were delivered; 10 more leave, and the window would take 20.
+    s.pass(100).ack(10);
+    s.write(1);
+    expect([s.f.count, s.f.has(s.f.before(s.f.tail), Mark.AppLimited)]).toEqual([11, true]);
+    s.write(40);
+    expect(s.f.has(s.f.before(s.f.tail), Mark.AppLimited)).toBe(true);
+    // 21 had been delivered or were in flight when it had nothing.
+    s.pass(100).ack(21);
+    expect(s.f.has(s.f.before(s.f.tail), Mark.AppLimited)).toBe(true);
+    s.pass(1).ack(22);
+    expect(s.f.has(s.f.before(s.f.tail), Mark.AppLimited)).toBe(false);
+  });
+
   test('not within less than a round trip: it was not the retransmission that arrived', () => {
     const s = new Sender();
     s.write(10);

@@ -287,6 +287,43 @@ describe('the queue of segments in flight', () => {
     ]);
   });
 
+  test.each([
+    [999, [999]],
+    [1000, [1000]],
+    [1001, [1001]],
+    [1002, [1000, 2]],
+    [2001, [1000, 1001]],
+    [2002, [1000, 1000, 2]],
+  ])('a FIN takes no room: %d numbers with it are %j', (numbers, lengths) => {
+    const queue = new SentQueue();
+    queue.push(5, 5 + numbers, 1);
+    queue.resegment(1000, 5 + numbers - 1);
+    const rows = rowsOf(queue);
+    expect(rows.map((row) => queue.end(row) - queue.seq(row))).toEqual(lengths);
+    expect(queue.lostOut).toBe(lengths.length > 1 ? lengths.length : 0);
+  });
+
+  test('of what was sent again and is cut, all is lost anew', () => {
+    const queue = new SentQueue();
+    for (let i = 0; i < 3; i++) queue.push(2000 * i, 2000 * (i + 1), i);
+    for (const row of [0, 1]) queue.markLost(row);
+    queue.retransmitted(0, 9);
+    queue.resegment(1500, 6000);
+    expect([queue.count, queue.lostOut, queue.retransOut, queue.inFlight]).toEqual([6, 6, 0, 0]);
+    expect(list(queue, queue.lost)).toEqual([0, 1500, 2000, 3500, 4000, 5500]);
+    expect(queue.anyRetransmitted).toBe(true);
+  });
+
+  test('what was sent again and fits stays so', () => {
+    const queue = new SentQueue();
+    for (let i = 0; i < 3; i++) queue.push(1000 * i, 1000 * (i + 1), i);
+    for (const row of [0, 1]) queue.markLost(row);
+    queue.retransmitted(0, 9);
+    queue.resegment(1000, 3000);
+    expect([queue.count, queue.lostOut, queue.retransOut, queue.inFlight]).toEqual([3, 2, 1, 2]);
+    expect(list(queue, queue.lost)).toEqual([1000]);
+  });
+
   test('gives up a large ring once it is empty', () => {
     const queue = new SentQueue();
     for (let i = 0; i < 300; i++) queue.push(i, i + 1, i);
