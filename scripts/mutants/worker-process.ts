@@ -48,8 +48,8 @@ export class WorkerProcess {
   private start(): ChildProcess {
     return fork(join(__dirname, 'worker.ts'), [this.folder], {
       cwd: this.folder,
-      // Not the long tests of `npm run nightly`.
-      env: { ...process.env, NETLAND_NIGHTLY: '', NODE_NO_WARNINGS: '1' },
+      // Not the long tests of `npm run nightly`, and few of the lives of chaos.test.ts.
+      env: { ...process.env, NETLAND_NIGHTLY: '', NETLAND_SEEDS: '8', NODE_NO_WARNINGS: '1' },
       execArgv: ['-r', join(ROOT, 'test/support/register.js'), `--max-old-space-size=${HEAP}`],
       stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
       detached: true,

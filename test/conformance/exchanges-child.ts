@@ -1,7 +1,16 @@
+import type { StackCore } from '../../lib/core/stack/stack-core';
 import { serve } from '../support/rpc';
 import { EXCHANGES } from './exchanges/all';
+import type { Exchange } from './support/exchange';
 import { runOurs } from './support/reference';
-import { linesOf, type Transcripts } from './support/transcripts';
+import { linesOf, stateOf, type Transcripts } from './support/transcripts';
+
+async function told(exchange: Exchange): Promise<string[]> {
+  let state: string[] = [];
+  const look = (core: StackCore) => (state = stateOf(core));
+  const { transcript } = await runOurs(exchange, 10_000, look);
+  return [...linesOf(transcript), ...state];
+}
 
 // In a process of its own: under Jest it takes some times as long.
 serve({
@@ -10,7 +19,7 @@ serve({
     const transcripts: Transcripts = {};
     for (const exchange of EXCHANGES) {
       try {
-        transcripts[exchange.name] = linesOf((await runOurs(exchange, 10_000)).transcript);
+        transcripts[exchange.name] = await told(exchange);
       } catch (error) {
         transcripts[exchange.name] = [String(error)];
       }

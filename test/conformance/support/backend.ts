@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { StackCore } from '../../../lib/core/stack/stack-core';
 import type { HostOptions } from '../host';
 import { Session } from '../session';
 
@@ -84,6 +85,10 @@ export class Ours extends Requests implements Backend {
 
   async settle(): Promise<void> {
     // All has happened already.
+  }
+
+  get core(): StackCore {
+    return this.session.host.core;
   }
 
   async end(): Promise<void> {

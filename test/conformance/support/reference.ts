@@ -1,6 +1,7 @@
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { StackCore } from '../../../lib/core/stack/stack-core';
 import { Namespace } from '../../support/netns';
 import { Kernel, Ours } from './backend';
 import { PORTS, Talk, type Exchange, type Transcript } from './exchange';
@@ -131,8 +132,15 @@ async function setSysctls(
   if (words.length > 0) await namespace.run('sysctl', '-qw', ...words);
 }
 
-/** Runs an exchange against our stack. */
-export async function runOurs(exchange: Exchange, firstPort: number): Promise<Talk> {
+/**
+ * Runs an exchange against our stack.
+ * @param look sees the stack at the end of it
+ */
+export async function runOurs(
+  exchange: Exchange,
+  firstPort: number,
+  look: (core: StackCore) => void = () => undefined,
+): Promise<Talk> {
   const backend = new Ours(hostOptions({ remote: '192.0.2.0/24', remote6: '2001:db8::/32' }));
   const talk = new Talk(backend, exchange.family ?? 4, firstPort);
   await backend.request('hello', { proto: 1, io: 'json', pid: process.pid, flags: '' });
@@ -141,6 +149,7 @@ export async function runOurs(exchange: Exchange, firstPort: number): Promise<Ta
     if (ret !== 0) throw new Error(`sysctl ${key} is not known`);
   }
   await exchange.run(talk);
+  look(backend.core);
   await backend.end();
   return talk;
 }

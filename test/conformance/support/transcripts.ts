@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { Shape } from '../../../lib/core/stack/four-tuples';
+import type { StackCore } from '../../../lib/core/stack/stack-core';
 import type { Entry, Transcript } from './exchange';
 
 /** The lines of each exchange, by its name. */
@@ -24,6 +26,20 @@ function lineOf({ step, text, after, window }: Entry): string {
   const size = window === undefined ? '' : ` win ${window}`;
   const end = after === null ? size : `${size} +${after}`;
   return `${step} ${short}${end}`;
+}
+
+/** Counters that are not 0, and the values of TCP_INFO of each connection that is left. */
+export function stateOf({ counters, tcp }: StackCore): string[] {
+  const counted = Object.entries(counters)
+    .filter(([, value]) => value !== 0)
+    .map(([name, value]) => `${name} ${value}`);
+  const infos: string[] = [];
+  tcp.tuples.forEach((row) => {
+    if (tcp.tuples.shape(row) !== Shape.Connection) return;
+    const { socket } = tcp.connection(tcp.tuples.index(row));
+    if (socket !== null) infos.push(`TCP_INFO ${Object.values(socket.tcpInfo()).join(' ')}`);
+  });
+  return [counted.join(' '), ...infos.sort()];
 }
 
 /** What the exchanges came to when they were written. */
