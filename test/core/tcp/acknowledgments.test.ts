@@ -53,6 +53,16 @@ describe('delayed acknowledgments (RFC 9293 §3.8.6.3, RFC 5681 §4.2)', () => {
     }
   });
 
+  test('two of them where the window is less than two segments', () => {
+    const [peer, socket] = connected({ tcp: { receiveBuffer: 1024 } });
+    const acks = [0, 1, 2].map(() => {
+      peer.say('.', { data: 100 });
+      readAll(socket);
+      return peer.lines().length;
+    });
+    expect(acks).toEqual([1, 1, 0]);
+  });
+
   test('then every second full segment', () => {
     const [peer, socket] = settled();
     const lines: number[] = [];

@@ -61,6 +61,10 @@ describe('counters, as nstat(8) has them', () => {
   });
 
   test('attempts that fail', () => {
+    const crossed = new Peer();
+    crossed.dial();
+    crossed.say('S');
+    expect(counted(crossed, () => crossed.say('R'))).toMatchObject({ TcpAttemptFails: 1 });
     const refused = new Peer();
     refused.dial();
     expect(counted(refused, () => refused.say('R.', { seq: 0 }))).toMatchObject({

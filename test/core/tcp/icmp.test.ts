@@ -203,6 +203,11 @@ describe('what is believed (RFC 5927 §4)', () => {
       peer.complain(quoted, HOST_UNREACHABLE);
     }
     expect(peer.host.core.counters).toMatchObject({ IcmpInMsgs: 2, IcmpInErrors: 2 });
+    const six = talking({ family: 6 });
+    const other = six.packet.slice();
+    other[39] ^= 1;
+    six.peer.complain(other, { type: 1, code: 0 });
+    expect(six.peer.host.core.counters).toMatchObject({ Icmp6InMsgs: 1, Icmp6InErrors: 1 });
   });
 
   test.each([
@@ -224,17 +229,21 @@ describe('what is believed (RFC 5927 §4)', () => {
     expect(Object.fromEntries(changed)).toEqual({ [messages]: 1, [counter]: 1 });
   });
 
-  test('not what was damaged on its way', () => {
-    const { peer, socket, packet } = talking();
+  test.each([
+    [4, '10.0.0.99', HOST_UNREACHABLE, 'Icmp'],
+    [6, 'fd00::99', { type: 1, code: 3 }, 'Icmp6'],
+  ] as const)('IPv%d: not what was damaged on its way', (family, router, error, prefix) => {
+    const { peer, socket, packet } = talking({ family });
     socket.setOption(RECEIVE_ERRORS, 1);
-    const message = icmpError(address('10.0.0.99'), packet, HOST_UNREACHABLE);
+    const message = icmpError(address(router), packet, error);
     message[message.length - 1] ^= 1;
     peer.deliver(message);
     expect(socket.takeError()).toBe(0);
     expect(peer.host.core.counters).toMatchObject({
-      IcmpInErrors: 1,
-      IcmpInCsumErrors: 1,
-      IcmpInDestUnreachs: 0,
+      [`${prefix}InMsgs`]: 1,
+      [`${prefix}InErrors`]: 1,
+      [`${prefix}InCsumErrors`]: 1,
+      [`${prefix}InDestUnreachs`]: 0,
     });
   });
 

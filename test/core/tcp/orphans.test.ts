@@ -196,18 +196,23 @@ describe('orphans', () => {
   });
 
   test.each([
-    [0, 102.2],
-    [3, 3],
-    [10, 324.6],
-  ])('tcp_orphan_retries %d: a silent peer is given up after %d s', (orphanRetries, seconds) => {
-    const [peer, socket] = established({ tcp: { orphanRetries } });
-    socket.send(pattern(10), 0, 10);
-    socket.close();
-    peer.pass(seconds * 0.9 * SECOND);
-    expect(peer.state).toBe(State.FIN_WAIT_1);
-    peer.pass(seconds * 1.2 * SECOND);
-    expect(peer.state).toBe(State.CLOSED);
-  });
+    [0, 102.2, {}],
+    [3, 3, {}],
+    [10, 324.6, {}],
+    // From the longest timeout on, too.
+    [10, 9.4, { rtoMax: 1000 }],
+  ])(
+    'tcp_orphan_retries %d: a silent peer is given up after %d s',
+    (orphanRetries, seconds, tcp) => {
+      const [peer, socket] = established({ tcp: { orphanRetries, ...tcp } });
+      socket.send(pattern(10), 0, 10);
+      socket.close();
+      peer.pass(seconds * 0.9 * SECOND);
+      expect(peer.state).toBe(State.FIN_WAIT_1);
+      peer.pass(seconds * 1.2 * SECOND);
+      expect(peer.state).toBe(State.CLOSED);
+    },
+  );
 });
 
 describe('tcp_tw_reuse', () => {

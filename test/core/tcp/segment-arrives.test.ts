@@ -140,6 +140,35 @@ describe('SYN-RECEIVED of a passive OPEN (§3.10.7.4)', () => {
   );
 });
 
+describe('SYN-RECEIVED of a passive OPEN, with timestamps (RFC 7323 §5)', () => {
+  const ISS_TS = 7_000_000;
+  check(
+    [
+      ['ACK', '.', { seq: 1, ack: 1 }, '- → ESTABLISHED', 'as it should be'],
+      ['ACK without timestamps', '.', { seq: 1, ack: 1, ts: null }, '- → ESTABLISHED', 'taken'],
+      ['ACK that echoes 0', '.', { seq: 1, ack: 1, ts: [ISS_TS, 0] }, '- → ESTABLISHED', 'taken'],
+      ['ACK that echoes what was not sent', '.', { ts: [ISS_TS, 1] }, '. 1 ack 1', 'forged'],
+      ['ACK, older than the SYN', '.', { ts: [ISS_TS - 1, 0] }, '. 1 ack 1', 'PAWS'],
+      [
+        'RST, older than the SYN',
+        'R',
+        { ts: [ISS_TS - 1, 0] },
+        '- → CLOSED',
+        'R is no matter of PAWS',
+      ],
+      ['SYN, older than the SYN', 'S', { seq: 0, ts: [ISS_TS - 1, 0] }, '. 1 ack 1', 'PAWS'],
+      ['the SYN again', 'S', { seq: 0, ts: [ISS_TS, 0] }, 'S. 0 ack 1', '§3.8.1: SYN+ACK again'],
+    ],
+    () => {
+      const peer = new Peer({ hostIss: 0, timestamps: true });
+      peer.server();
+      peer.say('S', peer.synFields());
+      peer.agree();
+      return [peer, null];
+    },
+  );
+});
+
 describe('SYN-RECEIVED after crossing SYNs (§3.10.7.4)', () => {
   check(
     [

@@ -93,7 +93,7 @@ describe('SendBuffer', () => {
     buffer.clear();
   });
 
-  test('goes on where the last search has ended, for what is new and for what is sent again', () => {
+  test('goes on where the last search ended, for what is new and what is sent again', () => {
     let steps = 0;
     class Counting extends BlockPool {
       override linkOf(block: number): number {
@@ -111,7 +111,7 @@ describe('SendBuffer', () => {
     for (let i = 0; i < blocks; i++) look(i);
     expect(steps).toBeLessThan(2 * blocks);
     // Holes are filled while the end is asked for, too.
-    for (let i = 0; i < blocks - 1; i++) [look(i), look(blocks - 1)];
+    for (let i = 0; i < blocks - 1; i++) for (const block of [i, blocks - 1]) look(block);
     expect(steps).toBeLessThan(5 * blocks);
     buffer.clear();
   });

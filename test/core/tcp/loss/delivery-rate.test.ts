@@ -53,7 +53,7 @@ describe('the delivery rate (draft-ietf-ccwg-bbr §4.1)', () => {
     expect(s.c.rateAppLimited).toBe(true);
   });
 
-  test('nor does one that has filled the window no more since, until all of that is delivered', () => {
+  test('nor does one that did not fill the window, until all of that is delivered', () => {
     const s = new Sender();
     s.write(20);
     // 10 were delivered; 10 more leave, and the window would take 20.
