@@ -7,6 +7,7 @@ import { reportDuplicate } from './dsack';
 import { ECN_MASK, ecnSynFlags, markSegment } from './ecn';
 import { scaleToOffer } from './establish';
 import { announceWindow, MAX_WINDOW } from './receive-window';
+import { endsPush } from './pushes';
 import { endsRecord } from './records';
 import { isSynchronized } from './state';
 import { timestamp } from './timestamps';
@@ -108,7 +109,8 @@ export function emitSegment(
     words[base + Word.SliceCount] = c.sendBuffer.sliceCount;
     words[base + Word.PayloadLength] = covered;
     const last = (seq + covered) | 0;
-    if ((last === c.sndEnd && !c.has(Has.Unpushed)) || endsRecord(c, last)) flags |= Flag.PSH;
+    const isEnd = last === c.sndEnd && !c.has(Has.Unpushed);
+    if (isEnd || endsRecord(c, last) || endsPush(c, last)) flags |= Flag.PSH;
   }
   if (fin && covered === length) flags |= Flag.FIN;
   if (c.has(Has.Ecn)) flags |= markSegment(c, words, base, seq, covered);

@@ -1,6 +1,6 @@
 import type { SegmentBatch } from '../segment/batch';
 import { seqGeq, seqLeq, seqLt } from '../sequence';
-import { burstBytes } from './bursts';
+import { burstBytes, burstSegments } from './bursts';
 import { CongestionEvent } from './congestion';
 import { Has, type Connection } from './connection';
 import { restartAfterIdle, validateCwnd } from './cwnd-validation';
@@ -10,6 +10,7 @@ import { emitAck, emitSegment, emitSyn, hasPush, setPush } from './emit';
 import { Pending, type Flight } from './flight';
 import { departed, mayDepart } from './pacing';
 import { endsRecord, recordSent, unsentOfRecord } from './records';
+import { pushSent } from './pushes';
 import {
   cutToWindow,
   fitSegments,
@@ -108,6 +109,7 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
   let sent = false;
   let burst = 0;
   let burstEnd = c.sndNxt;
+  let owed = false;
   while (c.unsentNumbers > 0 && quota > 0) {
     const { unsent, usableWindow: window } = c;
     const forced = c.has(Has.ForcePartial) && window > 0;
@@ -129,7 +131,8 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     }
     // As on Linux: a receiver that gathers passes it on.
     if (forced) setPush(batch, true);
-    else if (burst > length) endOrJoin(tcp.flightOf(c), batch, seqGeq(c.sndNxt, burstEnd));
+    else if (burst > length) owed = endOrJoin(c, batch, seqGeq(c.sndNxt, burstEnd), owed);
+    else if (burst === window && burst < together) cutShort(tcp, c, batch);
     c.unset(Has.ForcePartial);
     quota--;
     sent = true;
@@ -168,10 +171,30 @@ function startBurst(
   return burst - rest;
 }
 
-/** The segment that has left last is the end of its burst, or one with the next. */
-function endOrJoin(f: Flight, batch: SegmentBatch, isEnd: boolean): void {
-  if (isEnd) setPush(batch, true);
-  else f.mark(f.before(f.tail), Mark.Joined);
+/**
+ * The segment that has left last is the end of its burst, which bears PSH, or one with the next:
+ * its own PSH waits for the end (Linux: tcp_grow_skb).
+ * @param owed a segment of the burst had PSH of its own
+ * @returns the same, for the next
+ */
+function endOrJoin(c: Connection, batch: SegmentBatch, isEnd: boolean, owed: boolean): boolean {
+  const f = c.flight;
+  if (f === null) return false;
+  const row = f.before(f.tail);
+  setPush(batch, isEnd);
+  if (isEnd) {
+    if (owed) f.mark(row, Mark.Pushed);
+    return false;
+  }
+  const pushed = f.has(row, Mark.Pushed);
+  f.unmark(row, Mark.Pushed);
+  f.mark(row, Mark.Joined);
+  return owed || pushed;
+}
+
+/** The window has cut a burst down to a segment: its PSH would have been at the burst's end. */
+function cutShort(tcp: Tcp, c: Connection, batch: SegmentBatch): void {
+  if (burstSegments(c, tcp.settings, currentMss(c)) > 1) endOrJoin(c, batch, false, false);
 }
 
 /**
@@ -204,6 +227,7 @@ function sendNew(
   c.sndNxt = fin && covered === length ? (end + 1) | 0 : end;
   const row = f.push(seq, c.sndNxt, tcp.now);
   if (hasPush(batch)) f.mark(row, Mark.Pushed);
+  pushSent(c, end);
   if (covered > 0 && endsRecord(c, end)) {
     f.mark(row, Mark.EndsRecord);
     recordSent(c);

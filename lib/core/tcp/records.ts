@@ -8,7 +8,7 @@ export function endRecord(c: Connection): void {
   const buffer = c.sendBuffer;
   if (buffer === null) return;
   (buffer.records ??= []).push(c.sndEnd);
-  buffer.lastPacket = c.sndEnd;
+  buffer.lastPacket = buffer.packet = c.sndEnd;
 }
 
 /** Unsent bytes that may be put into segments together. */

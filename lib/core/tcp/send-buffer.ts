@@ -21,6 +21,12 @@ export class SendBuffer {
 
   /** Where the last packet that was begun has its first byte (`send-space.ts`). */
   lastPacket = 0;
+  /** The same as `pushes.ts` has it. */
+  packet = 0;
+  /** Up to where PSH has been, or will be, said (Linux: pushed_seq). */
+  pushed = 0;
+  /** Where packets end that will bear PSH and have not left, in order; null: none (`pushes.ts`). */
+  pushes: number[] | null = null;
   /** Where records end of which something is unsent, in order; null: none (`records.ts`). */
   records: number[] | null = null;
 
@@ -147,7 +153,7 @@ export class SendBuffer {
     this.tailEnd = 0;
     this.length = 0;
     this.urgent = 0;
-    this.records = null;
+    this.records = this.pushes = null;
   }
 
   /** Appends a block, whose size depends on how much is going to be held; returns its size. */

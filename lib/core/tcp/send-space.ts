@@ -53,13 +53,13 @@ export function boundToHalfWindow(c: Connection, length: number): number {
 }
 
 /** Payload of the largest packet that is made of what is written (Linux: tcp_xmit_size_goal). */
-function packetGoal(c: Connection): number {
+export function packetGoal(c: Connection): number {
   const most = boundToHalfWindow(c, LARGEST_PACKET);
   return Math.max(Math.floor(most / c.sndMss) * c.sndMss, Math.min(c.sndMss, most));
 }
 
 /** What of the unsent data leaves as soon as it is looked at: whole segments. */
-function leavesNow(tcp: Tcp, c: Connection, waiting: number): number {
+export function leavesNow(tcp: Tcp, c: Connection, waiting: number): number {
   if (!mayDepart(tcp, c)) return 0;
   const quota = (c.cwnd - c.packetsInFlight) * c.sndMss;
   const most = Math.max(Math.min(waiting, quota, c.usableWindow), 0);

@@ -9,6 +9,7 @@ import { becomesOrphan, waitForFin } from './orphans';
 import { prepareHandshake } from './establish';
 import { tuneOnRead } from './receive-tuning';
 import { endRecord } from './records';
+import { markPushes } from './pushes';
 import { takeForSending } from './send-space';
 import { State } from './state';
 import { issBeyond } from './time-wait';
@@ -74,6 +75,7 @@ export function send(
     tcp.markReady(c);
     return -Errno.EAGAIN;
   }
+  markPushes(tcp, c, c.sendBuffer, taken, length, more);
   c.sendBuffer.append(bytes, offset, taken);
   if (urgent) c.sendBuffer.urgent = c.sendBuffer.length;
   if (record && taken === length) endRecord(c);

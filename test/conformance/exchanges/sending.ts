@@ -3,6 +3,7 @@ import type { Exchange, Say, Talk } from '../support/exchange';
 const SYN = { mss: 1000, sackOK: true, wscale: 7 };
 const TCP_CONGESTION = 13;
 const MAX_PACING_RATE = 47;
+const SO_SNDBUF = 7;
 /** Round trip, ms: what the machine adds to it is little. */
 const RTT = 100;
 const LOSS = ['ca_state', 'unacked', 'sacked', 'lost', 'retrans', 'reordering', 'reord_seen'];
@@ -102,6 +103,80 @@ export const SENDING: readonly Exchange[] = [
       for (const value of [50_000, -1, wide, Buffer.alloc(8, 255)]) {
         await talk.setOption(fd, 1, MAX_PACING_RATE, value);
         for (const length of [4, 8]) await talk.getOption(fd, 1, MAX_PACING_RATE, length);
+      }
+    },
+  },
+  {
+    name: 'sending: PSH after half of the window',
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': '1' },
+    async run(talk) {
+      talk.window = 20_000;
+      const [fd] = await talk.served(8906, { mss: 1000, sackOK: true, win: 20_000 }, RTT);
+      await talk.setOption(fd, 1, SO_SNDBUF, 200_000);
+      await talk.write(fd, 60_000);
+      for (let una = 5001; una < 60_000; una += 5000) {
+        await talk.pass(RTT);
+        await sack(talk, una);
+      }
+    },
+  },
+  {
+    name: 'sending: PSH to a small window',
+    async run(talk) {
+      talk.window = 3000;
+      const [fd] = await talk.served(8908, { mss: 1000, sackOK: true, win: 3000 }, RTT);
+      await talk.write(fd, 8000);
+      await talk.pass(RTT);
+      await sack(talk, 3001);
+      await talk.write(fd, 700);
+      await talk.pass(RTT);
+      await sack(talk, 6001);
+    },
+  },
+  {
+    name: 'sending: PSH where the buffer was full',
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': '1' },
+    async run(talk) {
+      const [fd] = await talk.served(8907, { mss: 1000, sackOK: true, wscale: 7 }, RTT);
+      await talk.setOption(fd, 1, SO_SNDBUF, 8000);
+      await talk.write(fd, 200_000);
+      await talk.write(fd, 1000);
+      for (let una = 10_001; una < 70_000; una += 10_000) {
+        await talk.pass(RTT);
+        await sack(talk, una);
+      }
+    },
+  },
+  {
+    name: 'sending: PSH where nothing is added to the packet of the write before',
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': '1' },
+    async run(talk) {
+      talk.window = 20_000;
+      const [fd] = await talk.served(8909, { mss: 1000, sackOK: true, win: 20_000 }, RTT);
+      await talk.setOption(fd, 1, SO_SNDBUF, 200_000);
+      await talk.write(fd, 20_000);
+      await talk.write(fd, 5000);
+      await talk.write(fd, 3000);
+      for (let una = 5001; una < 28_000; una += 5000) {
+        await talk.pass(RTT);
+        await sack(talk, una);
+      }
+    },
+  },
+  {
+    name: 'sending: PSH, and MSG_MORE for more than half of the window',
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': '1' },
+    async run(talk) {
+      const MSG_MORE = 0x8000;
+      talk.window = 20_000;
+      const [fd] = await talk.served(8910, { mss: 1000, sackOK: true, win: 20_000 }, RTT);
+      await talk.setOption(fd, 1, SO_SNDBUF, 200_000);
+      await talk.send(fd, 4000, MSG_MORE);
+      await talk.send(fd, 7000, MSG_MORE);
+      await talk.send(fd, 5000, MSG_MORE);
+      for (let una = 5001; una < 16_000; una += 5000) {
+        await talk.pass(RTT);
+        await sack(talk, una);
       }
     },
   },

@@ -32,6 +32,10 @@ describe('the last segment of a burst has PSH (Linux)', () => {
     expect(flags(20_000, 100, 3000)).toEqual(['.', '.', 'P.']);
   });
 
+  test('also after half of the largest window, where a packet is full (forced_push)', () => {
+    expect(flags(8000, 100_000, 3000, 1)).toEqual(['.', 'P.', '.']);
+  });
+
   test('a segment alone only where the data ends', () => {
     expect(flags(20_000, 100, 500)).toEqual(['.']);
     expect(flags(1000, 100)).toEqual(['P.']);
