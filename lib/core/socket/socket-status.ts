@@ -297,7 +297,10 @@ export class SocketStatus {
     return (this.connection ?? this.options).congestion.name;
   }
 
-  /** TCP_QUICKACK: what waits to be acknowledged is, now; not a lasting choice, as on Linux. */
+  /**
+   * TCP_QUICKACK: what waits to be acknowledged is, now; not a lasting choice, as on Linux.
+   * Deviation: before there is a connection it changes nothing.
+   */
   setQuickAck(value: number): number {
     if (this.isLive) setQuickAck(this.tcp, this.connection as Connection, value);
     return this.closed ? -Errno.EBADF : 0;

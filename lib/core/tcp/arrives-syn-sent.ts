@@ -69,8 +69,10 @@ function fourthTakeSyn(tcp: Tcp, c: Connection, seg: Segment): void {
   c.sndUna = seg.ack;
   established(tcp, c);
   startQuickAcks(c);
+  // Deviation: also where a program waits in a blocking write, whose data Linux sends with it.
   sendAckNow(tcp, c);
-  // Deviation: data on a SYN+ACK is not taken (Fast Open apart); the peer sends it again.
+  // Deviation: data on a SYN+ACK is not taken (Fast Open apart); the peer sends it again. A FIN is,
+  // as the RFC has it; Linux leaves it to be sent again.
   seg.trimFront(1);
   if (seg.length === 0) {
     processText(tcp, c, seg);

@@ -10,7 +10,8 @@ const NEAR = 32;
 /**
  * How much of what is to be sent leaves as one burst, which Linux would hand down as one
  * super-segment (tcp_tso_autosize, tcp_cwnd_test): about 1 ms of the rate that the congestion
- * window makes, more to a near peer, at most half of the congestion window.
+ * window makes, more to a near peer, at most half of the congestion window. Deviation: with an MSS
+ * under about 200 Linux's super-segments end elsewhere, and so their PSH.
  * @param unsent bytes that wait, 1 or more
  * @param window bytes that the peer's window has room for
  * @param quota segments that the congestion window has room for

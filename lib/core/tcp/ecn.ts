@@ -84,7 +84,7 @@ export function grantsEcn({ ecn }: Settings, seg: Segment): boolean {
 
 /**
  * The peer's SYN, or SYN+ACK, has answered ours. Both bits in a SYN+ACK were merely reflected
- * (RFC 3168 §6.1.1).
+ * (RFC 3168 §6.1.1). Deviation: Linux 6.18 takes CWR in a SYN+ACK for Accurate ECN.
  */
 export function agreeOnEcn(c: Connection, seg: Segment): void {
   const agreed = seg.isAck ? Flag.ECE : ECN_SETUP;

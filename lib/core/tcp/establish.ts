@@ -16,7 +16,7 @@ import { State } from './state';
 import type { Tcp } from './tcp';
 
 /** What a peer that names no MSS takes (RFC 9293 §3.7.1). */
-const DEFAULT_MSS_V4 = 536;
+export const DEFAULT_MSS_V4 = 536;
 const DEFAULT_MSS_V6 = 1220;
 /**
  * The least MSS that is believed (Linux: tcp_min_snd_mss). Deviation: RFC 9293 §3.7.1 would have us

@@ -23,7 +23,9 @@ export function initialWindow(receiveBuffer: number, mss: number): number {
 
 /**
  * The widest window that is offered once the connection is established: a segment's room of the
- * buffer stays in reserve (Linux: tcp_init_buffer_space), until the buffer grows.
+ * buffer stays in reserve (Linux: tcp_init_buffer_space), until the buffer grows. Deviation: what
+ * the program has set (TCP_WINDOW_CLAMP) holds until it sets another; Linux forgets it when the
+ * buffer grows by itself, or when the socket is disconnected.
  */
 export function windowClamp(c: Connection): number {
   const full = c.rcvBuf;
@@ -41,7 +43,10 @@ export function clampWindow(c: Connection): void {
     c.rcvSsthresh > clamp ? clamp : Math.max(Math.min(c.rcvWnd, clamp), c.rcvSsthresh);
 }
 
-/** Space for payload that has not arrived yet, bytes. */
+/**
+ * Space for payload that has not arrived yet, bytes. Deviation: instead of payload Linux counts the
+ * memory that packets took on their device, which changes with the driver.
+ */
 export function receiveSpace(c: Connection): number {
   const held = c.receiveBuffer === null ? 0 : c.receiveBuffer.held;
   return Math.max(c.rcvBuf - held, 0);

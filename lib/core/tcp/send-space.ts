@@ -4,8 +4,8 @@ import { mayDepart } from './pacing';
 import { TIMESTAMP_BYTES } from './receive-window';
 import type { Tcp } from './tcp';
 
-// What a program may write ahead of the network. Linux counts memory, in which a segment that was
-// sent weighs a power of two; here payload is counted against the same limit.
+// What a program may write ahead of the network. Deviation: Linux counts memory, in which a segment
+// that was sent weighs a power of two; here payload is counted against the same limit.
 
 /** What Linux adds to a segment's payload before it rounds it up, and after, bytes. */
 const HEADROOM = 640;

@@ -13,7 +13,7 @@ import { refuse } from './arrives-closed';
 import { answeredLately, answeredNow } from './challenge-ack';
 import { Connection, Has } from './connection';
 import { grantsEcn } from './ecn';
-import { established, peerMss, peerScale, setSendMss } from './establish';
+import { DEFAULT_MSS_V4, established, peerMss, peerScale, setSendMss } from './establish';
 import { initialWindow, TIMESTAMP_BYTES, windowScaleFor } from './receive-window';
 import { knownMtu, startPathMtu } from './path-mtu';
 import { measuredRtt, setRto } from './rtt';
@@ -78,16 +78,42 @@ export class SynReceived {
    * @returns false: it is not
    */
   takeCookie(listener: StreamSocket, seg: Segment): boolean {
-    const { tcp, table } = this;
-    const { settings } = tcp;
-    if (settings.syncookies === 0 || seg.isSyn || !tcp.listeners.sentCookies(seg, tcp.nowMs)) {
-      return false;
-    }
+    const { tcp } = this;
+    if (!this.mayHaveCookie(seg)) return false;
     const mss = tcp.synCookies.check(seg, tcp.now);
-    if (mss === 0) {
-      tcp.counters.TcpExtSyncookiesFailed++;
-      return false;
-    }
+    if (mss > 0) return this.openByCookie(listener, seg, mss);
+    tcp.counters.TcpExtSyncookiesFailed++;
+    return false;
+  }
+
+  private mayHaveCookie(seg: Segment): boolean {
+    const { settings, listeners, nowMs } = this.tcp;
+    return settings.syncookies !== 0 && !seg.isSyn && listeners.sentCookies(seg, nowMs);
+  }
+
+  /**
+   * The SYN of a row may have been answered with a cookie before, while there was no room: the peer
+   * acknowledges the answer that came first.
+   * @returns false: it does not
+   */
+  private takeEarlierCookie(row: number, seg: Segment): boolean {
+    const { tcp, table } = this;
+    const at = row * SynField.Stride;
+    const listener = this.listenerOf(at);
+    const isRepeated = ((seg.seq - 1) | 0) === table.words[at + SynField.Irs];
+    if (!isRepeated || !this.mayHaveCookie(seg)) return false;
+    const mss = tcp.synCookies.check(seg, tcp.now);
+    if (mss === 0) return false;
+    this.drop(row);
+    return this.openByCookie(listener, seg, mss);
+  }
+
+  /**
+   * The peer has acknowledged a cookie that says its MSS.
+   * @returns false: it asks for what we didn't offer
+   */
+  private openByCookie(listener: StreamSocket, seg: Segment, mss: number): boolean {
+    const { tcp, table } = this;
     tcp.counters.TcpExtSyncookiesRecv++;
     const path = pathOf(tcp, seg);
     if (path === null) return true;
@@ -98,7 +124,7 @@ export class SynReceived {
     w[at + SynField.Iss] = (seg.ack - 1) | 0;
     w[at + SynField.PeerMss] = mss;
     const clock = (seg.tsEcr - w[at + SynField.TsOffset]) | 0;
-    const ecn = seg.hasTimestamps && cookieEcn(clock) && settings.ecn !== 0;
+    const ecn = seg.hasTimestamps && cookieEcn(clock) && tcp.settings.ecn !== 0;
     w[at + SynField.Flags] = SynFlag.Cookie | (ecn ? SynFlag.Ecn : 0);
     const agreed = seg.hasTimestamps ? Option.Timestamps | cookieOptions(clock) : 0;
     if ((agreed & ~this.offered()) !== 0) {
@@ -111,22 +137,6 @@ export class SynReceived {
     w[at + SynField.ReceiveWindow] = initialWindow(listener.options.receiveBuffer, 1);
     if (this.complete(row, seg) === null) this.drop(row);
     return true;
-  }
-
-  /**
-   * Whether the SYN of a row had been answered with a cookie before, while there was no room: the
-   * peer acknowledges the answer that came first.
-   */
-  private acknowledgesCookie(row: number, seg: Segment): boolean {
-    const { tcp, table } = this;
-    const at = row * SynField.Stride;
-    const listener = tcp.listeners.get(table.words[at + SynField.Listener]);
-    const isRepeated = ((seg.seq - 1) | 0) === table.words[at + SynField.Irs];
-    if (!isRepeated || seg.isRst) return false;
-    if (!tcp.listeners.sentCookies(seg, tcp.nowMs)) return false;
-    if (tcp.synCookies.check(seg, tcp.now) === 0) return false;
-    this.drop(row);
-    return this.takeCookie(listener, seg);
   }
 
   /** Makes a row for the handshake that a segment belongs to; its ISS is still to be set. */
@@ -198,7 +208,7 @@ export class SynReceived {
     // Deviation: as on Linux before the sequence check, so that an old duplicate is told so.
     const acceptableAck = seg.isAck && seg.ack === ((w[at + SynField.Iss] + 1) | 0);
     if (seg.isAck && !acceptableAck && !seg.isRst) {
-      if (!this.acknowledgesCookie(row, seg)) refuse(tcp, seg);
+      if (!this.takeEarlierCookie(row, seg)) refuse(tcp, seg);
       return;
     }
     const forged = this.echoesWrongTime(at, seg);
@@ -341,7 +351,7 @@ export class SynReceived {
     c.tsOffset = w[at + SynField.TsOffset];
     c.pathMtu = w[at + SynField.PathMtu];
     c.advMss = rowMss(tcp, this.table, at);
-    c.rcvMss = Math.min(c.advMss, 536);
+    c.rcvMss = Math.min(c.advMss, DEFAULT_MSS_V4);
     c.rcvWnd = w[at + SynField.ReceiveWindow];
     c.rcvSsthresh = c.rcvWnd;
     startPathMtu(tcp, c);

@@ -112,7 +112,7 @@ export function received(tcp: Tcp, c: Connection, bytes: number): void {
 export function closeSending(tcp: Tcp, c: Connection): void {
   switch (c.state) {
     case State.SYN_RECEIVED:
-      // Queued until the connection is established.
+      // Queued until the connection is established. Deviation: Linux sends it at once.
       c.set(Has.Fin);
       return;
     case State.ESTABLISHED:
