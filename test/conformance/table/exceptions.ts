@@ -33,13 +33,6 @@ export const EXCEPTIONS: readonly Exception[] = [
   },
   {
     table: 'calls',
-    scene: /^CLOSED by ICMP port unreachable$/,
-    column: /./,
-    why: 'There is no error queue, in which Linux keeps the message, and poll(2) says so.',
-    cells: 28,
-  },
-  {
-    table: 'calls',
     scene: /SYN-RECEIVED$/,
     column: /^close$/,
     why: 'A FIN waits until our SYN is acknowledged (RFC 9293 §3.10.4 lets both).',
