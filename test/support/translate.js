@@ -5,7 +5,7 @@
 
 const { createHash } = require('node:crypto');
 const { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } = require('node:fs');
-const { join, resolve } = require('node:path');
+const { basename, join, resolve } = require('node:path');
 
 const root = resolve(__dirname, '../..');
 const folder = join(root, 'node_modules/.cache/netland-register');
@@ -14,10 +14,10 @@ const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'),
 
 module.exports = { isTranslated, keyOf, translate };
 
-/** Names what a file with this source is translated to. */
+/** Names what a file with this source is translated to, which says nothing of the folder. */
 function keyOf(source, file) {
-  const hash = createHash('sha256').update(version).update('\0').update(file).update('\0');
-  return hash.update(source).digest('hex');
+  const hash = createHash('sha256').update(version).update('\0');
+  return hash.update(basename(file)).update('\0').update(source).digest('hex');
 }
 
 function isTranslated(source, file) {
