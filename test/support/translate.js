@@ -9,14 +9,15 @@ const { basename, join, resolve } = require('node:path');
 
 const root = resolve(__dirname, '../..');
 const folder = join(root, 'node_modules/.cache/netland-register');
-const version = require('typescript/package.json').version;
+const { version } = require('typescript/package.json');
 const { compilerOptions } = JSON.parse(readFileSync(join(root, 'tsconfig.json'), 'utf8'));
+const compiler = `${version} ${JSON.stringify(compilerOptions)}`;
 
 module.exports = { isTranslated, keyOf, translate };
 
 /** Names what a file with this source is translated to, which says nothing of the folder. */
 function keyOf(source, file) {
-  const hash = createHash('sha256').update(version).update('\0');
+  const hash = createHash('sha256').update(compiler).update('\0');
   return hash.update(basename(file)).update('\0').update(source).digest('hex');
 }
 
