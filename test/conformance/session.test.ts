@@ -1,6 +1,7 @@
 import { hostOptions } from './options';
 import { Ours, type Message } from './support/backend';
-import { payload, Talk, type Entry } from './support/exchange';
+import { Talk, type Entry } from './support/exchange';
+import { payload } from './support/peer-side';
 
 const SECOND = 1_000_000;
 const IN = 0x1;

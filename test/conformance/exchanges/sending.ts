@@ -1,4 +1,5 @@
-import type { Exchange, Say, Talk } from '../support/exchange';
+import type { Exchange, Talk } from '../support/exchange';
+import type { Say } from '../support/peer-side';
 
 const SYN = { mss: 1000, sackOK: true, wscale: 7 };
 const TCP_CONGESTION = 13;

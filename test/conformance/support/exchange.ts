@@ -1,35 +1,10 @@
 import { icmpError, type IcmpMessage } from '../../../lib/codec/build-icmp';
 import { parseAddress } from '../../../lib/core/ip/address';
-import type { Fields } from '../../support/segments';
 import { Flag } from '../../../lib/core/segment/layout';
 import { decodeInfo, INFO_BYTES } from '../tcp-info';
 import type { Backend, Message } from './backend';
-import { flagBits, formatFlags, makePacket, readPacket, type Sent } from './wire';
-
-/** Numbers of a segment of the peer: what is left out is what an orderly peer would send. */
-export interface Say {
-  /** Relative to the peer's ISS; by default what follows all that was said before. */
-  seq?: number;
-  /** Relative to the stack's ISS; by default all that was heard in order. */
-  ack?: number;
-  win?: number;
-  data?: number | string;
-  mss?: number;
-  wscale?: number;
-  sackOK?: boolean;
-  /** TSval and TSecr; TSecr by default the last heard. */
-  ts?: number | readonly [number, number];
-  /** Blocks relative to the stack's ISS. */
-  sack?: readonly (readonly [number, number])[];
-  /** The ECN field of the IP header, 0 to 3. */
-  ecn?: number;
-  /** The urgent pointer; the flag is another thing. */
-  urgent?: number;
-  /** The stack's port, where it isn't that of the last segment heard. */
-  to?: number;
-  /** The peer's port. */
-  from?: number;
-}
+import { payload, PeerSide, type Say } from './peer-side';
+import { makePacket, readPacket, type Sent } from './wire';
 
 /** What happened, in one of the two streams of a transcript. */
 export interface Entry {
@@ -62,19 +37,8 @@ export interface Exchange {
 }
 
 const PEER_PORT = 9000;
-const PEER_ISS = 1_000_000;
 /** Ports of the peer that an exchange may use. */
 export const PORTS = 8;
-
-/** Sequence numbers of a connection as its peer has them, and the stack's clock. */
-interface Numbers {
-  /** What the peer's next segment begins with, relative to its ISS. */
-  seq: number;
-  /** The stack's ISS; what was heard in order, relative to it. */
-  iss: number;
-  rcvNxt: number;
-  tsVal: number;
-}
 
 /** One run of an exchange: the program's calls and the peer's packets, and what came of them. */
 export class Talk {
@@ -90,7 +54,7 @@ export class Talk {
   private step = 0;
   private began = 0;
   private taken = 0;
-  private readonly connections = new Map<number, Numbers>();
+  private readonly peerSide = new PeerSide();
   private readonly handles = new Map<number, string>();
 
   /** @param expected the packets that had left after each step of another run, to wait for */
@@ -104,13 +68,6 @@ export class Talk {
     this.peerPort = firstPort;
   }
 
-  /** What the peer knows of the connection to one of its ports. */
-  private numbers(peerPort = this.peerPort): Numbers {
-    const known = this.connections.get(peerPort) ?? { seq: 0, iss: 0, rcvNxt: 0, tsVal: 0 };
-    this.connections.set(peerPort, known);
-    return known;
-  }
-
   /** The peer's address. */
   get remote(): string {
     return this.family === 4 ? '192.0.2.1' : '2001:db8::1';
@@ -118,16 +75,16 @@ export class Talk {
 
   /** The last timestamp heard. */
   get lastStamp(): number {
-    return this.numbers().tsVal;
+    return this.peerSide.of(this.peerPort).tsVal;
   }
 
   /** What the peer's next segment begins with, and what it has heard in order: relative numbers. */
   get nextSeq(): number {
-    return this.numbers().seq;
+    return this.peerSide.of(this.peerPort).seq;
   }
 
   get heard(): number {
-    return this.numbers().rcvNxt;
+    return this.peerSide.of(this.peerPort).rcvNxt;
   }
 
   get local(): string {
@@ -375,7 +332,13 @@ export class Talk {
   /** A segment of the peer. */
   async peer(flags: string, say: Say = {}): Promise<void> {
     this.start();
-    const packet = this.packet(flags, say);
+    const packet = makePacket({
+      ...this.peerSide.says(say.from ?? this.peerPort, flags, say),
+      from: this.remote,
+      to: this.local,
+      destinationPort: say.to ?? this.port,
+      window: say.win ?? this.window,
+    });
     await this.backend.request('pkt', { data: packet.toString('base64') });
     await this.finish();
   }
@@ -391,7 +354,7 @@ export class Talk {
       to: this.remote,
       sourcePort: this.port,
       destinationPort: this.peerPort,
-      sequence: (this.numbers().iss + seq) | 0,
+      sequence: (this.peerSide.of(this.peerPort).iss + seq) | 0,
     });
     const router = parseAddress(this.family === 4 ? '192.0.2.254' : '2001:db8::fe');
     if (router === null) throw new Error('no address');
@@ -406,37 +369,9 @@ export class Talk {
     const reply = await this.backend.request('recvmsg', { fd, len, ctrllen, flags: 0x2000 });
     const quoted = Buffer.from(String(reply.data ?? ''), 'base64');
     const isOurs = quoted.length >= 8 && quoted.readUInt16BE(0) === this.port;
-    const at = isOurs ? `, at ${(quoted.readInt32BE(4) - this.numbers().iss) | 0}` : '';
+    const at = isOurs ? `, at ${(quoted.readInt32BE(4) - this.peerSide.of(this.peerPort).iss) | 0}` : '';
     this.record(`error queue${at}`, { ...reply, data: undefined }, null);
     await this.finish();
-  }
-
-  private packet(flags: string, say: Say): Buffer {
-    const bits = flagBits(flags);
-    const data = say.data === undefined ? Buffer.alloc(0) : payload(say.data);
-    const known = this.numbers(say.from);
-    const seq = say.seq ?? known.seq;
-    const length = data.length + Number((bits & 2) !== 0) + Number((bits & 1) !== 0);
-    if (say.seq === undefined) known.seq += length;
-    const fields: Fields = {
-      from: this.remote,
-      to: this.local,
-      sourcePort: say.from ?? this.peerPort,
-      destinationPort: say.to ?? this.port,
-      flags: bits,
-      sequence: (PEER_ISS + seq) | 0,
-      acknowledgment: (bits & 0x10) !== 0 ? (known.iss + (say.ack ?? known.rcvNxt)) | 0 : 0,
-      window: say.win ?? this.window,
-      urgent: say.urgent,
-      trafficClass: say.ecn,
-      mss: say.mss,
-      windowScale: say.wscale,
-      sackPermitted: say.sackOK,
-      sack: say.sack?.map(([left, right]) => [(known.iss + left) | 0, (known.iss + right) | 0]),
-      timestamps: typeof say.ts === 'number' ? [say.ts, known.tsVal] : say.ts,
-      payload: data.length === 0 ? [] : [data],
-    };
-    return makePacket(fields);
   }
 
   /** Lets time pass, ms. */
@@ -456,40 +391,16 @@ export class Talk {
     for (; this.taken < packets.length; this.taken++) {
       const { us, bytes } = packets[this.taken];
       const sent = readPacket(bytes);
-      const text = sent === null ? `no TCP: ${bytes.toString('hex')}` : this.show(sent);
+      const text = sent === null ? `no TCP: ${bytes.toString('hex')}` : this.hearSegment(sent);
       const exact = sent === null || (sent.flags & (Flag.SYN | Flag.RST)) !== 0;
       const window = exact ? undefined : sent.window;
       this.transcript.packets.push({ step: this.step, text, after: us - this.began, window });
     }
   }
 
-  private show(sent: Sent): string {
-    const isSyn = (sent.flags & Flag.SYN) !== 0;
-    const isReset = (sent.flags & Flag.RST) !== 0;
-    const known = this.numbers(sent.destinationPort);
-    if (isSyn && sent.seq !== known.iss) {
-      known.iss = sent.seq;
-      known.rcvNxt = 0;
-    }
-    if (!isReset) this.port = sent.sourcePort;
-    const seq = (sent.seq - known.iss) | 0;
-    const end = seq + sent.data.length + (isSyn ? 1 : 0) + (sent.flags & Flag.FIN);
-    if (seq <= known.rcvNxt && end > known.rcvNxt && !isReset) known.rcvNxt = end;
-    if (sent.options.includes('TS')) known.tsVal = sent.tsVal;
-    const hasAck = (sent.flags & Flag.ACK) !== 0;
-    const words = [
-      `${sent.destinationPort - this.firstPort} ${formatFlags(sent.flags)}`,
-      // A reset of no connection has no number of ours.
-      sent.seq === 0 ? 'seq none' : `${seq}:${seq + sent.data.length}`,
-      hasAck ? `ack ${(sent.ack - PEER_ISS) | 0}` : '',
-      (sent.flags & (Flag.SYN | Flag.RST)) !== 0 ? `win ${sent.window}` : '',
-      `<${sent.options.join(',')}>`,
-      sent.options.includes('TS') ? `ecr ${sent.tsEcr === 0 ? 0 : sent.tsEcr}` : '',
-      (sent.flags & Flag.URG) !== 0 ? `urg ${sent.urgent}` : '',
-      ...sent.sack.map((edge) => `sack ${(edge - PEER_ISS) | 0}`),
-      `ttl ${sent.ttl} tos ${sent.trafficClass}${sent.mayFragment ? ' no DF' : ''}`,
-    ];
-    return words.filter((word) => word !== '').join(' ');
+  private hearSegment(sent: Sent): string {
+    if ((sent.flags & Flag.RST) === 0) this.port = sent.sourcePort;
+    return `${sent.destinationPort - this.firstPort} ${this.peerSide.hears(sent)}`;
   }
 }
 
@@ -507,10 +418,4 @@ function int(value: number): Buffer {
   const raw = Buffer.alloc(4);
   raw.writeInt32LE(value | 0);
   return raw;
-}
-
-/** Text, or so many bytes that differ from place to place. */
-export function payload(data: number | string): Buffer {
-  if (typeof data === 'string') return Buffer.from(data);
-  return Buffer.from(Uint8Array.from({ length: data }, (_, i) => (i * 7 + (i >> 8)) & 0xff));
 }

@@ -1,4 +1,5 @@
-import type { Say, Talk } from '../support/exchange';
+import type { Talk } from '../support/exchange';
+import type { Say } from '../support/peer-side';
 import { after, leaving, type Act } from './cell';
 
 const FLAGS = [
