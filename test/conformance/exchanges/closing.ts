@@ -243,18 +243,15 @@ export const CLOSINGS: readonly Exchange[] = [
     name: 'a FIN waits for the window, too',
     async run(talk) {
       const [fd] = await talk.served(8197, { mss: 1000, win: 500 }, 30);
-      talk.window = 500;
-      await talk.peer('.');
+      await talk.offer(500);
       await talk.write(fd, 500);
       await talk.close(fd);
       await talk.pass(50);
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await talk.pass(300);
       await talk.peer('.');
       await talk.pass(500);
-      talk.window = 1;
-      await talk.peer('.');
+      await talk.offer(1);
       await talk.peer('F.');
     },
   },
@@ -262,14 +259,12 @@ export const CLOSINGS: readonly Exchange[] = [
     name: 'a FIN alone, and a closed window',
     async run(talk) {
       const [fd] = await talk.served(8198, { mss: 1000 }, 30);
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await talk.shutdown(fd, WR);
       await talk.pass(300);
       await talk.peer('.');
       await talk.pass(500);
-      talk.window = 10;
-      await talk.peer('.');
+      await talk.offer(10);
       await talk.peer('F.');
     },
   },

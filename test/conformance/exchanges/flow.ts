@@ -10,16 +10,13 @@ export const FLOWS: readonly Exchange[] = [
     name: 'zero window and its probes',
     async run(talk) {
       const [fd] = await talk.served(8060, { mss: 1000, win: 1000 }, 30);
-      talk.window = 1000;
-      await talk.peer('.');
+      await talk.offer(1000);
       await talk.write(fd, 2500);
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await talk.pass(300);
       await talk.peer('.');
       await talk.pass(600);
-      talk.window = 3000;
-      await talk.peer('.');
+      await talk.offer(3000);
       await talk.peer('.');
     },
   },
@@ -83,8 +80,7 @@ export const FLOWS: readonly Exchange[] = [
     name: 'a window smaller than what waits',
     async run(talk) {
       const [fd] = await talk.served(8065, { mss: 1000 }, 30);
-      talk.window = 2500;
-      await talk.peer('.');
+      await talk.offer(2500);
       await talk.write(fd, 5000);
       await talk.pass(30);
       await talk.peer('.', { ack: 1001 });
@@ -234,8 +230,7 @@ export const FLOWS: readonly Exchange[] = [
     sysctls: { 'net.ipv4.tcp_wmem': '4096 50000 4194304' },
     async run(talk) {
       const [fd] = await talk.served(8201, { mss: 1000, sackOK: true, wscale: 7 }, 30);
-      talk.window = 257;
-      await talk.peer('.');
+      await talk.offer(257);
       await talk.setOption(fd, 6, NOTSENT_LOWAT, -1);
       await talk.getOption(fd, 6, NOTSENT_LOWAT);
       await talk.setOption(fd, 6, NOTSENT_LOWAT, 32_000);

@@ -55,8 +55,7 @@ export const WINDOW_INFOS: readonly Exchange[] = [
     name: 'TCP_INFO: what waits behind a window, and a FIN behind it',
     async run(talk) {
       const [fd] = await talk.served(8352, { mss: 1000, win: 2000 }, 30);
-      talk.window = 2000;
-      await talk.peer('.');
+      await talk.offer(2000);
       await talk.info(fd, SENDING);
       await talk.write(fd, 5000);
       await talk.info(fd, SENDING);
@@ -74,8 +73,7 @@ export const WINDOW_INFOS: readonly Exchange[] = [
     name: "TCP_INFO: times, with the peer's window as the limit",
     async run(talk) {
       const [fd] = await talk.served(8353, { mss: 1000, win: 2000 }, 30);
-      talk.window = 2000;
-      await talk.peer('.');
+      await talk.offer(2000);
       await talk.pass(200);
       await talk.times(fd, [...LIMITS, ...TIMES]);
       await talk.write(fd, 500);
@@ -85,12 +83,10 @@ export const WINDOW_INFOS: readonly Exchange[] = [
       await talk.peer('P.', { data: 10 });
       await talk.write(fd, 5000);
       await talk.peer('.');
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await talk.pass(200);
       await talk.times(fd, [...LIMITS, ...TIMES]);
-      talk.window = 20_000;
-      await talk.peer('.');
+      await talk.offer(20_000);
       await talk.peer('.');
       await talk.pass(200);
       await talk.times(fd, [...LIMITS, ...TIMES]);

@@ -102,11 +102,9 @@ export const INFOS: readonly Exchange[] = [
       talk.window = 1000;
       await talk.write(fd, 2500);
       await told(talk, fd, TOTALS, SENDER);
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await told(talk, fd, TOTALS, SENDER);
-      talk.window = 3000;
-      await talk.peer('.');
+      await talk.offer(3000);
       await told(talk, fd, TOTALS, SENDER);
     },
   },

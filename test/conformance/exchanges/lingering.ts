@@ -1,4 +1,4 @@
-import type { Exchange } from '../support/exchange';
+import type { Exchange, Talk } from '../support/exchange';
 
 const SOCKET = 1;
 const SO_LINGER = 13;
@@ -12,6 +12,16 @@ function linger(seconds: number): Buffer {
   raw.writeInt32LE(1, 0);
   raw.writeInt32LE(seconds, 4);
   return raw;
+}
+
+/** Lingers for 1 s on a FIN that the peer acknowledges when close has given up. */
+async function closeInVain(talk: Talk, fd: number): Promise<void> {
+  await talk.setOption(fd, SOCKET, SO_LINGER, linger(1));
+  const closing = await talk.begin('close', { fd });
+  await talk.pass(1200);
+  await closing.end();
+  await talk.peer('.');
+  await talk.peer('F.');
 }
 
 /** SO_LINGER, TCP_LINGER2, and what becomes of a connection that no program holds. */
@@ -49,24 +59,14 @@ export const LINGERINGS: readonly Exchange[] = [
     async run(talk) {
       const [fd] = await talk.served(8304);
       await talk.setFlags(fd, 0);
-      await talk.setOption(fd, SOCKET, SO_LINGER, linger(1));
-      const closing = await talk.begin('close', { fd });
-      await talk.pass(1200);
-      await closing.end();
-      await talk.peer('.');
-      await talk.peer('F.');
+      await closeInVain(talk, fd);
     },
   },
   {
     name: 'SO_LINGER 1 on a socket that does not block: close waits all the same',
     async run(talk) {
       const [fd] = await talk.served(8314);
-      await talk.setOption(fd, SOCKET, SO_LINGER, linger(1));
-      const closing = await talk.begin('close', { fd });
-      await talk.pass(1200);
-      await closing.end();
-      await talk.peer('.');
-      await talk.peer('F.');
+      await closeInVain(talk, fd);
     },
   },
   {

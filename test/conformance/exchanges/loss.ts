@@ -464,8 +464,7 @@ export const LOSSES: readonly Exchange[] = [
       await sack(talk, 1, [4, 8]);
       await talk.info(fd, RECOVERY);
       await talk.pass(RTT);
-      talk.window = 65_535;
-      await talk.peer('.', { ack: 2501, sack: [[at(4), at(8)]] });
+      await talk.offer(65_535, { ack: 2501, sack: [[at(4), at(8)]] });
       await talk.info(fd, RECOVERY);
       await talk.pass(RTT);
       await sack(talk, 8);
@@ -480,8 +479,7 @@ export const LOSSES: readonly Exchange[] = [
       await sack(talk, 1);
       await talk.info(fd, RECOVERY);
       await talk.pass(600);
-      talk.window = 2000;
-      await talk.peer('.', { ack: 1601 });
+      await talk.offer(2000, { ack: 1601 });
       await talk.info(fd, RECOVERY);
       await talk.pass(600);
       await sack(talk, 3);

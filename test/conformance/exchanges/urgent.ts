@@ -196,13 +196,11 @@ export const URGENT: readonly Exchange[] = [
     name: 'urgent: at a closed window the pointer is told with a probe',
     async run(talk) {
       const [fd] = await talk.served(8410, { mss: 1000, win: 0 }, 30);
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await talk.send(fd, 'abX', OOB);
       await talk.peer('.');
       await talk.pass(350);
-      talk.window = 1000;
-      await talk.peer('.');
+      await talk.offer(1000);
     },
   },
   {

@@ -33,8 +33,7 @@ async function closed(talk: Talk, port: number, setup?: (fd: number) => Promise<
   await setup?.(fd);
   await talk.peer('.');
   await talk.write(fd, 2500);
-  talk.window = 0;
-  await talk.peer('.');
+  await talk.offer(0);
   return fd;
 }
 
@@ -167,14 +166,11 @@ export const CLOSED: readonly Exchange[] = [
       talk.window = 4000;
       const [fd] = await talk.served(8420, { mss: 1000 }, 30);
       await talk.write(fd, 9000);
-      talk.window = 400;
-      await talk.peer('.', { ack: 4001 });
+      await talk.offer(400, { ack: 4001 });
       await talk.pass(300);
       await talk.peer('.');
-      talk.window = 999;
-      await talk.peer('.');
-      talk.window = 1000;
-      await talk.peer('.');
+      await talk.offer(999);
+      await talk.offer(1000);
     },
   },
   {
@@ -194,14 +190,12 @@ export const CLOSED: readonly Exchange[] = [
       const [fd] = await talk.served(8422, { mss: 1000 }, 30);
       await talk.write(fd, 1000);
       await talk.shutdown(fd, 1);
-      talk.window = 0;
-      await talk.peer('.');
+      await talk.offer(0);
       await talk.info(fd, ['state', 'unacked', 'notsent_bytes', 'probes', 'backoff']);
       await talk.pass(300);
       await talk.peer('.');
       await talk.info(fd, ['probes', 'backoff', 'bytes_acked']);
-      talk.window = 1;
-      await talk.peer('.');
+      await talk.offer(1);
       await talk.peer('.');
     },
   },
@@ -212,16 +206,12 @@ export const CLOSED: readonly Exchange[] = [
       const [fd] = await talk.served(8429, { mss: 1000 }, 30);
       await talk.write(fd, 1500);
       await talk.shutdown(fd, 1);
-      talk.window = 1500;
-      await talk.peer('.');
+      await talk.offer(1500);
       await talk.pass(300);
-      talk.window = 500;
-      await talk.peer('.');
+      await talk.offer(500);
       await talk.pass(300);
-      talk.window = 0;
-      await talk.peer('.');
-      talk.window = 1;
-      await talk.peer('.');
+      await talk.offer(0);
+      await talk.offer(1);
       await talk.peer('.');
     },
   },

@@ -343,6 +343,12 @@ export class Talk {
     await this.finish();
   }
 
+  /** The peer's window is another from now on, and its acknowledgment says so. */
+  async offer(window: number, say: Say = {}): Promise<void> {
+    this.window = window;
+    await this.peer('.', say);
+  }
+
   /**
    * A router says by ICMP what has become of a segment of the stack.
    * @param seq of the segment, relative to the stack's ISS

@@ -1,4 +1,3 @@
-import { loadNative } from '../../../lib/link/native';
 import { hasNamespaces, Namespace } from '../../support/netns';
 import type { Script } from '../../support/script';
 import { hasCommand, needs } from '../../support/skip';
@@ -25,7 +24,6 @@ needs(hasNamespaces() && hasCommand('setpriv'), 'root, network namespaces, setpr
     let link: Script;
 
     beforeAll(async () => {
-      expect(loadNative().reason).toBeNull();
       bench = await Bench.create();
     });
 

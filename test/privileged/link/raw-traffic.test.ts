@@ -1,6 +1,5 @@
 import { icmpError } from '../../../lib/codec/build-icmp';
 import { Checksum, Flag } from '../../../lib/core/segment/layout';
-import { loadNative } from '../../../lib/link/native';
 import { forge } from '../../scenarios/support';
 import { address } from '../../support/lab';
 import { hasNamespaces, type Namespace } from '../../support/netns';
@@ -28,7 +27,6 @@ needs(
   let link: Script;
 
   beforeAll(async () => {
-    expect(loadNative().reason).toBeNull();
     bench = await Bench.create();
   });
 

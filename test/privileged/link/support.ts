@@ -1,4 +1,5 @@
 import { Flag } from '../../../lib/core/segment/layout';
+import { loadNative } from '../../../lib/link/native';
 import { Daemon } from '../../interop/support/daemon';
 import { NamespacePair, type Namespace } from '../../support/netns';
 import type { Script, ScriptOptions } from '../../support/script';
@@ -86,6 +87,7 @@ export class Bench {
   ) {}
 
   static async create(): Promise<Bench> {
+    expect(loadNative().reason).toBeNull();
     const pair = await NamespacePair.create();
     const peer = await openRaw(pair.b.namespace);
     await peer.call('reserve', '0.0.0.0', 5555);
