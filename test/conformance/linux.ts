@@ -3,7 +3,6 @@
 export const O_RDWR = 2;
 export const O_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
-export const EPOLL_CLOEXEC = SOCK_CLOEXEC;
 
 /** Address families and socket types. */
 export const AF_INET = 2;

@@ -115,7 +115,7 @@ export class Request {
 }
 
 /** 4 and 6 as the protocol has them; also Linux's AF_INET and AF_INET6. */
-export function normalFamily(family: number): number {
+function normalFamily(family: number): number {
   if (family === 2) return 4;
   return family === 10 ? 6 : family;
 }

@@ -7,7 +7,7 @@ import type { Connection } from '../../lib/core/tcp/connection';
 import { State } from '../../lib/core/tcp/state';
 import { Checks } from '../../lib/testing/check/checks';
 import { Attacker, type Target } from './hostile';
-import { address, expectOk, Lab, LabHost, leftovers, type LabOptions } from './lab';
+import { expectOk, Lab, LabHost, leftovers, type LabOptions } from './lab';
 
 const SECOND = 1_000_000;
 const PORT = 80;
@@ -440,9 +440,4 @@ export class Chaos {
       throw new Error(`${to.name} got ${to.received} of ${from.sent}, and nobody was told`);
     }
   }
-}
-
-/** An address of the lab's family. */
-export function labAddress(family: 4 | 6, host: 1 | 2): ReturnType<typeof address> {
-  return address(family === 6 ? `fd00::${host}` : `10.0.0.${host}`);
 }

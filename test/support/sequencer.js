@@ -23,8 +23,16 @@ const FIRST = [
   'interop/offload',
   'interop/path-mtu',
   'testing/sharing',
-  'privileged/link/lifetime',
   'scenarios/kernel/failures',
+  'testing/time/determinism',
+  'codec/agreement',
+  'golden/golden',
+  'scenarios/s07-used-up-ports',
+  'interop/impaired',
+  'interop/silence',
+  'bench/bench',
+  'privileged/link/lifetime',
+  'privileged/link/raw-ports',
 ].map((name) => resolve(__dirname, `../${name}.test.ts`));
 
 module.exports = class LongestFirst extends Sequencer {

@@ -375,7 +375,8 @@ export class Talk {
     const reply = await this.backend.request('recvmsg', { fd, len, ctrllen, flags: 0x2000 });
     const quoted = Buffer.from(String(reply.data ?? ''), 'base64');
     const isOurs = quoted.length >= 8 && quoted.readUInt16BE(0) === this.port;
-    const at = isOurs ? `, at ${(quoted.readInt32BE(4) - this.peerSide.of(this.peerPort).iss) | 0}` : '';
+    const { iss } = this.peerSide.of(this.peerPort);
+    const at = isOurs ? `, at ${(quoted.readInt32BE(4) - iss) | 0}` : '';
     this.record(`error queue${at}`, { ...reply, data: undefined }, null);
     await this.finish();
   }

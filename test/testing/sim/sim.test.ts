@@ -37,7 +37,7 @@ async function logOf(seed: number): Promise<{ lines: number; hash: string; repor
   return { lines, hash: hash.digest('hex'), report };
 }
 
-// Seeds 10 and 20 go through streams.
+// Seed 10 goes through streams.
 const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
 
 test.each(SEEDS)(
@@ -53,8 +53,8 @@ test.each(SEEDS)(
 test(
   'many seeds in two processes: a summary, and the counts on the last line',
   async () => {
-    const { code, out } = await sim('--seeds', '24', '--from', '100', '--workers', '2');
-    const count = 24 + regressions.length;
+    const { code, out } = await sim('--seeds', '8', '--from', '100', '--workers', '2');
+    const count = 8 + regressions.length;
     expect(out).toContain(`${count} networks in `);
     expect(out).toMatch(/^\d+ connections: \d+ accepted/m);
     expect(out).toMatch(/^\d+ segments, \d+ of them again; \d+ events; \d+ segments\/s/m);
