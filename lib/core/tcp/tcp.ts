@@ -17,6 +17,7 @@ import { LocalPorts } from '../stack/ports';
 import { TimerTable } from '../time/timer-table';
 import { segmentArrives } from './segment-arrives';
 import { AckNews } from './ack-news';
+import { ChallengeBudget } from './challenge-ack';
 import type { CongestionController } from './congestion-controller';
 import { CaState, Has, Timer, type Connection } from './connection';
 import { Controllers } from './controllers';
@@ -33,7 +34,7 @@ import { noteLimit } from './limits';
 import { Listeners } from './listeners';
 import { transmit } from './output';
 import { retransmitTimer } from './retransmission';
-import { SETTINGS, type Settings } from './settings';
+import type { Settings } from './settings';
 import { isClosing, isSynchronized, State } from './state';
 import { SynCookies } from './syn-cookies';
 import { SynReceived } from './syn-received';
@@ -82,6 +83,7 @@ export class Tcp {
   /** TSecr of that segment; 0: it has none. */
   echo = 0;
   readonly replies = new SegmentBatch(REPLIES);
+  readonly challenges: ChallengeBudget;
   readonly listeners = new Listeners();
   readonly pathMtus: PathMtus;
   readonly synCookies: SynCookies;
@@ -99,8 +101,6 @@ export class Tcp {
   private lastReady: Connection | null = null;
   private firstEvent: StreamSocket | null = null;
   private lastEvent: StreamSocket | null = null;
-  private challengeSecond = -1;
-  private challengesLeft = 0;
 
   constructor(
     readonly environment: Environment,
@@ -129,8 +129,9 @@ export class Tcp {
     );
     const arena = new Arena(environment.allocate);
     this.sendBuffers = new Spares(() => new SendBuffer(this.pool), SPARE_BUFFERS);
-    this.synCookies = new SynCookies(environment.random);
     this.receiveBuffers = new Spares(() => new ReceiveBuffer(arena, this.memory), SPARE_BUFFERS);
+    this.challenges = new ChallengeBudget(settings, environment.random);
+    this.synCookies = new SynCookies(environment.random);
     this.synReceived = new SynReceived(this);
     this.timeWait = new TimeWait(this);
   }
@@ -447,22 +448,6 @@ export class Tcp {
     }
     c.socket.ended(error, this.tuples.local(c.tuple), this.tuples.remote(c.tuple), info);
     this.notify(c.socket);
-  }
-
-  /** Takes one from the budget of challenge acknowledgments (RFC 5961 §7). */
-  challengeAllowed(): boolean {
-    const limit = this.settings.challengeAckLimit;
-    if (limit === SETTINGS.challengeAckLimit.max) return true;
-    const second = Math.floor(this.now / 1_000_000);
-    if (second !== this.challengeSecond) {
-      this.challengeSecond = second;
-      // Half fixed, half random, so that the limit tells an attacker nothing (Linux does so too).
-      const half = (limit + 1) >> 1;
-      this.challengesLeft = half + ((this.environment.random.next() >>> 1) % Math.max(limit, 1));
-    }
-    if (this.challengesLeft <= 0) return false;
-    this.challengesLeft--;
-    return true;
   }
 }
 
