@@ -23,6 +23,24 @@ export function hasCode(entry: Equivalent, source: string, line?: number): boole
   );
 }
 
+/**
+ * Whether all that is changed is that a place is subtracted, not added, which is 0.
+ * @param own the source that it stands in
+ * @param sources all, where the enum may be of another
+ */
+export function subtractsZero(
+  original: string,
+  replacement: string,
+  own: string,
+  sources: Iterable<string>,
+): boolean {
+  const [, sum, name, member] = /^(.*) \+ (\w+)\.(\w+)$/s.exec(original) ?? [];
+  if (name === undefined || replacement !== `${sum} - ${name}.${member}`) return false;
+  const declared = new RegExp(`enum ${name} \\{[^}]*\\}`);
+  const text = [own, ...sources].find((source) => declared.test(source)) ?? '';
+  return new RegExp(`\\b${member} = 0,`).test(declared.exec(text)?.[0] ?? '');
+}
+
 export const EQUIVALENT: readonly Equivalent[] = [
   {
     file: 'lib/core/tcp/path-mtu.ts',
@@ -87,20 +105,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     reason: 'rows[-1] is undefined, which nothing is before',
   },
   {
-    file: 'lib/core/stack/four-tuples.ts',
-    code: 'words[base + Word.Family] = mapped ? 4 : 6;',
-    original: 'base + Word.Family',
-    replacement: 'base - Word.Family',
-    reason: 'Word.Family is 0',
-  },
-  {
-    file: 'lib/core/tcp/emit.ts',
-    code: 'if (words[base + Word.Family] === 4) {',
-    original: 'base + Word.Family',
-    replacement: 'base - Word.Family',
-    reason: 'Word.Family is 0',
-  },
-  {
     file: 'lib/core/stack/ports.ts',
     code: 'return domain === 6 && ipv6Only === 0 && isWildcard(address) ? IPV4 | IPV6 : IPV6;',
     original: 'domain === 6',
@@ -141,13 +145,6 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: 'c.quick > 0',
     replacement: 'true',
     reason: 'less than 0 is like 0: it is asked whether it is more, and raised by Math.max',
-  },
-  {
-    file: 'lib/core/tcp/establish.ts',
-    code: 'return seg.words[seg.base + Word.Family] === 4 ? DEFAULT_MSS_V4 : DEFAULT_MSS_V6;',
-    original: 'seg.base + Word.Family',
-    replacement: 'seg.base - Word.Family',
-    reason: 'Word.Family is 0',
   },
   {
     file: 'lib/core/tcp/reassembly.ts',
@@ -201,5 +198,26 @@ export const EQUIVALENT: readonly Equivalent[] = [
     original: 'start >= this.cursorAt',
     replacement: 'false',
     reason: 'notes where the next search may begin: from the head it comes to the same',
+  },
+  {
+    file: 'lib/core/time/timer-table.ts',
+    code: 'if (this.dues[i] < earliest) earliest = this.dues[i];',
+    original: 'this.dues[i] < earliest',
+    replacement: 'this.dues[i] <= earliest',
+    reason: 'sets it to what it is',
+  },
+  {
+    file: 'lib/core/tcp/icmp-arrives.ts',
+    code: 'switch (tuple < 0 ? Shape.None : tcp.tuples.shape(tuple)) {',
+    original: 'tuple < 0',
+    replacement: 'false',
+    reason: 'a typed array has no place -1: the shape is undefined & 3, which is None',
+  },
+  {
+    file: 'lib/core/tcp/send-buffer.ts',
+    code: 'while (block !== this.tail && offset - start >= pool.sizeOf(block)) {',
+    original: 'offset - start >= pool.sizeOf(block)',
+    replacement: 'offset - start > pool.sizeOf(block)',
+    reason: 'of a block without room the loop below goes on to the next one, too',
   },
 ];

@@ -6,7 +6,7 @@
  * 85 % are noticed, or when a test fails without a mutant.
  */
 import { parseArgs } from 'node:util';
-import { EQUIVALENT, hasCode } from './equivalent';
+import { EQUIVALENT, hasCode, subtractsZero } from './equivalent';
 import { drawSample, type Mutant, originalOf, type Sample } from './sample';
 import { measure, type Outcome, tryAll, type Verdict } from './trial';
 import { makeWorkspace } from './workspace';
@@ -45,7 +45,8 @@ function placeOf(mutant: Mutant, sample: Sample): Place {
   return { mutant, source, original: originalOf(mutant, source) };
 }
 
-function isEquivalent({ mutant, source, original }: Place): boolean {
+function isEquivalent({ mutant, source, original }: Place, sample: Sample): boolean {
+  if (subtractsZero(original, mutant.replacement, source, sample.sources.values())) return true;
   return EQUIVALENT.some(
     (entry) =>
       entry.file === mutant.fileName &&
@@ -70,7 +71,7 @@ function described({ mutant, original }: Place): string {
 function report(verdicts: readonly Verdict[], sample: Sample): number {
   const isNoticed = ({ outcome }: Verdict) => outcome === 'killed' || outcome === 'timeout';
   const counted = verdicts.filter(
-    (verdict) => isNoticed(verdict) || !isEquivalent(placeOf(verdict.mutant, sample)),
+    (verdict) => isNoticed(verdict) || !isEquivalent(placeOf(verdict.mutant, sample), sample),
   );
   const of = (outcome: Outcome) => counted.filter((verdict) => verdict.outcome === outcome);
   for (const outcome of ['survived', 'no coverage'] as const) {

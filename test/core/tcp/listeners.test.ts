@@ -99,3 +99,16 @@ describe('which listener a SYN is for', () => {
     expect(now.map(({ waiting }) => waiting)).toEqual([0, 0, 0, 0, 1]);
   });
 });
+
+test('a port on which nobody listens any more is forgotten', () => {
+  const lab = new Lab();
+  const first = listen(lab.b, '10.0.0.2');
+  const second = listen(lab.b, '::', true);
+  const { byPort } = lab.b.core.tcp.listeners as unknown as { byPort: Map<number, unknown[]> };
+  expect(byPort.get(80)).toEqual([first, second]);
+  first.close();
+  expect(byPort.get(80)).toEqual([second]);
+  second.close();
+  expect(byPort.size).toBe(0);
+  expect(lab.b.core.tcp.listeners.all()).toEqual([]);
+});

@@ -1,3 +1,4 @@
+import { Errno } from '../../../lib/core/errno';
 import { SocketOption } from '../../../lib/core/socket/options';
 import type { StreamSocket } from '../../../lib/core/socket/stream-socket';
 import type { Settings } from '../../../lib/core/tcp/settings';
@@ -201,6 +202,7 @@ describe('orphans', () => {
     [10, 324.6, {}],
     // From the longest timeout on, too.
     [10, 9.4, { rtoMax: 1000 }],
+    [0, 2.4, { rtoMax: 1000 }],
   ])(
     'tcp_orphan_retries %d: a silent peer is given up after %d s',
     (orphanRetries, seconds, tcp) => {
@@ -213,6 +215,21 @@ describe('orphans', () => {
       expect(peer.state).toBe(State.CLOSED);
     },
   );
+});
+
+test.each([
+  ['says nothing', 0, 9.4],
+  ['says that nobody is there', Errno.ECONNREFUSED, 2.4],
+])('a silent peer, when ICMP %s, is given up after %d: %d s', (_, softError, seconds) => {
+  const [peer, socket] = established({ tcp: { orphanRetries: 10, rtoMax: 1000 } });
+  socket.send(pattern(10), 0, 10);
+  socket.close();
+  peer.listen();
+  peer.host.core.tcp.connection(0).softError = softError;
+  peer.pass(seconds * 0.9 * SECOND);
+  expect(peer.state).toBe(State.FIN_WAIT_1);
+  peer.pass(seconds * 1.2 * SECOND);
+  expect(peer.state).toBe(State.CLOSED);
 });
 
 describe('tcp_tw_reuse', () => {

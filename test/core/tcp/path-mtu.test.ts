@@ -308,6 +308,17 @@ describe('IP_MTU_DISCOVER', () => {
     expect(outcome(MtuDiscover.Do, 400)).toMatchObject({ df: [true, true], later: 512 });
   });
 
+  test.each([
+    [MtuDiscover.Do, 551, Errno.EMSGSIZE],
+    [MtuDiscover.Do, 552, 0],
+    [MtuDiscover.Want, 551, 0],
+  ])('mode %d, %d bytes: error %d, if it comes to that', (mode, mtu, error) => {
+    const { peer, socket, packets } = sending(1460);
+    socket.setOption(SocketOption.MtuDiscover, mode);
+    peer.complain(packets[0], tooBig4(mtu));
+    expect(socket.status?.softError).toBe(error);
+  });
+
   test('can be changed while connected', () => {
     const { peer, socket } = sending(10);
     socket.setOption(SocketOption.MtuDiscover, MtuDiscover.Dont);
