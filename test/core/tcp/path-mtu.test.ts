@@ -28,6 +28,21 @@ function sending(
 const ranges = (peer: Peer) => peer.heard().map(({ seq, length }) => [seq, length]);
 const hasDf = (packet: Uint8Array) => (packet[6] & 0x40) !== 0;
 
+/** Two connections to one peer; what the second has sent was too big. The first's numbers. */
+function secondTooBig() {
+  const peer = new Peer({ syn: { mss: 1460 } });
+  const listener = peer.server();
+  const first = peer.open(listener);
+  const { iss, hostIss, seq, rcvNxt, port } = peer;
+  peer.renew();
+  peer.port++;
+  const second = peer.open(listener);
+  second.send(pattern(1460), 0, 1460);
+  peer.listen();
+  peer.complain(peer.heard()[0].packet, tooBig4(1000));
+  return { peer, first, second, numbers: { iss, hostIss, seq, rcvNxt, port } };
+}
+
 describe('a router says what the next link takes', () => {
   test('what is in flight leaves again at once, in segments that fit', () => {
     const { peer, socket, packets } = sending(4380);
@@ -172,18 +187,9 @@ describe('what is known of a path', () => {
   });
 
   test('and for one that was there before, when it sends again', () => {
-    const peer = new Peer({ syn: { mss: 1460 } });
-    const listener = peer.server();
-    const first = peer.open(listener);
-    const { iss, hostIss, seq, rcvNxt } = peer;
-    peer.renew();
-    peer.port++;
-    const second = peer.open(listener);
-    second.send(pattern(1460), 0, 1460);
-    peer.listen();
-    peer.complain(peer.heard()[0].packet, tooBig4(1000));
+    const { peer, first, numbers } = secondTooBig();
     peer.heard();
-    Object.assign(peer, { iss, hostIss, seq, rcvNxt, port: peer.port - 1 });
+    Object.assign(peer, numbers);
     first.send(pattern(1460), 0, 1460);
     peer.listen();
     expect(peer.heard().map(({ length }) => length)).toEqual([960, 500]);
@@ -205,15 +211,7 @@ describe('what is known of a path', () => {
   });
 
   test('is forgotten by all, whoever asks first', () => {
-    const peer = new Peer({ syn: { mss: 1460 } });
-    const listener = peer.server();
-    const first = peer.open(listener);
-    peer.renew();
-    peer.port++;
-    const second = peer.open(listener);
-    second.send(pattern(1460), 0, 1460);
-    peer.listen();
-    peer.complain(peer.heard()[0].packet, tooBig4(1000));
+    const { peer, first, second } = secondTooBig();
     peer.say('.', { ack: 1461 });
     expect([first.pathMtu, second.pathMtu]).toEqual([1000, 1000]);
     peer.pass(10 * MINUTE + 2000);
