@@ -10,6 +10,7 @@ import { Driver } from './driver/driver';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import type { Link, LinkCounters } from './link/link';
 import { checkPortRange } from './link/validate';
+import { checkSettings } from './net/check-settings';
 import { readCongestionControl } from './net/congestion-control';
 import type { CongestionControlName } from './net/types';
 import type { Net } from './net/net';
@@ -97,13 +98,14 @@ function checkOptions(options: StackOptions): void {
   if (typeof options !== 'object' || options === null) {
     throw invalidArgType('options', 'of type object', options);
   }
-  const unknown = Object.keys(options).find((name) => !(name in OPTIONS));
+  const unknown = Object.keys(options).find((name) => !Object.hasOwn(OPTIONS, name));
   if (unknown !== undefined) {
     const names = Object.keys(OPTIONS).slice(0, -2).join(', ');
     throw invalidArgValue('options', options, `has no "${unknown}": there are ${names}`);
   }
   const { addresses, trace } = options;
   checkLink(options.link);
+  checkSettings(options.tcp);
   if (addresses !== undefined && !Array.isArray(addresses)) {
     throw invalidArgType('options.addresses', 'an instance of Array', addresses);
   }
@@ -149,8 +151,8 @@ export class Stack {
   /**
    * Opens a link and starts a stack on it.
    *
-   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE, or
-   *   for an unknown TCP setting; what the link fails with: EPERM with the remedy, ENODEV, …
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE, for
+   *   an unknown TCP setting, too; what the link fails with: EPERM with the remedy, ENODEV, …
    */
   static async open(options: StackOptions = {}): Promise<Stack> {
     checkOptions(options);

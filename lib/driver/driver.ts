@@ -165,13 +165,18 @@ export class Driver {
     return this.#closed;
   }
 
+  /** A congestion controller of the program's is being asked. */
+  get isDeciding(): boolean {
+    return this.core.tcp.controllers.busy;
+  }
+
   /**
    * To be called before any call of the program reaches the core: moves the core's time, and sees
    * to it that what the call gives to send leaves at the end of the turn.
    */
   enter(): void {
     if (this.#closed) return;
-    if (this.core.tcp.controllers.busy) throw new Error(BY_CONTROLLER);
+    if (this.isDeciding) throw new Error(BY_CONTROLLER);
     if (this.#telling) return;
     this.clock.stir?.();
     this.core.advance(this.clock.now());

@@ -36,7 +36,9 @@ export class Outbox {
       if (left > 0) {
         // The urgent byte by itself: the mark can't be another, where there is no room for all.
         const urgent = isUrgent(piece);
-        const length = urgent && left > 1 ? left - 1 : left;
+        const wanted = urgent && left > 1 ? left - 1 : left;
+        const length = socket.withinUnsentLimit(wanted);
+        if (length === 0) return -Errno.EAGAIN;
         const taken = socket.send(piece, this.#offset, length, false, urgent && left === 1);
         if (taken === 0) return -Errno.EAGAIN;
         if (taken < 0) return taken;

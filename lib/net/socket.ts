@@ -403,6 +403,11 @@ export class Socket extends TimedSocket {
 
   /** @internal */
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+    if (this.#host.driver.isDeciding) {
+      // By a congestion controller, in the middle of the stack's work.
+      nextTick(() => this._destroy(error, callback));
+      return;
+    }
     const connecting = this.connecting;
     this.connecting = false;
     this.#reading = false;

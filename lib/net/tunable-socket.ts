@@ -2,6 +2,7 @@ import { Duplex } from 'node:stream';
 import { SocketOption } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import type { CongestionController } from '../core/tcp/congestion-controller';
+import { invalidArgType } from '../errors';
 import { NO_LINGER, PATH_MTU_DISCOVERY, Tuning, type TunableName } from './tuning';
 import type {
   CongestionControlName,
@@ -124,6 +125,8 @@ export abstract class TunableSocket extends Duplex {
    * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
    */
   setLinger(enable: boolean, msecs = 0): this {
+    // `setLinger(5000)` is no call for a RST.
+    if (typeof enable !== 'boolean') throw invalidArgType('enable', 'of type boolean', enable);
     return this.#set('linger', enable ? msecs : false, 'msecs');
   }
 

@@ -100,7 +100,7 @@ const linger: Tunable<number> = {
 
 const pathMtuDiscovery: Tunable<number> = {
   read: (value, name) => {
-    if (Object.hasOwn(PATH_MTU_DISCOVERY, value as string)) {
+    if (typeof value === 'string' && Object.hasOwn(PATH_MTU_DISCOVERY, value)) {
       return PATH_MTU_DISCOVERY[value as PathMtuDiscovery];
     }
     const names = Object.keys(PATH_MTU_DISCOVERY).map((each) => `'${each}'`);

@@ -71,3 +71,21 @@ describe('congestionControl', () => {
     stack.destroy();
   });
 });
+
+it('a socket that its own controller destroys ends all the same', async () => {
+  await using network = new Network({ seed: 1 });
+  const [client, server] = [network.host('client'), network.host('server')];
+  network.link(client, server, { delay: 10 });
+  await network.run(async () => {
+    const listening = server.net.createServer((peer) => peer.on('error', () => undefined).resume());
+    await once(listening.listen(7), 'listening');
+    const socket = client.net.connect({
+      port: 7,
+      host: server.address,
+      congestionControl: { ...mine, congAvoid: () => void socket.destroy() },
+    });
+    socket.write(Buffer.alloc(100_000));
+    await once(socket, 'close');
+    await once(listening.close(), 'close');
+  });
+});

@@ -1,4 +1,5 @@
 import type { Socket } from '../../lib/net/socket';
+import { Network } from '../../lib/testing';
 import { closePair, connected, describeBoth, listen, once } from '../support/net-apis';
 
 /** More than TCP takes at once. */
@@ -89,5 +90,29 @@ describeBoth('a socket that must wait', (api) => {
     expect(events).toEqual([]);
     expect(client.writableLength).toBe(0);
     await closePair(pair);
+  });
+});
+
+test('with notsentLowat no more waits in the stack, beside what leaves at once', async () => {
+  await using network = new Network({ seed: 1 });
+  const [client, server] = [network.host('client'), network.host('server')];
+  network.link(client, server, { delay: 20, rate: 1e6 });
+  await network.run(async () => {
+    const listening = server.net.createServer((peer) => peer.resume()).listen(7);
+    await once(listening, 'listening');
+    const socket = client.net.connect({ port: 7, host: server.address, notsentLowat: 4096 });
+    await once(socket, 'connect');
+    const unsent: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      if (!socket.write(Buffer.alloc(50_000))) await once(socket, 'drain');
+      // After the end of the turn, at which the stack sends.
+      await new Promise((resolve) => setTimeout(resolve, 1));
+      unsent.push(socket.tcpInfo()?.tcpi_notsent_bytes ?? 0);
+    }
+    expect(Math.max(...unsent)).toBeLessThanOrEqual(4096 + 1460);
+    expect(Math.min(...unsent)).toBeGreaterThan(0);
+    socket.end();
+    await once(socket, 'close');
+    await once(listening.close(), 'close');
   });
 });

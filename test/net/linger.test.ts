@@ -210,4 +210,16 @@ describe('setLinger', () => {
       await Promise.resolve();
     });
   });
+
+  test.each([5000, 'yes', undefined])(
+    '%p in the place of a boolean is no call for a RST',
+    (enable) =>
+      tell({}, ({ client }) => {
+        const socket = new client.net.Socket();
+        expect(() => socket.setLinger(enable as never)).toThrow(
+          expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }) as Error,
+        );
+        return Promise.resolve();
+      }),
+  );
 });

@@ -145,7 +145,7 @@ describe('pathMtuDiscovery', () => {
     const socket = new stack.net.Socket();
     expect(socket.getPathMtuDiscovery()).toBeUndefined();
     expect(socket.setPathMtuDiscovery('probe').getPathMtuDiscovery()).toBe('probe');
-    for (const mode of ['always', 2, null, undefined, 'toString']) {
+    for (const mode of ['always', 2, null, undefined, 'toString', ['do'], Object.create(null)]) {
       expect(() => socket.setPathMtuDiscovery(mode as 'do')).toThrow(
         expect.objectContaining({ code: 'ERR_INVALID_ARG_VALUE' }) as Error,
       );

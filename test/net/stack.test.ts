@@ -19,6 +19,14 @@ describe('Stack.open', () => {
     ['ports beyond the last', { localPortRange: [60_000, 70_000] }, 'ERR_OUT_OF_RANGE'],
     ['a negative time', { exitTimeout: -1 }, 'ERR_OUT_OF_RANGE'],
     ['a time as text', { exitTimeout: '1' }, 'ERR_INVALID_ARG_TYPE'],
+    ['an option that objects have', { toString: 1 }, 'ERR_INVALID_ARG_VALUE'],
+    ['settings that are none', { tcp: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    ['no settings', { tcp: null }, 'ERR_INVALID_ARG_TYPE'],
+    ['a list of settings', { tcp: [] }, 'ERR_INVALID_ARG_TYPE'],
+    ['a setting as text', { tcp: { msl: '5' } }, 'ERR_INVALID_ARG_TYPE'],
+    ['a setting out of range', { tcp: { msl: 0 } }, 'ERR_OUT_OF_RANGE'],
+    ['a setting that is no number', { tcp: { msl: NaN } }, 'ERR_OUT_OF_RANGE'],
+    ['a setting that objects have', { tcp: { constructor: 5 } }, 'ERR_OUT_OF_RANGE'],
     ['a trace that cannot be called', { trace: true }, 'ERR_INVALID_ARG_TYPE'],
   ])('refuses %s', async (_title, options, code) => {
     await expect(Stack.open(odd(options))).rejects.toMatchObject({ code });

@@ -9,7 +9,7 @@ import { noteFragmentation, syncPathMtu } from '../tcp/path-mtu';
 import { Has, type Connection } from '../tcp/connection';
 import { isSilent } from '../tcp/silence';
 import { canSend, isClosing, State } from '../tcp/state';
-import { isWritable } from '../tcp/send-space';
+import { isWritable, withinUnsentLimit } from '../tcp/send-space';
 import type { Tcp } from '../tcp/tcp';
 import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
 import { isReadable, resize, sizeOf } from '../tcp/buffer-options';
@@ -232,6 +232,15 @@ export class SocketStatus {
     const c = this.connection;
     if (c === null || !canSend(c.state)) return 0;
     return Math.max(c.sndBuf - c.queued, 0);
+  }
+
+  /**
+   * How many of `length` bytes to be sent keep SocketOption.NotSentLowWater, which `send` exceeds
+   * by a packet, as Linux does. Where it isn't all of them, `Poll.OUT` comes as after -EAGAIN.
+   */
+  withinUnsentLimit(length: number): number {
+    const c = this.connection;
+    return c === null || !canSend(c.state) ? length : withinUnsentLimit(this.tcp, c, length);
   }
 
   /** TCP_INFO; of a connection that is over its last values. */

@@ -96,6 +96,21 @@ export function takeForSending(tcp: Tcp, c: Connection, length: number): number 
   return taken;
 }
 
+/**
+ * How many of `length` bytes keep TCP_NOTSENT_LOWAT to the byte, whole segments aside: what leaves
+ * at once, and then as much as may wait. `takeForSending` fills up what Linux would.
+ */
+export function withinUnsentLimit(tcp: Tcp, c: Connection, length: number): number {
+  const limit = unsentLimit(tcp, c);
+  const waiting = unsent(c);
+  if (waiting + length <= limit) return length;
+  const left = limit + leavesNow(tcp, c, Infinity) - waiting;
+  const room = left <= 0 ? 0 : Math.max(left, c.sndMss);
+  if (room >= length) return length;
+  tcp.totals.setWaitsForRoom(c.row, true);
+  return room;
+}
+
 /** Whether poll(2) says POLLOUT (Linux: sk_stream_is_writeable): a third of the buffer is free. */
 export function isWritable(tcp: Tcp, c: Connection): boolean {
   const { queued } = c;

@@ -463,8 +463,8 @@ export function makeSettings(changes: Partial<Settings> = {}): Settings {
     settings[name] = SETTINGS[name].default;
   }
   for (const [name, value] of Object.entries(changes)) {
-    const setting: Setting | undefined = (SETTINGS as Record<string, Setting>)[name];
-    if (setting === undefined) throw new RangeError(`There is no TCP setting "${name}"`);
+    if (!Object.hasOwn(SETTINGS, name)) throw new RangeError(`There is no TCP setting "${name}"`);
+    const setting: Setting = SETTINGS[name as SettingName];
     if (value === undefined) continue;
     if (!Number.isInteger(value) || value < setting.min || value > setting.max) {
       throw new RangeError(

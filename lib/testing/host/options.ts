@@ -1,6 +1,7 @@
 import type { CongestionController } from '../../core/tcp/congestion-controller';
-import { makeSettings, type Settings } from '../../core/tcp/settings';
-import { codeError, invalidArgType, outOfRange } from '../../errors';
+import type { Settings } from '../../core/tcp/settings';
+import { invalidArgType, outOfRange } from '../../errors';
+import { checkSettings } from '../../net/check-settings';
 import { readCongestionControl } from '../../net/congestion-control';
 import type { CongestionControlName } from '../../net/types';
 import { checkNames, checkPortRange } from '../../link/validate';
@@ -30,23 +31,12 @@ const MAX_RATE = 1000;
 export function checkHostOptions(options: HostOptions): void {
   checkNames('options', options, NAMES);
   const { tcp, congestionControl, localPortRange, clockRate } = options;
-  if (tcp !== undefined) checkSettings(tcp);
+  checkSettings(tcp);
   if (congestionControl !== undefined) {
     readCongestionControl(congestionControl, 'options.congestionControl');
   }
   checkPortRange(localPortRange);
   if (clockRate !== undefined) checkRate('options.clockRate', clockRate);
-}
-
-function checkSettings(tcp: Partial<Settings>): void {
-  if (typeof tcp !== 'object' || (tcp as unknown) === null) {
-    throw invalidArgType('options.tcp', 'of type object', tcp);
-  }
-  try {
-    makeSettings(tcp);
-  } catch (error) {
-    throw codeError(RangeError, 'ERR_OUT_OF_RANGE', (error as Error).message);
-  }
 }
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE */
