@@ -192,23 +192,19 @@ export function emitSyn(tcp: Tcp, c: Connection, batch: SegmentBatch, ack: boole
 }
 
 /**
- * <SEQ=SND.NXT><CTL=RST,ACK>, at once, by way of the stack's replies (RFC 9293 §3.10.5); before
- * the handshake is over there is nothing to reset for a connection that we opened.
+ * <SEQ=SND.NXT><CTL=RST,ACK>, at once, into a batch with room (RFC 9293 §3.10.5); before the
+ * handshake is over there is nothing to reset for a connection that we opened.
  */
-export function sendReset(tcp: Tcp, c: Connection): void {
-  const base = startSegment(tcp, c, tcp.replies);
-  if (base < 0) {
-    tcp.counters.NetlandReplyDrops++;
-    return;
-  }
-  const words = tcp.replies.words;
+export function sendReset(tcp: Tcp, c: Connection, batch: SegmentBatch): void {
+  const base = startSegment(tcp, c, batch);
+  const { words } = batch;
   words[base + Word.Sequence] = c.sndNxt;
   words[base + Word.Acknowledgment] = c.rcvNxt;
   words[base + Word.Flags] = Flag.RST | Flag.ACK;
   const isOpen = isSynchronized(c.state);
   words[base + Word.Window] = isOpen ? c.receiveWindow >> c.rcvScale : announceWindow(c);
   if (c.has(Has.Timestamps)) addTimestamps(tcp, c, words, base);
-  finishSegment(tcp, c, tcp.replies, base);
+  finishSegment(tcp, c, batch, base);
 }
 
 /**

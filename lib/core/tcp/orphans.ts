@@ -1,7 +1,6 @@
 import type { Segment } from '../segment/segment';
 import { refuse } from './arrives-closed';
 import { Has, Timer, type Connection } from './connection';
-import { sendReset } from './emit';
 import type { Tcp } from './tcp';
 
 // Connections that no program holds any more: they end by themselves (Linux: tcp_close).
@@ -19,7 +18,7 @@ export function becomesOrphan(tcp: Tcp, c: Connection): void {
   if (tcp.orphans > tcp.settings.maxOrphans) {
     tcp.counters.TcpExtTCPAbortOnMemory++;
     // In CLOSING and LAST-ACK too: what was sent may have been lost, and nobody will send it again.
-    sendReset(tcp, c);
+    tcp.reset(c);
     tcp.finish(c, 0);
   }
 }
@@ -33,7 +32,7 @@ export function waitForFin(tcp: Tcp, c: Connection, seg: Segment | null): void {
   if (c.options.linger2 === NOT_AT_ALL) {
     if (seg === null) {
       tcp.counters.TcpExtTCPAbortOnLinger++;
-      sendReset(tcp, c);
+      tcp.reset(c);
     } else {
       tcp.counters.TcpExtTCPAbortOnData++;
       refuse(tcp, seg);

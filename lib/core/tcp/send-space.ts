@@ -102,7 +102,7 @@ export function takeForSending(tcp: Tcp, c: Connection, length: number): number 
  */
 export function withinUnsentLimit(tcp: Tcp, c: Connection, length: number): number {
   const limit = unsentLimit(tcp, c);
-  const waiting = unsent(c);
+  const waiting = c.unsent;
   if (waiting + length <= limit) return length;
   const left = limit + leavesNow(tcp, c, Infinity) - waiting;
   const room = left <= 0 ? 0 : Math.max(left, c.sndMss);

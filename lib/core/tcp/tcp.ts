@@ -83,6 +83,8 @@ export class Tcp {
   /** TSecr of that segment; 0: it has none. */
   echo = 0;
   readonly replies = new SegmentBatch(REPLIES);
+  /** RSTs for which `replies` has no room: nobody would ask again for one that was lost. */
+  private readonly resets: SegmentBatch[] = [];
   readonly challenges: ChallengeBudget;
   readonly listeners = new Listeners();
   readonly pathMtus: PathMtus;
@@ -199,6 +201,11 @@ export class Tcp {
 
   private fill(batch: SegmentBatch): void {
     this.replies.discard(batch.append(this.replies));
+    while (this.resets.length > 0 && batch.count < batch.capacity) {
+      const [first] = this.resets;
+      first.discard(batch.append(first));
+      if (first.count === 0) this.resets.shift();
+    }
     while (this.firstReady !== null && batch.count < batch.capacity) {
       const c = this.firstReady;
       const done = c.row < 0 || transmit(this, c, batch);
@@ -215,7 +222,7 @@ export class Tcp {
 
   /** Whether `transmit` may have something. */
   get hasOutput(): boolean {
-    return this.firstReady !== null || this.replies.count > 0;
+    return this.firstReady !== null || this.replies.count > 0 || this.resets.length > 0;
   }
 
   /** The state of the connection that a descriptor belongs to; `local` says which end is ours. */
@@ -324,8 +331,18 @@ export class Tcp {
 
   /** ABORT (RFC 9293 §3.10.5): the peer gets a RST where it knows of us, the user `error`. */
   abort(c: Connection, error: number): void {
-    if (needsReset(c)) sendReset(this, c);
+    if (needsReset(c)) this.reset(c);
     this.finish(c, error);
+  }
+
+  /** Tells the peer that the connection is over: by RST. */
+  reset(c: Connection): void {
+    let last = this.resets.at(-1) ?? this.replies;
+    if (last.count === last.capacity) {
+      last = new SegmentBatch(REPLIES);
+      this.resets.push(last);
+    }
+    sendReset(this, c, last);
   }
 
   /** CLOSED: the connection leaves every table. The user may still read what has arrived. */

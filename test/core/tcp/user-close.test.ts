@@ -424,3 +424,14 @@ describe('reading and writing around the end, as on Linux', () => {
     expect(socket.take(1)).toBe(0);
   });
 });
+
+test('more resets in one turn than there is room for answers: none is lost', () => {
+  const [peer] = established();
+  const { tcp } = peer.host.core;
+  const count = 2100;
+  for (let i = 0; i < count; i++) tcp.reset(tcp.connection(0));
+  peer.listen();
+  expect(peer.heard().filter(({ flags }) => flags.includes('R'))).toHaveLength(count);
+  expect(tcp.counters.NetlandReplyDrops).toBe(0);
+  expect(tcp.hasOutput).toBe(false);
+});
