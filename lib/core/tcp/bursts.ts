@@ -4,7 +4,7 @@ import type { Settings } from './settings';
 
 /** Most bytes of a burst: what a super-segment can have (GSO). */
 const MOST_BYTES = 65_216;
-/** Beyond so many times 512 µs a round trip is no reason for longer bursts. */
+/** A round trip of so many times 2^`burstRttLog` µs is no reason for longer bursts. */
 const NEAR = 32;
 
 /**
@@ -38,7 +38,8 @@ export function burstSegments(c: Connection, settings: Settings, mss: number): n
 
 function segmentsAtOnce(c: Connection, settings: Settings, mss: number): number {
   const rate = pacingRate(c, settings);
-  const nearness = c.srtt >> 12;
+  // Deviation: Linux goes by the smallest round trip, which a single early answer makes.
+  const nearness = (c.srtt >> 3) >> settings.burstRttLog;
   const near = c.srtt > 0 && nearness < NEAR ? 65_536 >> nearness : 0;
   return Math.floor(Math.min(rate / 1024 + near, MOST_BYTES) / mss);
 }

@@ -5,13 +5,17 @@ import { queueCwr } from './ecn';
 import { Pending, type Flight } from './flight';
 import { orphanRetries } from './orphans';
 import { enterLoss, reorderingTimeout } from './recovery';
-import { backOff } from './rtt';
+import { backOff, setRto } from './rtt';
 import { State } from './state';
 import { noteSilence } from './silence';
 import type { Settings } from './settings';
 import type { Tcp } from './tcp';
 import { probeTimeout } from './tlp';
 
+/** With fewer segments in flight a stream is thin. */
+const THIN_SEGMENTS = 4;
+/** Timeouts of a thin stream that do not double (Linux: TCP_THIN_LINEAR_RETRIES). */
+const THIN_RETRIES = 6;
 /** Least timeout: that of Linux's clock, µs. */
 const TICK = 1000;
 
@@ -85,9 +89,16 @@ function retransmissionTimeout(tcp: Tcp, c: Connection, f: Flight): void {
   tcp.totals.timedOut(c.row, tcp.nowMs, c.retransmits === 0);
   c.retransmits++;
   noteSilence(tcp, c);
-  backOff(c, tcp.settings);
+  if (isThin(tcp, c, f)) setRto(c, tcp.settings);
+  else backOff(c, tcp.settings);
   tcp.markReady(c);
   armRetransmit(tcp, c, true);
+}
+
+/** Too little is in flight for fast recovery: timeouts may come as fast (tcp_stream_is_thin). */
+function isThin(tcp: Tcp, c: Connection, f: Flight): boolean {
+  if (tcp.settings.thinLinearTimeouts === 0 || c.state !== State.ESTABLISHED) return false;
+  return f.count < THIN_SEGMENTS && c.retransmits <= THIN_RETRIES;
 }
 
 /** What loss recovery had begun was not enough. */

@@ -60,6 +60,14 @@ export const SETTINGS = {
     unit: 'entries',
     about: 'Connections that no program holds any more; one beyond is reset as it is closed.',
   },
+  thinLinearTimeouts: {
+    sysctl: 'net.ipv4.tcp_thin_linear_timeouts',
+    default: 0,
+    min: 0,
+    max: 1,
+    unit: 'bool',
+    about: 'The first six timeouts of less than four segments in flight do not double.',
+  },
   rtoInitial: {
     sysctl: null,
     default: 1000,
@@ -354,6 +362,14 @@ export const SETTINGS = {
     max: 255,
     unit: 'segments',
     about: 'Fewest segments that make a burst, whose last one bears PSH, where there are so many.',
+  },
+  burstRttLog: {
+    sysctl: 'net.ipv4.tcp_tso_rtt_log',
+    default: 9,
+    min: 0,
+    max: 31,
+    unit: 'bits',
+    about: 'Each 2^n µs of the round trip halve what nearness adds to a burst.',
   },
   pacing: {
     sysctl: null,

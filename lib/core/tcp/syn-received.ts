@@ -16,7 +16,7 @@ import { grantsEcn } from './ecn';
 import { DEFAULT_MSS_V4, established, peerMss, peerScale, setSendMss } from './establish';
 import { initialWindow, TIMESTAMP_BYTES, windowScaleFor } from './receive-window';
 import { knownMtu, startPathMtu } from './path-mtu';
-import { measuredRtt, setRto } from './rtt';
+import { measuredRtt, noteMinRtt, setRto } from './rtt';
 import { resendSynAck, rowMss, sendSynAck, sendSynReceivedAck } from './syn-answers';
 import { cookieEcn, cookieOptions, cookieScale } from './syn-cookies';
 import { SynField, SynFlag, SynTable } from './syn-table';
@@ -362,7 +362,9 @@ export class SynReceived {
     // Karn's rule: of a SYN+ACK that was sent twice it isn't known which one was acknowledged.
     if ((flags & SynFlag.Cookie) !== 0) takeSynRtt(tcp, c, seg);
     else if ((flags & SynFlag.Resent) === 0) {
-      measuredRtt(c, ((tcp.now | 0) - w[at + SynField.SentAt]) | 0, tcp.settings);
+      const rtt = ((tcp.now | 0) - w[at + SynField.SentAt]) | 0;
+      noteMinRtt(tcp, c, rtt);
+      measuredRtt(c, rtt, tcp.settings);
     }
     openSendWindow(c, seg);
     return c;

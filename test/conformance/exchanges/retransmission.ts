@@ -16,6 +16,18 @@ export const RETRANSMISSIONS: readonly Exchange[] = [
     },
   },
   {
+    name: 'data unacknowledged: tcp_thin_linear_timeouts',
+    sysctls: { 'net.ipv4.tcp_thin_linear_timeouts': '1', 'net.ipv4.tcp_early_retrans': '0' },
+    async run(talk) {
+      const [fd] = await talk.served(8051, { mss: 1000 });
+      await talk.write(fd, 500);
+      await talk.pass(1900);
+      await talk.peer('.');
+      for (let i = 0; i < 4; i++) await talk.write(fd, 1000);
+      await talk.pass(700);
+    },
+  },
+  {
     name: 'given up: TCP_USER_TIMEOUT',
     async run(talk) {
       const [fd] = await talk.served(8041, { mss: 1000 });

@@ -181,4 +181,16 @@ export const SENDING: readonly Exchange[] = [
       }
     },
   },
+  {
+    name: 'sending: tcp_tso_rtt_log',
+    sysctls: { 'net.ipv4.tcp_min_tso_segs': '1', 'net.ipv4.tcp_tso_rtt_log': '16' },
+    async run(talk) {
+      const [fd] = await talk.served(8911, SYN, RTT);
+      await talk.times(fd, ['min_rtt']);
+      await talk.write(fd, 12_000);
+      await talk.pass(RTT);
+      await sack(talk, 2001);
+      await sack(talk, 12_001);
+    },
+  },
 ];

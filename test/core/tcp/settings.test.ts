@@ -31,6 +31,8 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_keepalive_intvl': 75_000,
   'net.ipv4.tcp_invalid_ratelimit': 500,
   'net.ipv4.tcp_min_tso_segs': 2,
+  'net.ipv4.tcp_tso_rtt_log': 9,
+  'net.ipv4.tcp_thin_linear_timeouts': 0,
   'net.ipv4.tcp_pacing_ss_ratio': 200,
   'net.ipv4.tcp_pacing_ca_ratio': 120,
   'net.ipv4.tcp_slow_start_after_idle': 1,
