@@ -85,7 +85,11 @@ export function isBeyondWindow(c: Connection, f: Flight, row: number): boolean {
   return row !== f.head && seqGeq(f.seq(row), (c.sndUna + c.sndWnd) | 0);
 }
 
-/** What of a row the peer's window has no room for becomes a row of its own; returns the row. */
+/**
+ * What of a row the peer's window has no room for becomes a row of its own. Deviation: the rows of
+ * a burst behind it keep their bounds, where Linux cuts them anew.
+ * @returns the row, whose place is another now
+ */
 export function cutToWindow(c: Connection, f: Flight, row: number): number {
   const edge = (c.sndUna + c.sndWnd) | 0;
   const fits = seqGeq(edge, seqMin(f.end(row), c.sndEnd)) || seqGeq(f.seq(row), edge);
