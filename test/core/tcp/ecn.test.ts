@@ -4,7 +4,7 @@ import type { StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { CaState, Has } from '../../../lib/core/tcp/connection';
 import { plainSum } from '../../support/packets';
 import { Lab, pattern, transfer } from '../../support/lab';
-import { Peer, type PeerOptions } from '../../support/peer';
+import { Peer, PEER_PORT, type PeerOptions } from '../../support/peer';
 
 const NOT_ECT = 0;
 const ECT1 = 1;
@@ -103,6 +103,29 @@ describe('negotiation (RFC 3168 §6.1.1)', () => {
     stubborn.dial();
     stubborn.pass(1_500_000);
     expect(marks(stubborn)).toEqual(['SEW 0', 'SEW 0']);
+  });
+
+  test('an acknowledgment for which there is no room to be accepted changes nothing', () => {
+    const peer = new Peer({ syn: { mss: 1000 } });
+    const listener = peer.server(1);
+    peer.say('SEW', peer.synFields());
+    const { hostIss } = peer;
+    // Others come between, and fill the queue.
+    for (let port = 1; port <= 2; port++) {
+      peer.port = port;
+      peer.renew();
+      peer.synchronize();
+    }
+    peer.port = PEER_PORT;
+    peer.renew(1_000_000);
+    Object.assign(peer, { hostIss, seq: 1, rcvNxt: 1 });
+    peer.say('.');
+    expect(peer.host.core.counters.TcpExtListenOverflows).toBe(1);
+    listener.accept();
+    peer.say('.');
+    listener.accept();
+    const socket = listener.accept() as StreamSocket;
+    expect(socket.status?.has(Has.Ecn)).toBe(true);
   });
 
   test('a SYN that comes again without ECN, and a SYN+ACK sent again, change nothing', () => {
