@@ -158,6 +158,51 @@ describe('a handshake that isn’t remembered', () => {
     expect(listener.waiting).toBe(1);
   });
 
+  /** The SYN came again when there was room for it: the first answer was a cookie. */
+  function remembered(later = 0) {
+    const { peer, listener } = crowded();
+    peer.say('S');
+    peer.pass(later);
+    Object.assign(peer.host.core.tcp.settings, { syncookies: 1 });
+    peer.say('S', { seq: 0 });
+    const [cookie, second] = peer.heard();
+    expect(second.seq).not.toBe(cookie.seq);
+    expect(peer.host.core.tcp.synReceived.count).toBe(1);
+    return { peer, listener, second, counters: peer.host.core.counters };
+  }
+
+  test('either answer to a SYN that came twice can be acknowledged', () => {
+    const first = remembered(MINUTE);
+    first.peer.say('.', { data: 4 });
+    expect((first.listener.accept() as StreamSocket).inQueue).toBe(4);
+    expect([first.peer.host.core.tcp.synReceived.count, first.counters]).toMatchObject([
+      0,
+      { TcpExtSyncookiesRecv: 1, TcpExtSyncookiesFailed: 0, TcpPassiveOpens: 1 },
+    ]);
+    const { peer, listener, second, counters } = remembered();
+    peer.say('.', { data: 4, ack: second.seq + 1 });
+    expect((listener.accept() as StreamSocket).inQueue).toBe(4);
+    expect(counters).toMatchObject({ TcpExtSyncookiesRecv: 0, TcpPassiveOpens: 1 });
+  });
+
+  test.each([
+    ['behind the SYN’s next number', '.', { seq: 2 }, ['R 1']],
+    ['of neither', '.', { ack: 7 }, ['R 7']],
+    ['with RST', 'R.', {}, []],
+  ])('not one %s', (_, flags, say, lines) => {
+    const { peer, listener, counters } = remembered();
+    peer.say(flags, say);
+    expect(peer.lines()).toEqual(lines);
+    expect([listener.waiting, counters.TcpExtSyncookiesRecv]).toEqual([0, 0]);
+  });
+
+  test('nor one of a cookie that is too old', () => {
+    const { peer, counters } = remembered(2 * MINUTE + 1000);
+    peer.say('.');
+    expect(peer.lines()).toEqual(['R 1']);
+    expect(counters.TcpExtSyncookiesRecv).toBe(0);
+  });
+
   test('too late, or with another number: RST', () => {
     const { peer } = crowded();
     peer.say('S');
