@@ -5,6 +5,7 @@ import {
   currentSsthresh,
   isCwndLimited,
   restartAfterIdle,
+  validateCwnd,
 } from '../../../lib/core/tcp/cwnd-validation';
 import { pacingRate } from '../../../lib/core/tcp/pacing';
 import {
@@ -88,6 +89,45 @@ describe('tcp_cwnd_restart', () => {
   test('not where it is switched off, or the controller has the window', () => {
     expect(after(9000, 80, { slowStartAfterIdle: 0 })).toEqual([80, 9]);
     expect(after(9000, 80, {}, { control: () => undefined })).toEqual([80, 9]);
+  });
+});
+
+describe('tcp_cwnd_application_limited', () => {
+  /** The window and the threshold when 12 of 40 segments were in flight for so long, ms. */
+  function after(ms: number, fields = {}, slowStartAfterIdle = 1): [number, number] {
+    const f = { count: 12, most: 0, mostEnd: 5 };
+    const c = connection({
+      ...{ sndUna: 5, sndNxt: 9, cwnd: 40, ssthresh: 9, flight: f, cwndUsed: 3, cwndStampMs: 0 },
+      ...{ rto: 200_000, congestion: {}, caState: CaState.Open, socket: {}, queued: 99 },
+      ...{ options: { sendBuffer: 100 }, set: () => undefined, unset: () => undefined, ...fields },
+    });
+    const settings = { slowStartAfterIdle, initialCwnd: 10 };
+    validateCwnd(stack({ settings, nowMs: ms, flightOf: () => f }), c, false);
+    return [c.cwnd, c.ssthresh];
+  }
+
+  test('a timeout: half way down to what was used, or to the initial window', () => {
+    expect([after(199), after(200)]).toEqual([
+      [40, 9],
+      [26, 30],
+    ]);
+    expect(after(200, { cwndUsed: 20 })).toEqual([30, 30]);
+    expect(after(200, { cwnd: 12 })).toEqual([12, 9]);
+    expect(after(200, { cwnd: 13 })).toEqual([12, 9]);
+  });
+
+  test.each([
+    ['without a program', { socket: null }],
+    ['in Disorder', { caState: CaState.Disorder }],
+    ['where the program waits for room', { queued: 100 }],
+    ['where the controller has the window', { congestion: { control: () => undefined } }],
+    ['where the window was the limit', { has: () => true }],
+  ])('not %s', (_, fields) => {
+    expect(after(200, fields)).toEqual([40, 9]);
+  });
+
+  test('not where tcp_slow_start_after_idle is 0', () => {
+    expect(after(200, {}, 0)).toEqual([40, 9]);
   });
 });
 
