@@ -220,4 +220,11 @@ export const EQUIVALENT: readonly Equivalent[] = [
     replacement: 'offset - start > pool.sizeOf(block)',
     reason: 'of a block without room the loop below goes on to the next one, too',
   },
+  {
+    file: 'lib/core/tcp/delayed-ack.ts',
+    code: '} else if (gap <= minimum >> 1) {',
+    original: 'gap <= minimum >> 1',
+    replacement: 'gap < minimum >> 1',
+    reason: 'where they are the same the next case, too, adds the gap, to less than the timeout',
+  },
 ];

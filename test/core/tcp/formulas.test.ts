@@ -7,6 +7,12 @@ import {
   restartAfterIdle,
   validateCwnd,
 } from '../../../lib/core/tcp/cwnd-validation';
+import {
+  acknowledgmentSent,
+  dataReceived,
+  dataSent,
+  delayedAckExpired,
+} from '../../../lib/core/tcp/delayed-ack';
 import { pacingRate } from '../../../lib/core/tcp/pacing';
 import {
   clampWindow,
@@ -274,6 +280,96 @@ describe('the window that is offered', () => {
       return one.rcvSsthresh;
     });
     expect(scarce).toEqual([4000, 5840]);
+  });
+});
+
+describe('when an acknowledgment is due', () => {
+  /** A connection whose flags can change, 100 ms after the last payload unless `gap` says so. */
+  function waiting(fields: object, gap = 100) {
+    const c = {
+      ...{ flags: 0, atoMs: 100, rto: 200_000, lastReceiveMs: 50 - gap, quick: 0, rcvWnd: 64_000 },
+      ...{ rcvMss: 1000, advMss: 1460, row: 0, ...fields },
+      has: (flag: number) => (c.flags & flag) !== 0,
+      set: (flag: number) => (c.flags |= flag),
+      unset: (flag: number) => (c.flags &= ~flag),
+    };
+    const tcp = stack({
+      ...{ nowMs: 50, now: 50_000, settings: makeSettings({ delayedAckMin: 40 }) },
+      ...{ counters: { TcpExtDelayedACKs: 0 }, timers: { cancel: () => undefined } },
+      markReady: () => undefined,
+    });
+    return { c, tcp, connection: c as unknown as Connection };
+  }
+
+  test.each([
+    // Since the last payload, the delay so far, the timeout: the delay, quick acknowledgments.
+    [100, 0, 200, 40, 16],
+    [0, 100, 200, 70, 0],
+    [20, 100, 200, 70, 0],
+    [21, 100, 200, 71, 0],
+    [99, 100, 200, 149, 0],
+    [99, 100, 120, 120, 0],
+    [100, 100, 200, 100, 0],
+    [200, 100, 200, 100, 0],
+    [201, 100, 200, 100, 16],
+  ])('tcp_event_data_recv: after %d ms, %d, %d: %d, %d', (gap, atoMs, rto, ato, quick) => {
+    const { c, tcp, connection: one } = waiting({ atoMs, rto: rto * 1000 }, gap);
+    dataReceived(tcp, one, 500);
+    expect(c).toMatchObject({ atoMs: ato, quick, lastReceiveMs: 50 });
+    expect(c.has(Has.AckScheduled)).toBe(true);
+  });
+
+  test.each([
+    [999, 1000, true],
+    [1000, 1000, false],
+    [1200, 1200, false],
+    [9000, 1460, false],
+  ])('tcp_measure_rcv_mss: %d bytes, then %d; the end of a write: %s', (length, mss, end) => {
+    const { c, tcp, connection: one } = waiting({});
+    dataReceived(tcp, one, length);
+    expect([c.rcvMss, c.has(Has.Pushed), c.has(Has.Pushed2)]).toEqual([mss, end, false]);
+    dataReceived(tcp, one, 10);
+    expect([c.has(Has.Pushed), c.has(Has.Pushed2)]).toEqual([true, end]);
+  });
+
+  test.each([
+    [99, true],
+    [100, false],
+  ])('tcp_event_data_sent: %d ms after payload came, data answers it: %s', (gap, answers) => {
+    const { c, tcp, connection: one } = waiting({}, gap);
+    dataSent(tcp, one);
+    expect(c).toMatchObject({ lastSendMs: 50, flags: answers ? Has.PingPong : 0 });
+  });
+
+  test.each([
+    [0, 100, 0, 0],
+    [Has.AckScheduled, 200, Has.AckScheduled | Has.AckNow, 1],
+    [Has.AckScheduled | Has.PingPong, 40, Has.AckScheduled | Has.AckNow, 1],
+  ])('tcp_delack_timer_handler: flags %d: %d ms, flags %d', (flags, atoMs, after, counted) => {
+    const { c, tcp, connection: one } = waiting({ flags, rto: 201_999 });
+    delayedAckExpired(tcp, one);
+    expect([c, tcp.counters]).toMatchObject([
+      { atoMs, flags: after },
+      { TcpExtDelayedACKs: counted },
+    ]);
+    c.atoMs = 101;
+    c.set(Has.AckScheduled);
+    delayedAckExpired(tcp, one);
+    expect(c.atoMs).toBe(201);
+  });
+
+  test.each([
+    [0, 0, 100],
+    [1, 0, 40],
+    [2, 1, 100],
+  ])('tcp_dec_quickack_mode: %d, then %d, %d ms', (quick, left, atoMs) => {
+    const {
+      c,
+      tcp,
+      connection: one,
+    } = waiting({ quick, flags: Has.AckNow | Has.Pushed | Has.Sack });
+    acknowledgmentSent(tcp, one);
+    expect(c).toMatchObject({ quick: left, atoMs, flags: Has.Sack });
   });
 });
 
