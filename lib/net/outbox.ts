@@ -1,5 +1,6 @@
 import { Errno } from '../core/errno';
 import type { StreamSocket } from '../core/socket/stream-socket';
+import { Msg } from '../core/tcp/user-calls';
 
 type Callback = (error?: Error | null) => void;
 
@@ -39,7 +40,7 @@ export class Outbox {
         const wanted = urgent && left > 1 ? left - 1 : left;
         const length = socket.withinUnsentLimit(wanted);
         if (length === 0) return -Errno.EAGAIN;
-        const taken = socket.send(piece, this.#offset, length, false, urgent && left === 1);
+        const taken = socket.send(piece, this.#offset, length, urgent && left === 1 ? Msg.OOB : 0);
         if (taken === 0) return -Errno.EAGAIN;
         if (taken < 0) return taken;
         this.#offset += taken;

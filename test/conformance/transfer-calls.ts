@@ -173,10 +173,7 @@ function sendOn(
   const { socket } = file;
   if (fault && socket.sendSpace > 0) throw new CallError('EFAULT');
   for (;;) {
-    const more = (flags & Msg.MORE) !== 0;
-    const urgent = (flags & Msg.OOB) !== 0;
-    const record = (flags & Msg.EOR) !== 0;
-    const result = socket.send(data, sent.bytes, data.length - sent.bytes, more, urgent, record);
+    const result = socket.send(data, sent.bytes, data.length - sent.bytes, flags);
     if (result === -Errno.EAGAIN) return null;
     if (result < 0) return { ret: sent.bytes > 0 ? sent.bytes : check(result) };
     sent.bytes += result;

@@ -12,7 +12,7 @@ import { canSend, isClosing, State } from '../tcp/state';
 import { isWritable, withinUnsentLimit } from '../tcp/send-space';
 import type { Tcp } from '../tcp/tcp';
 import { listenerInfo, tcpInfo, type TcpInfo } from '../tcp/tcp-info';
-import { isReadable, resize, sizeOf } from '../tcp/buffer-options';
+import { bufferOptionChanged, grownSize, isReadable } from '../tcp/buffer-options';
 import { releaseHeld } from '../tcp/user-calls';
 import { available, bytesToMark, hasUrgentByte, isAtMark, takeUrgentNews } from '../tcp/urgent';
 import { ErrorQueue, type QueuedError } from './error-queue';
@@ -265,7 +265,7 @@ export class SocketStatus {
     c.options = changed;
     if (option === SocketOption.KeepAlive && isNew) armKeepAlive(this.tcp, c);
     if (option === SocketOption.KeepIdle) keepIdleChanged(this.tcp, c);
-    resize(this.tcp, c, option);
+    bufferOptionChanged(this.tcp, c, option);
     if (option === SocketOption.MtuDiscover) noteFragmentation(this.tcp, c);
     releaseHeld(c, option);
     this.tcp.markReady(c);
@@ -274,7 +274,7 @@ export class SocketStatus {
 
   /** Of the buffers' sizes what they have grown to. */
   getOption(option: SocketOption): number {
-    return sizeOf(this.connection, option) ?? optionValue(this.options, option);
+    return grownSize(this.connection, option) ?? optionValue(this.options, option);
   }
 
   /**

@@ -261,18 +261,9 @@ export class StreamSocket extends SocketStatus {
 
   /**
    * send(2) with MSG_DONTWAIT and MSG_NOSIGNAL: bytes taken, which are copied.
-   * @param more MSG_MORE: another call follows at once
-   * @param urgent MSG_OOB: the last byte is urgent
-   * @param record MSG_EOR: what follows begins a segment of its own
+   * @param flags `Msg` bits
    */
-  send(
-    bytes: Uint8Array,
-    offset: number,
-    length: number,
-    more = false,
-    urgent = false,
-    record = false,
-  ): number {
+  send(bytes: Uint8Array, offset: number, length: number, flags = 0): number {
     if (this.closed) return -Errno.EBADF;
     const c = this.connection;
     if (this.error !== 0) return -this.takeError();
@@ -280,7 +271,7 @@ export class StreamSocket extends SocketStatus {
     if (c === null) return -Errno.EPIPE;
     if (c.state === State.SYN_SENT || c.state === State.SYN_RECEIVED) return -Errno.EAGAIN;
     if (!canSend(c.state)) return -Errno.EPIPE;
-    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length, more, urgent, record);
+    return length === 0 ? 0 : send(this.tcp, c, bytes, offset, length, flags);
   }
 
   /**

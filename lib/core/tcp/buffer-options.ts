@@ -10,7 +10,7 @@ export function isReadable(c: Connection, available: number): boolean {
 }
 
 /** An option that has to do with buffers or windows was set: it holds from now on. */
-export function resize(tcp: Tcp, c: Connection, option: SocketOption): void {
+export function bufferOptionChanged(tcp: Tcp, c: Connection, option: SocketOption): void {
   if (option === SocketOption.SendBuffer) c.sndBuf = c.options.sendBuffer;
   if (option === SocketOption.WindowClamp) clampWindow(c);
   if (option !== SocketOption.ReceiveBuffer || c.inbound === null) return;
@@ -19,7 +19,7 @@ export function resize(tcp: Tcp, c: Connection, option: SocketOption): void {
 }
 
 /** What a buffer of the connection has grown to; undefined for what is no buffer's size. */
-export function sizeOf(c: Connection | null, option: SocketOption): number | undefined {
+export function grownSize(c: Connection | null, option: SocketOption): number | undefined {
   if (option === SocketOption.ReceiveBuffer) return c?.rcvBuf;
   return option === SocketOption.SendBuffer ? c?.sndBuf : undefined;
 }

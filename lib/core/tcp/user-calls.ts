@@ -55,10 +55,19 @@ export function open(
   return c;
 }
 
+/** Linux's flags of send(2), as far as they mean something here. */
+export const enum Msg {
+  /** The last byte is urgent. */
+  OOB = 0x1,
+  /** What follows begins a segment of its own. */
+  EOR = 0x80,
+  /** Another call follows at once. */
+  MORE = 0x8000,
+}
+
 /**
  * SEND (RFC 9293 §3.10.2): queues what the send buffer takes; its number of bytes, or -errno.
- * @param urgent the last byte taken is urgent
- * @param record the last byte given ends a record (MSG_EOR)
+ * @param flags `Msg` bits
  */
 export function send(
   tcp: Tcp,
@@ -66,10 +75,9 @@ export function send(
   bytes: Uint8Array,
   offset: number,
   length: number,
-  more: boolean,
-  urgent: boolean,
-  record: boolean,
+  flags: number,
 ): number {
+  const more = (flags & Msg.MORE) !== 0;
   const taken = takeForSending(tcp, c, length);
   if (taken === 0 || c.sendBuffer === null) {
     tcp.markReady(c);
@@ -77,8 +85,8 @@ export function send(
   }
   markPushes(tcp, c, c.sendBuffer, taken, length, more);
   c.sendBuffer.append(bytes, offset, taken);
-  if (urgent) c.sendBuffer.urgent = c.sendBuffer.length;
-  if (record && taken === length) endRecord(c);
+  if ((flags & Msg.OOB) !== 0) c.sendBuffer.urgent = c.sendBuffer.length;
+  if (taken === length && (flags & Msg.EOR) !== 0) endRecord(c);
   c.unset(Has.Push);
   // Where the buffer is full, what it has is not held back for more.
   if (more && taken === length) c.set(Has.More | Has.Unpushed);

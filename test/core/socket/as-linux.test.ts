@@ -2,6 +2,7 @@ import { Errno } from '../../../lib/core/errno';
 import { Poll } from '../../../lib/core/socket/socket-status';
 import type { StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { State } from '../../../lib/core/tcp/state';
+import { Msg } from '../../../lib/core/tcp/user-calls';
 import { pattern } from '../../support/lab';
 import { Peer, PEER_PORT } from '../../support/peer';
 
@@ -120,7 +121,7 @@ describe('MSG_EOR', () => {
     return { peer, socket: peer.answer() };
   };
   const sendRecord = (socket: StreamSocket, length: number): number =>
-    socket.send(pattern(length), 0, length, false, false, true);
+    socket.send(pattern(length), 0, length, Msg.EOR);
 
   test('what follows a record begins a segment of its own', () => {
     const { peer, socket } = answered();
@@ -154,7 +155,7 @@ describe('MSG_MORE', () => {
   test('holds back what is no full segment, until a call without it', () => {
     const peer = new Peer({ syn: { mss: 1000 } });
     const socket = peer.answer();
-    expect(socket.send(pattern(1200), 0, 1200, true)).toBe(1200);
+    expect(socket.send(pattern(1200), 0, 1200, Msg.MORE)).toBe(1200);
     peer.listen();
     expect(peer.lines()).toEqual(['. 1:1001 ack 1']);
     socket.send(pattern(10), 0, 10);
@@ -165,13 +166,13 @@ describe('MSG_MORE', () => {
   test('until the peer’s next word, or the persist timer, at the longest', () => {
     const peer = new Peer({ syn: { mss: 1000 } });
     const socket = peer.answer();
-    socket.send(pattern(10), 0, 10, true);
+    socket.send(pattern(10), 0, 10, Msg.MORE);
     peer.pass(199_999);
     expect(peer.lines()).toEqual([]);
     peer.pass(1_000_000);
     expect(peer.lines()[0]).toBe('P. 1:11 ack 1');
     peer.say('.');
-    socket.send(pattern(1010), 0, 1010, true);
+    socket.send(pattern(1010), 0, 1010, Msg.MORE);
     peer.listen();
     peer.lines();
     peer.say('.');
@@ -182,7 +183,7 @@ describe('MSG_MORE', () => {
     const peer = new Peer({ syn: { mss: 1000 }, tcp: { sendBuffer: 1024, sendBufferMax: 1024 } });
     const socket = peer.answer();
     // The packet that was begun is filled up: half of the peer's window, and what leaves at once.
-    expect(socket.send(pattern(100_000), 0, 100_000, true)).toBe(42_000);
+    expect(socket.send(pattern(100_000), 0, 100_000, Msg.MORE)).toBe(42_000);
     peer.listen();
     while (peer.rcvNxt < 42_001) peer.say('.');
     expect(peer.lines().at(-1)).toBe('P. 41001:42001 ack 1');
@@ -216,13 +217,13 @@ describe('what is held back leaves', () => {
     const peer = new Peer({ syn: { mss: 1000 } });
     const socket = peer.answer();
     socket.setOption(NODELAY, 1);
-    socket.send(pattern(40), 0, 40, true);
+    socket.send(pattern(40), 0, 40, Msg.MORE);
     peer.listen();
     expect(peer.lines()).toEqual([]);
     socket.setOption(NODELAY, 1);
     peer.listen();
     expect(peer.lines()).toEqual(['. 1:41 ack 1']);
-    socket.send(pattern(40), 0, 40, true);
+    socket.send(pattern(40), 0, 40, Msg.MORE);
     socket.setOption(CORK, 0);
     peer.listen();
     expect(peer.lines()).toEqual(['. 41:81 ack 1']);

@@ -3,6 +3,7 @@ import { SocketOption } from '../../../lib/core/socket/options';
 import { Poll } from '../../../lib/core/socket/socket-status';
 import { type StreamSocket } from '../../../lib/core/socket/stream-socket';
 import { Xoshiro } from '../../../lib/core/random/xoshiro';
+import { Msg } from '../../../lib/core/tcp/user-calls';
 import { Lab, leftovers, NOTHING, pattern, readAll } from '../../support/lab';
 import { Peer, type PeerOptions } from '../../support/peer';
 
@@ -28,7 +29,7 @@ function urgentText(socket: StreamSocket): string | number | null {
 
 /** Sends with the last byte urgent. */
 function sendUrgent(socket: StreamSocket, bytes: Uint8Array): number {
-  return socket.send(bytes, 0, bytes.length, false, true);
+  return socket.send(bytes, 0, bytes.length, Msg.OOB);
 }
 
 /** 'P.U 1:4 urg 3' of what was heard since the last call. */
