@@ -14,6 +14,7 @@ import {
   delayedAckExpired,
 } from '../../../lib/core/tcp/delayed-ack';
 import { pacingRate } from '../../../lib/core/tcp/pacing';
+import { tuneOnRead } from '../../../lib/core/tcp/receive-tuning';
 import {
   clampWindow,
   growWindow,
@@ -280,6 +281,55 @@ describe('the window that is offered', () => {
       return one.rcvSsthresh;
     });
     expect(scarce).toEqual([4000, 5840]);
+  });
+});
+
+describe('tcp_rcv_space_adjust', () => {
+  /** What the buffer is to become, and what is read in a round trip of 100 ms. */
+  function after(
+    us: number,
+    fields = {},
+    settings = {},
+    isHigh = false,
+  ): [number, number, boolean] {
+    let rested = false;
+    const inbound = {
+      ...{ rtt: 800_000, spaceStart: 7, spaceSeq: 40_000, space: 30_000, rcvBuf: 0 },
+      rest: () => (rested = true),
+    };
+    const c = connection({
+      ...{ inbound, rcvNxt: 100_000, rcvBuf: 65_536, advMss: 1460 },
+      ...{ options: { receiveBufferFixed: 0 }, receiveBuffer: null, ...fields },
+    });
+    const all = { moderateReceiveBuffer: 1, receiveBufferMax: 2 ** 20, ...settings };
+    tuneOnRead(
+      stack({ now: us + 7, settings: all, memory: { isHigh }, dropInbound: () => undefined }),
+      c,
+    );
+    if (us >= 100_000) expect(inbound.spaceStart).toBe(us + 7);
+    return [inbound.rcvBuf, inbound.space, rested];
+  }
+
+  // Twice what was read, and twice as much again as that has grown: for 60,000 after 30,000 all.
+  test.each([
+    [99_999, {}, [0, 30_000, false]],
+    [100_000, {}, [360_000, 60_000, false]],
+    [100_000, { receiveBuffer: { readable: 0, outOfOrder: 5000 } }, [365_000, 60_000, false]],
+    [100_000, { receiveBuffer: { readable: 10_000, outOfOrder: 0 } }, [133_332, 40_000, false]],
+    [100_000, { rcvBuf: 359_999 }, [360_000, 60_000, false]],
+    [100_000, { rcvBuf: 360_000 }, [0, 60_000, false]],
+    [100_000, { rcvNxt: 70_000 }, [0, 30_000, false]],
+    [100_000, { rcvNxt: 54_600 }, [0, 30_000, false]],
+    [100_000, { rcvNxt: 54_599 }, [0, 30_000, true]],
+    [100_000, { options: { receiveBufferFixed: 1 } }, [0, 60_000, false]],
+  ])('%d µs, %j: %j', (us, fields, expected) => {
+    expect(after(us, fields)).toEqual(expected);
+  });
+
+  test('not beyond tcp_rmem[2], nor where tcp_moderate_rcvbuf is 0 or memory is scarce', () => {
+    expect(after(100_000, {}, { receiveBufferMax: 70_000 })[0]).toBe(70_000);
+    expect(after(100_000, {}, { moderateReceiveBuffer: 0 })[0]).toBe(0);
+    expect(after(100_000, {}, {}, true)[0]).toBe(0);
   });
 });
 
