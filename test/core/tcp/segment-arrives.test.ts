@@ -121,6 +121,7 @@ describe('SYN-RECEIVED of a passive OPEN (§3.10.7.4)', () => {
       ['ACK of the ISS', '.', { seq: 1, ack: 0 }, 'R 0', 'fifth'],
       ['ACK of what was not sent', '.', { seq: 1, ack: 2 }, 'R 2', 'fifth'],
       ['ACK', '.', { seq: 1, ack: 1 }, '- → ESTABLISHED', 'fifth'],
+      ['ACK with timestamps', '.', { ack: 1, ts: [1, 1] }, '- → ESTABLISHED', 'not agreed on'],
       ['ACK, data', '.', { seq: 1, ack: 1, data: 5 }, '. 1 ack 6 → ESTABLISHED', 'fifth, seventh'],
       ['ACK, FIN', 'F.', { seq: 1, ack: 1 }, '- → CLOSE-WAIT', 'fifth, eighth'],
       [
