@@ -8,9 +8,9 @@ const transcripts = readTranscripts();
 let ours: Transcripts = {};
 
 beforeAll(async () => {
-  const script = new Script('test/conformance/exchanges-child.ts');
+  const script = new Script('test/conformance/child.ts');
   try {
-    ours = await script.call<Transcripts>('run');
+    ours = await script.call<Transcripts>('exchanges');
   } finally {
     await script.kill();
   }

@@ -4,6 +4,7 @@ import { EXCHANGES } from './exchanges/all';
 import type { Exchange } from './support/exchange';
 import { runOurs } from './support/reference';
 import { linesOf, stateOf, type Transcripts } from './support/transcripts';
+import { ourAnswers, TABLES, type Answers } from './table/table';
 
 async function told(exchange: Exchange): Promise<string[]> {
   let state: string[] = [];
@@ -15,7 +16,7 @@ async function told(exchange: Exchange): Promise<string[]> {
 // In a process of its own: under Jest it takes some times as long.
 serve({
   /** What each exchange comes to; of one that throws, that. */
-  async run(): Promise<Transcripts> {
+  async exchanges(): Promise<Transcripts> {
     const transcripts: Transcripts = {};
     for (const exchange of EXCHANGES) {
       try {
@@ -25,5 +26,12 @@ serve({
       }
     }
     return transcripts;
+  },
+
+  /** What each table's cells come to, in the order of `TABLES`. */
+  async tables(): Promise<Answers[]> {
+    const answers: Answers[] = [];
+    for (const table of TABLES) answers.push(await ourAnswers(table));
+    return answers;
   },
 });
