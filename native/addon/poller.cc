@@ -27,6 +27,8 @@ int Poller::open(napi_env env, int fd, PollOwner& owner, PollerPointer& out) {
 }
 
 int Poller::watch(int events) noexcept {
+  if (events == events_) return 0;
+  events_ = events;
   return events == 0 ? uv_poll_stop(&handle_) : uv_poll_start(&handle_, events, on_event);
 }
 
@@ -46,6 +48,8 @@ void Poller::close() noexcept {
 
 void Poller::on_event(uv_poll_t* handle, int status, int events) {
   auto* poller = static_cast<Poller*>(handle->data);
+  // After an error libuv no longer polls.
+  if (status < 0) poller->events_ = 0;
   if (poller->owner_ != nullptr) poller->owner_->on_poll(*poller, status, events);
 }
 

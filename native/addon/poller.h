@@ -51,6 +51,8 @@ class Poller {
   static void on_cleanup(napi_async_cleanup_hook_handle hook, void* data);
 
   uv_poll_t handle_{};
+  /// What it is told of: to be asked again for the same would cost system calls for every batch.
+  int events_ = 0;
   PollOwner* owner_ = nullptr;
   napi_async_cleanup_hook_handle hook_ = nullptr;
 };
