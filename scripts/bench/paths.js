@@ -5,8 +5,9 @@
  * namespaces with a TUN device each, joined by an impaired link in a process of its own; the sender
  * is in the first, and ours is on a raw link there, so that every pair has the same path. CUBIC on
  * both; all processes at real-time priority, if that can be had. Each cell: runs in which the pairs
- * take turns, each run with the same seed for all; medians. Where segments are lost there is about
- * one recovery a second, and few of them would tell of luck: such cells run for `--long` seconds.
+ * take turns, each run with the same seed for all; medians. Where segments are lost, or the queue is
+ * shallow, there is a recovery in a second or so, and few of them would tell of luck: such cells run
+ * for `--long` seconds.
  * Needs root, and iproute2.
  *
  *   npm run bench:paths [-- --runs 5] [--seconds 10] [--long 40] [--from 2] [--jobs 1]
@@ -44,13 +45,13 @@ function cellsOf(rtt) {
   const packets = (part) => Math.round((part * product) / PACKET) * PACKET;
   const deep = packets(2);
   const cell = (name, change) => ({ name: `${rtt} ms, ${name}`, rtt, queue: deep, ...change });
-  const lossy = (name, change) => cell(name, { ...change, long: true });
+  const long = (name, change) => cell(name, { ...change, long: true });
   return [
     cell('deep queue', {}),
-    lossy('shallow queue', { queue: packets(0.25) }),
-    lossy('0.1 % lost', { loss: 0.001 }),
-    lossy('1 % lost', { loss: 0.01 }),
-    lossy('3 % lost', { loss: 0.03 }),
+    long('shallow queue', { queue: packets(0.25) }),
+    long('0.1 % lost', { loss: 0.001 }),
+    long('1 % lost', { loss: 0.01 }),
+    long('3 % lost', { loss: 0.03 }),
     cell('1 % overtaken', { reorder: { probability: 0.01 } }),
   ];
 }
