@@ -112,7 +112,6 @@ export class Driver {
   readonly #outgoing = new SegmentBatch(BATCH);
   readonly #timer: ClockTimer;
   readonly #own: AddressPaths | null;
-  readonly #slabs: SlabTable;
   readonly #lifetime: Lifetime;
   readonly #pump = () => this.#pumpSoon();
   /** A pump at the end of the turn has been asked for. */
@@ -149,7 +148,6 @@ export class Driver {
     this.clock = clock;
     this.environment = { random, paths, ports, allocate: allocateSlab, report };
     const { slabs, hashKey } = context;
-    this.#slabs = slabs;
     this.core = new StackCore(this.environment, slabs, hashKey, options);
     this.#timer = clock.timer(() => this.#alarm());
     this.#lifetime = new Lifetime((options.exitTimeout ?? EXIT_TIMEOUT) * 1000, [
@@ -231,7 +229,7 @@ export class Driver {
     if (batch.words[base + Word.Protocol] === IpProtocol.Tcp) {
       this.core.onSegment(batch, index, now);
     } else {
-      this.core.onControl(readIcmpError(batch.words, base, this.#slabs.slabs), now);
+      this.core.onControl(readIcmpError(batch.words, base, this.core.tcp.slabs.slabs), now);
     }
   }
 
