@@ -18,9 +18,12 @@ export interface Taken {
 
 export type Counters = Record<string, number>;
 
-/** Words that make a process nobody with these capabilities alone. */
+/**
+ * Words that make a process nobody with these capabilities alone, and with the one to read any file:
+ * whose checkout lies in a folder of its own (mode 0700) hides this project from nobody.
+ */
 export function asNobody(...capabilities: string[]): string[] {
-  const inherited = capabilities.map((name) => `+${name}`).join(',') || '-all';
+  const inherited = ['dac_read_search', ...capabilities].map((name) => `+${name}`).join(',');
   const set = [`--inh-caps=${inherited}`, `--ambient-caps=${inherited}`];
   return ['setpriv', '--reuid=65534', '--regid=65534', '--clear-groups', ...set];
 }
