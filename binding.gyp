@@ -4,8 +4,9 @@
     "core_sources": [
       "native/core/build.cc",
       "native/core/checksum.cc",
+      "native/core/extension_headers.cc",
       "native/core/flow_hash.cc",
-      "native/core/icmp_error.cc",
+      "native/core/icmp.cc",
       "native/core/parse.cc",
       "native/core/tcp_options.cc",
     ],

@@ -45,7 +45,7 @@ export function icmpError(
   if (is4) words[Word.Destination + 3] = load32(packet, 12);
   else for (let i = 0; i < 4; i++) words[Word.Destination + i] = load32(packet, 8 + 4 * i);
   words[IcmpWord.Kind] = (type << 8) | code;
-  words[IcmpWord.Mtu] = mtu;
+  words[IcmpWord.Rest] = mtu;
   return buildIcmp(words, quoted);
 }
 
@@ -56,7 +56,7 @@ export function buildIcmp(words: Int32Array, quoted: Uint8Array): Uint8Array {
   const out = new Uint8Array((is4 ? IPV4_HEADER : IPV6_HEADER) + message);
   const at = writeIpHeader(words, 0, out, 0, out.length);
   store16(out, at, words[IcmpWord.Kind]);
-  store32(out, at + 4, words[IcmpWord.Mtu]);
+  store32(out, at + 4, words[IcmpWord.Rest]);
   out.set(quoted, at + ICMP_HEADER);
   const pseudo = is4 ? 0 : pseudoHeaderSum(words, 0, message);
   store16(out, at + 2, ~fold(pseudo + sumBytes(out, at, message)) & 0xffff);

@@ -2,7 +2,8 @@
  * The Internet checksum (RFC 1071): the ones' complement sum of 16-bit words. Sums are kept in
  * int32, unfolded, until `fold`.
  */
-import { Word } from '../core/segment/layout';
+import { Checksum, Word } from '../core/segment/layout';
+import { load16 } from './bytes';
 
 /** Folds the carries of an unfolded sum (0 to 2^31 - 1) into 16 bits. */
 export function fold(sum: number): number {
@@ -47,4 +48,22 @@ export function pseudoHeaderSum(words: Int32Array, base: number, length: number)
     sum += (source & 0xffff) + (source >>> 16) + (destination & 0xffff) + (destination >>> 16);
   }
   return sum;
+}
+
+/**
+ * What the checksum says of the TCP segment or UDP datagram of `length` bytes at `at`, whose IP
+ * words are in the descriptor.
+ * @param field where in it the checksum stands
+ */
+export function segmentChecksum(
+  slab: Uint8Array,
+  at: number,
+  length: number,
+  field: number,
+  words: Int32Array,
+  base: number,
+): Checksum {
+  const pseudo = pseudoHeaderSum(words, base, length);
+  if (fold(pseudo + sumBytes(slab, at, length)) === 0xffff) return Checksum.Verified;
+  return load16(slab, at + field) === fold(pseudo) ? Checksum.Partial : Checksum.Bad;
 }

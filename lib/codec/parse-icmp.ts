@@ -1,83 +1,93 @@
 import { Checksum, IcmpWord, IpProtocol, Word } from '../core/segment/layout';
 import { load16, load32 } from './bytes';
 import { fold, pseudoHeaderSum, sumBytes } from './checksum';
+import {
+  ICMP_HEADER,
+  IPV4_HEADER,
+  IPV6_EXTENSION,
+  IPV6_HEADER,
+  NextHeader,
+  writePayload,
+} from './headers';
 import { ParseResult } from './result';
 
-const ICMP_HEADER = 8;
-const IPV4_HEADER = 20;
-const IPV6_HEADER = 40;
-/** Of the quoted TCP header, at least: ports and sequence number (RFC 792). */
-const QUOTED_TCP = 8;
-const EXTENSION = 8;
-/** In a fragment that is not the first one no TCP header stands. */
+/** Of the quoted transport header, at least (RFC 792). */
+const QUOTED_HEADER = 8;
+/** In a fragment that is not the first one no transport header stands. */
 const IPV4_OFFSET = 0x1fff;
 const IPV6_OFFSET = 0xfff8;
 
 /** Messages (RFC 792, RFC 4443 §3): the errors, without ICMPv4's source quench (RFC 6633). */
 const enum Icmp4 {
   Unreachable = 3,
+  Echo = 8,
   TimeExceeded = 11,
   ParameterProblem = 12,
 }
 const enum Icmp6 {
   Unreachable = 1,
-  TooBig = 2,
-  TimeExceeded = 3,
   ParameterProblem = 4,
+  Echo = 128,
 }
-const FRAGMENTATION_NEEDED = 4;
 
-/**
- * The packet behind the IP words that are in the descriptor, if it is an ICMP error that quotes a
- * TCP segment of the one to whom it is sent.
- */
+/** The message behind the IP words that are in the descriptor, whose protocol is ICMP. */
 export function parseIcmp(slab: Uint8Array, words: Int32Array, base: number): ParseResult {
-  const family = words[base + Word.Family];
+  const is4 = words[base + Word.Family] === 4;
   const at = words[base + Word.TransportOffset];
   const end = words[base + Word.PacketOffset] + words[base + Word.PacketLength];
-  if (words[base + Word.Protocol] !== (family === 4 ? IpProtocol.Icmp : IpProtocol.Icmp6)) {
-    return ParseResult.NotTcp;
-  }
-  if (end - at < ICMP_HEADER || !isError(family, slab[at])) return ParseResult.NotTcp;
-  const quoted = at + ICMP_HEADER;
-  const tcp = family === 4 ? quotedIn4(slab, quoted, end) : quotedIn6(slab, quoted, end);
-  if (tcp < 0 || end - tcp < QUOTED_TCP) return ParseResult.NotTcp;
-  if (!isOfReceiver(slab, quoted, words, base)) return ParseResult.NotTcp;
-  writeWords(slab, quoted, tcp, words, base);
+  if (end - at < ICMP_HEADER) return ParseResult.BadTransportHeader;
   words[base + Word.Checksum] = checksumState(slab, at, end - at, words, base);
-  words[base + Word.PayloadOffset] = quoted;
-  words[base + Word.PayloadLength] = end - quoted;
+  words[base + IcmpWord.Kind] = load16(slab, at);
+  words[base + IcmpWord.Rest] = load32(slab, at + 4);
+  writePayload(words, base, ICMP_HEADER);
+  if (!isError(is4, slab[at]) || !readQuote(slab, at + ICMP_HEADER, end, words, base)) {
+    words[base + IcmpWord.Quoted] = -1;
+  }
   return ParseResult.Ok;
 }
 
-function isError(family: number, type: number): boolean {
-  if (family === 6) return type >= Icmp6.Unreachable && type <= Icmp6.ParameterProblem;
+function isError(is4: boolean, type: number): boolean {
+  if (!is4) return type >= Icmp6.Unreachable && type <= Icmp6.ParameterProblem;
   return (
     type === Icmp4.Unreachable || type === Icmp4.TimeExceeded || type === Icmp4.ParameterProblem
   );
 }
 
-/** Where the TCP header stands in the quoted IPv4 packet; -1: it has none. */
+/** Where the transport header stands in the quoted IPv4 packet; -1: it has none. */
 function quotedIn4(slab: Uint8Array, at: number, end: number): number {
   if (end - at < IPV4_HEADER || slab[at] >>> 4 !== 4) return -1;
   const header = (slab[at] & 0x0f) * 4;
-  if (header < IPV4_HEADER || slab[at + 9] !== IpProtocol.Tcp) return -1;
+  if (header < IPV4_HEADER) return -1;
   return (load16(slab, at + 6) & IPV4_OFFSET) !== 0 ? -1 : at + header;
 }
 
-/** The same in a quoted IPv6 packet, behind its extension headers (RFC 8200 §4). */
-function quotedIn6(slab: Uint8Array, at: number, end: number): number {
+/**
+ * The same in a quoted IPv6 packet, behind its extension headers (RFC 8200 §4). `Quoted` becomes
+ * what follows them.
+ */
+function quotedIn6(
+  slab: Uint8Array,
+  at: number,
+  end: number,
+  words: Int32Array,
+  base: number,
+): number {
   if (end - at < IPV6_HEADER || slab[at] >>> 4 !== 6 || isMapped(slab, at + 24)) return -1;
-  let next = slab[at + 6];
+  let next: NextHeader = slab[at + 6];
   let place = at + IPV6_HEADER;
-  while (next !== IpProtocol.Tcp) {
-    if (next !== 0 && next !== 43 && next !== 44 && next !== 60) return -1;
-    if (end - place < EXTENSION) return -1;
-    if (next === 44 && (load16(slab, place + 2) & IPV6_OFFSET) !== 0) return -1;
-    const size = next === 44 ? EXTENSION : (slab[place + 1] + 1) * 8;
+  while (
+    next === NextHeader.HopByHop ||
+    next === NextHeader.Routing ||
+    next === NextHeader.Fragment ||
+    next === NextHeader.DestinationOptions
+  ) {
+    if (end - place < IPV6_EXTENSION) return -1;
+    const isFragment = next === NextHeader.Fragment;
+    if (isFragment && (load16(slab, place + 2) & IPV6_OFFSET) !== 0) return -1;
     next = slab[place];
-    place += size;
+    place += isFragment ? IPV6_EXTENSION : (slab[place + 1] + 1) * 8;
   }
+  words[base + IcmpWord.Quoted] = next;
   return place;
 }
 
@@ -97,31 +107,42 @@ function isOfReceiver(slab: Uint8Array, quoted: number, words: Int32Array, base:
   return true;
 }
 
-function writeWords(
+/**
+ * The quoted packet, whose ends are named as its sender names them.
+ * @returns false, and only `Quoted` may be written, where it can't be read or isn't the receiver's
+ */
+function readQuote(
   slab: Uint8Array,
   quoted: number,
-  tcp: number,
+  end: number,
   words: Int32Array,
   base: number,
-): void {
-  const at = quoted - ICMP_HEADER;
-  const kind = load16(slab, at);
-  words[base + Word.SourcePort] = load16(slab, tcp + 2);
-  words[base + Word.DestinationPort] = load16(slab, tcp);
-  words[base + Word.Sequence] = load32(slab, tcp + 4);
-  words[base + IcmpWord.Kind] = kind;
-  if (words[base + Word.Family] === 4) {
-    // RFC 1191 §4.
-    const tooBig = kind === ((Icmp4.Unreachable << 8) | FRAGMENTATION_NEEDED);
-    if (tooBig) words[base + IcmpWord.Mtu] = load16(slab, at + 6);
+): boolean {
+  const is4 = words[base + Word.Family] === 4;
+  const at = is4 ? quotedIn4(slab, quoted, end) : quotedIn6(slab, quoted, end, words, base);
+  if (at < 0 || end - at < QUOTED_HEADER) return false;
+  if (!isOfReceiver(slab, quoted, words, base)) return false;
+  if (is4) {
+    words[base + IcmpWord.Quoted] = slab[quoted + 9];
     words[base + IcmpWord.Peer + 2] = 0xffff;
     words[base + IcmpWord.Peer + 3] = load32(slab, quoted + 16);
-    return;
+  } else {
+    for (let i = 0; i < 4; i++) {
+      words[base + IcmpWord.Peer + i] = load32(slab, quoted + 24 + 4 * i);
+    }
   }
-  if (kind >>> 8 === Icmp6.TooBig) words[base + IcmpWord.Mtu] = load32(slab, at + 4);
-  for (let i = 0; i < 4; i++) {
-    words[base + IcmpWord.Peer + i] = load32(slab, quoted + 24 + 4 * i);
+  const protocol = words[base + IcmpWord.Quoted];
+  if (protocol === IpProtocol.Tcp || protocol === IpProtocol.Udp) {
+    words[base + Word.SourcePort] = load16(slab, at + 2);
+    words[base + Word.DestinationPort] = load16(slab, at);
+    if (protocol === IpProtocol.Tcp) words[base + Word.Sequence] = load32(slab, at + 4);
+  } else if (protocol === words[base + Word.Protocol]) {
+    if (slab[at] === (is4 ? Icmp4.Echo : Icmp6.Echo)) {
+      words[base + Word.DestinationPort] = load16(slab, at + 4);
+      words[base + Word.Sequence] = load16(slab, at + 6);
+    }
   }
+  return true;
 }
 
 /** RFC 792: over the message; RFC 4443 §2.3: and the pseudo-header. */

@@ -1,23 +1,40 @@
-import { Word } from '../core/segment/layout';
+import { IcmpWord, IpProtocol, Word } from '../core/segment/layout';
 import { load16, load32 } from './bytes';
+import { IPV6_EXTENSION, IPV6_HEADER, NextHeader } from './headers';
 import { ParseResult } from './result';
 
-const HEADER = 40;
-/** The fixed part of every extension header that is read here. */
-const EXTENSION = 8;
 /** Fragment offset and the M flag. */
 const FRAGMENT_MASK = 0xfff9;
+const PARAMETER_PROBLEM = 4;
+const ROUTER_ALERT = 5;
 
-const enum NextHeader {
-  HopByHop = 0,
-  Routing = 43,
-  Fragment = 44,
-  DestinationOptions = 60,
+/** Codes of ICMPv6's parameter problem (RFC 4443 §3.4). */
+const enum Problem {
+  ErroneousField = 0,
+  UnknownNextHeader = 1,
+  UnknownOption = 2,
+}
+
+/** What to do with an option that isn't known: the two highest bits of its type (§4.2). */
+const enum Action {
+  Skip = 0,
+  Discard = 1,
+  Report = 2,
+  ReportUnicast = 3,
+}
+
+/** What the words of a packet don't hold. */
+export interface WalkNotes {
+  /** Offset in the packet of the byte that names its protocol, or of what its problem is. */
+  pointer: number;
+  /** Whether its hop-by-hop options have a router alert. */
+  routerAlert: boolean;
 }
 
 /**
  * RFC 8200. Writes the IP words, `Protocol` and `TransportOffset` being those behind the extension
- * headers; the caller has cleared them all.
+ * headers, and the words of a fragment, and of a packet that is to be answered with a parameter
+ * problem; the caller has cleared them all.
  */
 export function parseIpv6(
   slab: Uint8Array,
@@ -26,25 +43,31 @@ export function parseIpv6(
   length: number,
   words: Int32Array,
   base: number,
+  notes: WalkNotes,
 ): ParseResult {
-  if (length < HEADER) return ParseResult.Truncated;
+  if (length < IPV6_HEADER) return ParseResult.Truncated;
   const payloadLength = load16(slab, offset + 4);
-  if (payloadLength === 0) return ParseResult.BadHeader;
-  if (HEADER + payloadLength > length) return ParseResult.Truncated;
-
-  words[base + Word.Protocol] = slab[offset + 6];
-  words[base + Word.TransportOffset] = offset + HEADER;
-  let result = ParseResult.Martian;
-  if (!isMapped(slab, offset + 8) && !isMapped(slab, offset + 24)) {
-    result = skipExtensions(slab, offset + HEADER + payloadLength, words, base);
-    if (result === ParseResult.BadHeader) {
-      words[base + Word.Protocol] = 0;
-      words[base + Word.TransportOffset] = 0;
-      return result;
-    }
-  }
+  if (IPV6_HEADER + payloadLength > length) return ParseResult.Truncated;
 
   const first = load32(slab, offset);
+  const next = slab[offset + 6];
+  notes.pointer = 6;
+  words[base + Word.Protocol] = next;
+  words[base + Word.TransportOffset] = offset + IPV6_HEADER;
+  words[base + Word.PacketOffset] = offset;
+  words[base + Word.PacketLength] = IPV6_HEADER + payloadLength;
+  words[base + Word.Identification] = first & 0xfffff;
+  let result = ParseResult.Martian;
+  if (!isMapped(slab, offset + 8) && !isMapped(slab, offset + 24)) {
+    result = ParseResult.Ok;
+    if (isWalked(next)) {
+      result = walkExtensions(slab, words, base, notes);
+      if (result !== ParseResult.Ok) {
+        words.fill(0, base, base + Word.Stride);
+        return result;
+      }
+    }
+  }
   words[base + Word.Family] = 6;
   words[base + Word.TrafficClass] = (first >>> 20) & 0xff;
   words[base + Word.HopLimit] = slab[offset + 7];
@@ -52,10 +75,7 @@ export function parseIpv6(
     words[base + Word.Source + i] = load32(slab, offset + 8 + 4 * i);
     words[base + Word.Destination + i] = load32(slab, offset + 24 + 4 * i);
   }
-  words[base + Word.Identification] = first & 0xfffff;
   words[base + Word.Slab] = slabIndex;
-  words[base + Word.PacketOffset] = offset;
-  words[base + Word.PacketLength] = HEADER + payloadLength;
   return result;
 }
 
@@ -64,65 +84,107 @@ function isMapped(slab: Uint8Array, at: number): boolean {
   return load32(slab, at) === 0 && load32(slab, at + 4) === 0 && load32(slab, at + 8) === 0xffff;
 }
 
+function isWalked(next: number): boolean {
+  return (
+    next === NextHeader.HopByHop ||
+    next === NextHeader.DestinationOptions ||
+    next === NextHeader.Routing ||
+    next === NextHeader.Fragment
+  );
+}
+
 /**
- * Moves `Protocol` and `TransportOffset` behind the extension headers (§4.1). `Ok` says nothing
- * about what follows them.
- * @param end where the packet ends
+ * Moves `Protocol` and `TransportOffset` behind the extension headers (§4.1), which may end before:
+ * with a fragment, or a problem. `Ok` says nothing about what follows them.
  */
-function skipExtensions(
+function walkExtensions(
   slab: Uint8Array,
-  end: number,
   words: Int32Array,
   base: number,
+  notes: WalkNotes,
 ): ParseResult {
-  const start = words[base + Word.TransportOffset];
-  let at = start;
-  let next = words[base + Word.Protocol];
-  let result = ParseResult.Ok;
-  while (result === ParseResult.Ok && isExtension(next, at === start)) {
-    if (end - at < EXTENSION) return ParseResult.BadHeader;
-    let size = EXTENSION;
+  const start = words[base + Word.PacketOffset];
+  const end = start + words[base + Word.PacketLength];
+  for (;;) {
+    const at = words[base + Word.TransportOffset];
+    const next = words[base + Word.Protocol];
+    if (!isWalked(next)) return ParseResult.Ok;
+    const hopByHop = next === NextHeader.HopByHop;
+    if (hopByHop && at !== start + IPV6_HEADER) {
+      return report(words, base, notes, Problem.UnknownNextHeader, notes.pointer);
+    }
+    if (end - at < IPV6_EXTENSION) return ParseResult.BadHeader;
+    let size = IPV6_EXTENSION;
     if (next === NextHeader.Fragment) {
       // Offset 0 and no more fragments: an atomic fragment is whole (RFC 6946).
-      if ((load16(slab, at + 2) & FRAGMENT_MASK) !== 0) result = ParseResult.Fragment;
+      words[base + Word.Fragment] = load16(slab, at + 2) & FRAGMENT_MASK;
+      if (words[base + Word.Fragment] !== 0) {
+        words[base + Word.Identification] = load32(slab, at + 4);
+      }
     } else {
       size = (slab[at + 1] + 1) * 8;
       if (size > end - at) return ParseResult.BadHeader;
       if (next === NextHeader.Routing) {
         // We are not a router on anybody's way (§4.4, segments left).
-        if (slab[at + 3] !== 0) return ParseResult.BadHeader;
-      } else if (!areSkippable(slab, at + 2, at + size)) {
-        return ParseResult.BadHeader;
+        if (slab[at + 3] !== 0) {
+          return report(words, base, notes, Problem.ErroneousField, at + 2 - start);
+        }
+      } else {
+        const bad = readOptions(slab, start, at, at + size, hopByHop, notes);
+        if (bad === BAD) return ParseResult.BadHeader;
+        if (bad >= 0) return report(words, base, notes, Problem.UnknownOption, bad - start);
       }
     }
-    next = slab[at];
-    at += size;
+    words[base + Word.Protocol] = slab[at];
+    words[base + Word.TransportOffset] = at + size;
+    notes.pointer = at - start;
+    if (words[base + Word.Fragment] !== 0) return ParseResult.Ok;
   }
-  words[base + Word.Protocol] = next;
-  words[base + Word.TransportOffset] = at;
-  return result;
 }
 
-/** @param first whether it stands right behind the fixed header: the one place for hop-by-hop */
-function isExtension(next: number, first: boolean): boolean {
-  return (
-    next === NextHeader.Fragment ||
-    next === NextHeader.DestinationOptions ||
-    next === NextHeader.Routing ||
-    (next === NextHeader.HopByHop && first)
-  );
+function report(
+  words: Int32Array,
+  base: number,
+  notes: WalkNotes,
+  problem: Problem,
+  pointer: number,
+): ParseResult {
+  words[base + Word.Protocol] = IpProtocol.None;
+  words[base + IcmpWord.Kind] = (PARAMETER_PROBLEM << 8) | problem;
+  notes.pointer = pointer;
+  return ParseResult.Ok;
 }
 
-/** Whether all options from `at` to `end` are whole and may be skipped when unknown (§4.2). */
-function areSkippable(slab: Uint8Array, at: number, end: number): boolean {
+const BAD = -2;
+const NOTHING = -1;
+
+/**
+ * Reads the options of the header from `at` to `end` of the packet that starts at `start`.
+ * @returns where the option stands that is to be reported; `NOTHING`; `BAD`: one isn't whole, or
+ *   has the packet discarded
+ */
+function readOptions(
+  slab: Uint8Array,
+  start: number,
+  at: number,
+  end: number,
+  hopByHop: boolean,
+  notes: WalkNotes,
+): number {
+  at += 2;
   while (at < end) {
     const type = slab[at];
     if (type === 0) {
       at += 1;
       continue;
     }
-    if ((type & 0xc0) !== 0 || at + 2 > end) return false;
+    if (at + 2 > end || at + 2 + slab[at + 1] > end) return BAD;
+    const action: Action = type >>> 6;
+    if (action === Action.Report) return at;
+    if (action === Action.ReportUnicast) return slab[start + 24] === 0xff ? BAD : at;
+    if (action === Action.Discard) return BAD;
+    if (hopByHop && type === ROUTER_ALERT && slab[at + 1] === 2) notes.routerAlert = true;
     at += 2 + slab[at + 1];
   }
-  return at === end;
+  return NOTHING;
 }

@@ -1,6 +1,6 @@
 /** What came of a packet. `native/core/parse.h` has the same numbers (a test compares). */
 export const enum ParseResult {
-  /** A TCP segment, or an ICMP error that quotes one; the checksum's state is in its word. */
+  /** Its descriptor says what it is; the state of a checksum is in its word. */
   Ok = 0,
   /** Shorter than its own length fields say. */
   Truncated = 1,
@@ -8,13 +8,10 @@ export const enum ParseResult {
   /** An IP header, or one of its extension headers, that can't be. */
   BadHeader = 3,
   BadIpChecksum = 4,
-  /** A part of a fragmented packet. */
-  Fragment = 5,
-  /** Neither of these. */
-  NotTcp = 6,
   /** An address that must not be on the wire: IPv4 mapped into IPv6. */
-  Martian = 7,
-  BadTcpHeader = 8,
+  Martian = 5,
+  /** TCP, UDP or ICMP without a whole header, or with one whose lengths can't be. */
+  BadTransportHeader = 6,
 }
 
 /** The names under which a link counts packets, by result. */
@@ -24,8 +21,6 @@ export const RESULT_COUNTERS: readonly string[] = [
   'badVersion',
   'badHeader',
   'badIpChecksum',
-  'fragment',
-  'notTcp',
   'martian',
-  'badTcpHeader',
+  'badTransportHeader',
 ];

@@ -1,8 +1,7 @@
 import type { Environment, Random } from '../core/environment';
-import { readIcmpError } from '../core/icmp/icmp-error';
 import { SlabTable } from '../core/memory/slabs';
 import { SegmentBatch } from '../core/segment/batch';
-import { IpProtocol, Word } from '../core/segment/layout';
+import { Word } from '../core/segment/layout';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { StackCore } from '../core/stack/stack-core';
 import type { CongestionController } from '../core/tcp/congestion-controller';
@@ -208,7 +207,7 @@ export class Driver {
     const now = this.clock.now();
     const count = batch.count;
     for (let index = 0; index < count; index++) {
-      if (!outside || this.#mayComeIn(batch, index)) this.#arrives(batch, index, now);
+      if (!outside || this.#mayComeIn(batch, index)) this.core.onPacket(batch, index, now);
     }
     this.#round();
   }
@@ -222,15 +221,6 @@ export class Driver {
     }
     this.core.counters.NetlandMartianSources++;
     return false;
-  }
-
-  #arrives(batch: SegmentBatch, index: number, now: number): void {
-    const base = batch.base(index);
-    if (batch.words[base + Word.Protocol] === IpProtocol.Tcp) {
-      this.core.onSegment(batch, index, now);
-    } else {
-      this.core.onControl(readIcmpError(batch.words, base, this.core.tcp.slabs.slabs), now);
-    }
   }
 
   writable(): void {

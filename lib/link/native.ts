@@ -113,7 +113,16 @@ export interface NativeAddon {
   counterNames: readonly string[];
   slotRoom: number;
   layout: Record<
-    'Word' | 'Checksum' | 'Direction' | 'Flag' | 'Option' | 'limits' | 'ParseResult',
+    | 'Word'
+    | 'IcmpWord'
+    | 'BuildWord'
+    | 'Checksum'
+    | 'Direction'
+    | 'Flag'
+    | 'Option'
+    | 'IpProtocol'
+    | 'limits'
+    | 'ParseResult',
     Table
   >;
   /** Packets are pairs of offset and length; each place of `results` gets a ParseResult. */

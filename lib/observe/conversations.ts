@@ -1,3 +1,4 @@
+import { isTcp } from '../core/segment/kind';
 import { Flag, Word } from '../core/segment/layout';
 import type { SegmentReference } from './tcpdump';
 
@@ -54,7 +55,7 @@ export class Conversations {
    * (undefined), as is all that has no ACK.
    */
   capture(words: Int32Array, base: number): SegmentReference | undefined {
-    if ((words[base + Word.Flags] & Flag.ACK) === 0) return undefined;
+    if (!isTcp(words, base) || (words[base + Word.Flags] & Flag.ACK) === 0) return undefined;
     const [conversation, own] = this.conversation(words, base);
     const isNew = noteFirst(conversation, own, words, base);
     const [mine, other] = ends(conversation.first, own);

@@ -1,11 +1,12 @@
-/** Segments in tcpdump's notation, as tcpdump 4.99 prints them without a time. */
+/** Packets in tcpdump's notation, as tcpdump 4.99 prints them without a time. */
 import { optionsLength, writeOptions } from '../codec/options';
 import { formatAddress, readAddress } from '../core/ip/address';
 import type { SegmentBatch } from '../core/segment/batch';
+import { isTcp } from '../core/segment/kind';
 import { Direction, Flag, Word } from '../core/segment/layout';
 import { Conversations } from './conversations';
 import { PacketBytes } from './packet-bytes';
-import { formatIcmp, isIcmp } from './tcpdump-icmp';
+import { formatPacket } from './tcpdump-ip';
 import { type SackReference, formatOptions } from './tcpdump-options';
 
 export interface FormatOptions {
@@ -14,6 +15,8 @@ export interface FormatOptions {
    * order. Without it they are laid out as they would be sent.
    */
   slabs?: readonly Uint8Array[];
+  /** The payload of what isn't TCP, where `slabs` don't have it: more is told with it. */
+  payload?: Uint8Array;
   /** What sequence numbers, acknowledgments and SACK blocks are relative to; absolute without. */
   relativeTo?: SegmentReference;
 }
@@ -30,6 +33,8 @@ export interface TcpdumpOptions {
   /** A dump of the packet in hex and ASCII below its line (`-X`). */
   hex?: boolean;
 }
+
+const TCP_HEADER = 20;
 
 const FLAG_LETTERS: readonly (readonly [Flag, string])[] = [
   [Flag.FIN, 'F'],
@@ -59,12 +64,10 @@ export function formatSegment(
   base: number,
   options: FormatOptions = {},
 ): string {
-  const family = words[base + Word.Family] === 6 ? 'IP6' : 'IP';
-  if (isIcmp(words, base)) {
-    const from = formatAddress(readAddress(words, base + Word.Source));
-    const to = formatAddress(readAddress(words, base + Word.Destination));
-    return `${family} ${from} > ${to}: ${formatIcmp(words, base)}`;
+  if (!isTcp(words, base)) {
+    return formatPacket(words, base, options.payload ?? payloadIn(words, base, options.slabs));
   }
+  const family = words[base + Word.Family] === 6 ? 'IP6' : 'IP';
   const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
   const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
   return `${family} ${source} > ${destination}: ${formatFields(words, base, options)}`;
@@ -94,6 +97,17 @@ function endpoint(words: Int32Array, address: number, port: number): string {
   return `${formatAddress(readAddress(words, address))}.${words[port]}`;
 }
 
+function payloadIn(
+  words: Int32Array,
+  base: number,
+  slabs: readonly Uint8Array[] | undefined,
+): Uint8Array | undefined {
+  if (slabs === undefined || words[base + Word.Direction] !== Direction.In) return undefined;
+  const start = words[base + Word.PayloadOffset];
+  const end = start + words[base + Word.PayloadLength];
+  return slabs[words[base + Word.Slab]].subarray(start, end);
+}
+
 function optionBytes(
   words: Int32Array,
   base: number,
@@ -101,7 +115,7 @@ function optionBytes(
 ): Uint8Array {
   // A received packet has its length in the descriptor, one to be built has not.
   if (slabs !== undefined && words[base + Word.PacketLength] > 0) {
-    const offset = words[base + Word.OptionsOffset];
+    const offset = words[base + Word.TransportOffset] + TCP_HEADER;
     const length = words[base + Word.OptionsLength];
     return slabs[words[base + Word.Slab]].subarray(offset, offset + length);
   }

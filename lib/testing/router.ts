@@ -1,9 +1,10 @@
 import { icmpError, type IcmpMessage } from '../codec/build-icmp';
 import { parsePacket } from '../codec/parse';
 import { ParseResult } from '../codec/result';
-import { Icmp4, Icmp6, Unreachable4, Unreachable6 } from '../core/icmp/icmp-error';
+import { Icmp4, Icmp6, Unreachable4, Unreachable6, isErrorType } from '../core/icmp/icmp-error';
 import { formatAddress, ipv4, ipv6, readAddress, type IpAddress } from '../core/ip/address';
-import { MAY_FRAGMENT, Word } from '../core/segment/layout';
+import { isIcmp } from '../core/segment/kind';
+import { IcmpWord, MAY_FRAGMENT, MORE_FRAGMENTS, Word } from '../core/segment/layout';
 import { invalidArgType } from '../errors';
 import { checkNames } from '../link/validate';
 import type { LossReason, Wire, Witness } from './engine/node';
@@ -48,9 +49,7 @@ const NO_KEY = new Int32Array(2);
 /** The results of parsing that don't speak of the IP header. */
 const READABLE: ReadonlySet<ParseResult> = new Set([
   ParseResult.Ok,
-  ParseResult.Fragment,
-  ParseResult.NotTcp,
-  ParseResult.BadTcpHeader,
+  ParseResult.BadTransportHeader,
 ]);
 
 /** What is said in IPv4 and in IPv6. */
@@ -172,8 +171,7 @@ export class Router {
   /** Tells the sender what has become of its packet (RFC 1812 §4.3, RFC 4443 §2.4). */
   private say(message: Message, packet: Packet): void {
     const { context } = this;
-    // Never about ICMP.
-    if (this.options.icmp === false || packet.isIcmp) return;
+    if (this.options.icmp === false || !mayBeAnswered(packet.words)) return;
     const quoted = packet.bytes();
     const family = quoted[0] >> 4 === 6 ? 1 : 0;
     const error = Packet.ofIcmp(icmpError(this.addresses[family], quoted, message[family]));
@@ -201,4 +199,10 @@ export class Router {
     lost[reason] = (lost[reason] ?? 0) + 1;
     this.context.witness.lost(packet, this.name, reason);
   }
+}
+
+/** Not about errors, nor about any fragment but the first (RFC 1812 §4.3.2.7). */
+function mayBeAnswered(words: Int32Array): boolean {
+  if ((words[Word.Fragment] & ~MORE_FRAGMENTS) !== 0) return false;
+  return !isIcmp(words, 0) || !isErrorType(words[Word.Family], words[IcmpWord.Kind] >>> 8);
 }

@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import { formatAddress, readAddress } from '../core/ip/address';
+import { messageMtu } from '../core/icmp/icmp-error';
+import { isIcmp, isTcp } from '../core/segment/kind';
 import { Flag, IcmpWord, Option, Word } from '../core/segment/layout';
 import { Conversations } from '../observe/conversations';
-import { isIcmp } from '../observe/tcpdump-icmp';
 import { type SegmentReference, formatFlags, formatSegment } from '../observe/tcpdump';
 import type { Packet } from './engine/packet';
 
@@ -19,9 +20,9 @@ export interface Names {
 }
 
 /**
- * A TCP segment in its IP packet, or an ICMP error that quotes one, as it was when somebody looked
- * at it. Read-only: nothing done to it changes the packet. Of one that was corrupted so that it
- * can't be read any more, the fields are those of before.
+ * A TCP segment in its IP packet, or another packet (mostly an ICMP error that quotes a segment),
+ * as it was when somebody looked at it. Read-only: nothing done to it changes the packet. Of one
+ * that was corrupted so that it can't be read any more, the fields are those of before.
  */
 export class SegmentView {
   private readonly words: Int32Array;
@@ -113,7 +114,7 @@ export class SegmentView {
 
   /** In tcpdump's letters: `S`, `S.`, `P.`, `F.`, `R`, `.`, `none`. */
   get flags(): string {
-    return formatFlags(this.words[Word.Flags]);
+    return formatFlags(this.flagBits);
   }
 
   get isSyn(): boolean {
@@ -150,12 +151,12 @@ export class SegmentView {
 
   /** The window field, not scaled. */
   get window(): number {
-    return isIcmp(this.words, 0) ? 0 : this.words[Word.Window];
+    return isTcp(this.words, 0) ? this.words[Word.Window] : 0;
   }
 
   /** Urgent pointer. */
   get urgent(): number {
-    return isIcmp(this.words, 0) ? 0 : this.words[Word.Urgent];
+    return isTcp(this.words, 0) ? this.words[Word.Urgent] : 0;
   }
 
   /** Bytes of payload. */
@@ -215,25 +216,28 @@ export class SegmentView {
   }
 
   /**
-   * Of an ICMP error what it says, and else undefined. Such a one quotes a segment: `seq` and the
-   * ports are that one's, `destinationPort` that of its sender; it has no flags.
+   * Of an ICMP message what it says, and else undefined. Of an error that quotes a segment `seq`
+   * and the ports are that one's, `destinationPort` that of its sender; it has no flags.
    */
   get icmp(): { type: number; code: number; mtu?: number } | undefined {
     const { words } = this;
     if (!isIcmp(words, 0)) return undefined;
     const kind = words[IcmpWord.Kind];
-    const mtu = words[IcmpWord.Mtu] >>> 0;
+    const mtu = messageMtu(words, 0);
     return { type: kind >>> 8, code: kind & 0xff, ...(mtu > 0 && { mtu }) };
   }
 
   /** As `tcpdump -n -S` prints it: `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq …`. */
   toString(): string {
-    return formatSegment(this.words, 0);
+    return formatSegment(this.words, 0, { payload: this.packet.payload });
   }
 
   /** As `tcpdump -n` prints it, its numbers counted from the SYNs. */
   toRelativeString(): string {
-    return formatSegment(this.words, 0, { relativeTo: this.reference });
+    return formatSegment(this.words, 0, {
+      payload: this.packet.payload,
+      relativeTo: this.reference,
+    });
   }
 
   [inspect.custom](): string {
@@ -241,7 +245,12 @@ export class SegmentView {
   }
 
   private has(flag: Flag): boolean {
-    return (this.words[Word.Flags] & flag) !== 0;
+    return (this.flagBits & flag) !== 0;
+  }
+
+  /** In another packet than a segment the word means something else. */
+  private get flagBits(): number {
+    return isTcp(this.words, 0) ? this.words[Word.Flags] : 0;
   }
 
   private option(option: Option, word: Word): number | undefined {
@@ -258,7 +267,7 @@ export class SegmentViews {
 
   /** Takes each packet that is sent, for the numbers of its SYN. */
   learn(packet: Packet): void {
-    if ((packet.words[Word.Flags] & Flag.SYN) === 0) return;
+    if (!packet.isSegment || (packet.words[Word.Flags] & Flag.SYN) === 0) return;
     // One that is not new comes from a router, perhaps late: it begins nothing.
     if (packet.id <= this.latest || packet.spoilt !== null) return;
     this.latest = packet.id;
@@ -271,7 +280,7 @@ export class SegmentViews {
   }
 
   private reference(words: Int32Array): SegmentReference {
-    if (isIcmp(words, 0)) return { sequence: 0, acknowledgment: 0, sack: 0 };
+    if (!isTcp(words, 0)) return { sequence: 0, acknowledgment: 0, sack: 0 };
     if ((words[Word.Flags] & Flag.SYN) === 0) return this.conversations.initial(words, 0);
     const acknowledgment = (words[Word.Acknowledgment] - 1) | 0;
     return { sequence: words[Word.Sequence], acknowledgment, sack: acknowledgment };

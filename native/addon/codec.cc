@@ -136,6 +136,7 @@ Napi::Object layout(Napi::Env env) {
   auto object = Napi::Object::New(env);
   object.Set("Word", table(env, kWordNames));
   object.Set("IcmpWord", table(env, kIcmpWordNames));
+  object.Set("BuildWord", table(env, kBuildWordNames));
   object.Set("Checksum", table(env, kChecksumStateNames));
   object.Set("Direction", table(env, kDirectionNames));
   object.Set("Flag", table(env, kFlagNames));

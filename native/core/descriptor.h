@@ -32,7 +32,7 @@ namespace netland {
   X(PacketOffset, 25)    \
   X(PacketLength, 26)    \
   X(TransportOffset, 27) \
-  X(OptionsOffset, 28)   \
+  X(Fragment, 28)        \
   X(OptionsLength, 29)   \
   X(PayloadOffset, 30)   \
   X(PayloadLength, 31)   \
@@ -47,17 +47,22 @@ namespace netland {
   X(SliceCount, 47)      \
   X(Stride, 48)
 
-/// Words that mean something else in the descriptor of an ICMP error.
+/// Words that mean something else in the descriptor of an ICMP message.
 #define NETLAND_ICMP_WORDS(X) \
+  X(Quoted, 20)               \
   X(Kind, 21)                 \
-  X(Mtu, 22)                  \
+  X(Rest, 22)                 \
   X(Peer, 38)
+
+/// Words that mean something else in the descriptor of a packet to be built.
+#define NETLAND_BUILD_WORDS(X) X(FragmentId, 23)
 
 /// States of Word::Checksum.
 #define NETLAND_CHECKSUM_STATES(X) \
   X(Verified, 0)                   \
   X(Partial, 1)                    \
-  X(Bad, 2)
+  X(Bad, 2)                        \
+  X(None, 3)
 
 #define NETLAND_DIRECTIONS(X) \
   X(In, 0)                    \
@@ -81,12 +86,16 @@ namespace netland {
   X(WindowScale, 2)        \
   X(SackPermitted, 4)      \
   X(Timestamps, 8)         \
-  X(Sack, 16)
+  X(Sack, 16)              \
+  X(RouterAlert, 32)
 
 #define NETLAND_PROTOCOLS(X) \
   X(Icmp, 1)                 \
+  X(Igmp, 2)                 \
   X(Tcp, 6)                  \
-  X(Icmp6, 58)
+  X(Udp, 17)                 \
+  X(Icmp6, 58)               \
+  X(None, 59)
 
 #define NETLAND_ENUMERATOR(name, number) name = (number),
 
@@ -96,6 +105,9 @@ struct Word {
 };
 struct IcmpWord {
   enum Index : int32_t { NETLAND_ICMP_WORDS(NETLAND_ENUMERATOR) };
+};
+struct BuildWord {
+  enum Index : int32_t { NETLAND_BUILD_WORDS(NETLAND_ENUMERATOR) };
 };
 struct ChecksumState {
   enum Value : int32_t { NETLAND_CHECKSUM_STATES(NETLAND_ENUMERATOR) };
@@ -118,8 +130,11 @@ struct IpProtocol {
 /// The flags that are sent; the three reserved bits beside them are sent as zero.
 inline constexpr int32_t kFlagMask = 0x1ff;
 
-/// Bit of Word::Identification of an IPv4 packet to be built: without DF.
+/// Bit of Word::Identification of an IPv4 packet: without DF.
 inline constexpr int32_t kMayFragment = 0x10000;
+
+/// Bit of Word::Fragment: more fragments follow. The others are the offset in bytes.
+inline constexpr int32_t kMoreFragments = 1;
 
 /// SACK blocks that a descriptor holds.
 inline constexpr int32_t kMaxSackBlocks = 4;
@@ -140,13 +155,16 @@ struct NamedNumber {
 // The same as tables, under the names of layout.ts, for the addon and the test that compares.
 inline constexpr NamedNumber kWordNames[] = {NETLAND_WORDS(NETLAND_NAMED)};
 inline constexpr NamedNumber kIcmpWordNames[] = {NETLAND_ICMP_WORDS(NETLAND_NAMED)};
+inline constexpr NamedNumber kBuildWordNames[] = {NETLAND_BUILD_WORDS(NETLAND_NAMED)};
 inline constexpr NamedNumber kChecksumStateNames[] = {NETLAND_CHECKSUM_STATES(NETLAND_NAMED)};
 inline constexpr NamedNumber kDirectionNames[] = {NETLAND_DIRECTIONS(NETLAND_NAMED)};
 inline constexpr NamedNumber kFlagNames[] = {NETLAND_FLAGS(NETLAND_NAMED)};
 inline constexpr NamedNumber kOptionNames[] = {NETLAND_OPTIONS(NETLAND_NAMED)};
 inline constexpr NamedNumber kProtocolNames[] = {NETLAND_PROTOCOLS(NETLAND_NAMED)};
-inline constexpr NamedNumber kLimitNames[] = {
-    {"MAX_SLICES", kMaxSlices}, {"SLICE_WORDS", kSliceWords}, {"MAY_FRAGMENT", kMayFragment}};
+inline constexpr NamedNumber kLimitNames[] = {{"MAX_SLICES", kMaxSlices},
+                                              {"SLICE_WORDS", kSliceWords},
+                                              {"MAY_FRAGMENT", kMayFragment},
+                                              {"MORE_FRAGMENTS", kMoreFragments}};
 
 #undef NETLAND_NAMED
 

@@ -4,21 +4,18 @@
 
 #include "core/bytes.h"
 #include "core/checksum.h"
-#include "core/icmp_error.h"
+#include "core/extension_headers.h"
+#include "core/icmp.h"
 #include "core/tcp_options.h"
 
 namespace netland {
 namespace {
 
 constexpr size_t kIp4Header = 20;
-constexpr size_t kIp6Header = 40;
 constexpr size_t kTcpHeader = 20;
+constexpr size_t kUdpHeader = 8;
 
-// Protocol and next-header numbers (IANA).
-constexpr int32_t kHopByHop = 0;
-constexpr int32_t kRouting = 43;
-constexpr int32_t kFragmentHeader = 44;
-constexpr int32_t kDestinationOptions = 60;
+constexpr int32_t kParameterProblem6 = 4 << 8;
 
 // A packet on its way through the checks: its bytes and where the words go.
 struct Input {
@@ -48,23 +45,30 @@ void write_place(const Input& in, int32_t protocol, size_t transport) noexcept {
   in.words[Word::TransportOffset] = as_word(in.offset + transport);
 }
 
-int32_t checksum_state(const uint8_t* segment, size_t length, const int32_t* words) noexcept {
-  const uint64_t pseudo = pseudo_header_sum(words, static_cast<uint32_t>(length));
-  if (fold_sum(pseudo + sum16(segment, length)) == 0xffff) return ChecksumState::Verified;
-  return load_be16(segment + 16) == fold_sum(pseudo) ? ChecksumState::Partial : ChecksumState::Bad;
+void write_payload(const Input& in, size_t start, size_t length) noexcept {
+  in.words[Word::PayloadOffset] = as_word(in.offset + start);
+  in.words[Word::PayloadLength] = as_word(length);
 }
 
-// Check 4. The IP words are there; `start` is where the TCP header starts in the packet.
+// `field`: where the checksum stands.
+int32_t checksum_state(const uint8_t* segment, size_t length, size_t field,
+                       const int32_t* words) noexcept {
+  const uint64_t pseudo = pseudo_header_sum(words, static_cast<uint32_t>(length));
+  if (fold_sum(pseudo + sum16(segment, length)) == 0xffff) return ChecksumState::Verified;
+  const bool partial = load_be16(segment + field) == fold_sum(pseudo);
+  return partial ? ChecksumState::Partial : ChecksumState::Bad;
+}
+
+// Check 5. The IP words are there; `start` is where the header starts in the packet.
 ParseResult parse_tcp(const Input& in, size_t start) noexcept {
   const uint8_t* segment = in.packet + start;
   const size_t length = in.length - start;
-  if (length < kTcpHeader) return ParseResult::BadTcpHeader;
+  if (length < kTcpHeader) return ParseResult::BadTransportHeader;
   const size_t header = static_cast<size_t>(segment[12] >> 4) * 4;
-  if (header < kTcpHeader || header > length) return ParseResult::BadTcpHeader;
+  if (header < kTcpHeader || header > length) return ParseResult::BadTransportHeader;
 
   int32_t* words = in.words;
-  words[Word::Checksum] = checksum_state(segment, length, words);
-  words[Word::Direction] = Direction::In;
+  words[Word::Checksum] = checksum_state(segment, length, 16, words);
   words[Word::SourcePort] = load_be16(segment);
   words[Word::DestinationPort] = load_be16(segment + 2);
   words[Word::Sequence] = static_cast<int32_t>(load_be32(segment + 4));
@@ -73,21 +77,56 @@ ParseResult parse_tcp(const Input& in, size_t start) noexcept {
   words[Word::Window] = load_be16(segment + 14);
   words[Word::Urgent] = load_be16(segment + 18);
   words[Word::Hash] = static_cast<int32_t>(flow_hash(in.key, words));
-
-  const size_t transport = in.offset + start;
-  words[Word::OptionsOffset] = as_word(transport + kTcpHeader);
   words[Word::OptionsLength] = as_word(header - kTcpHeader);
-  words[Word::PayloadOffset] = as_word(transport + header);
-  words[Word::PayloadLength] = as_word(length - header);
+  write_payload(in, start + header, length - header);
   read_tcp_options(segment + kTcpHeader, header - kTcpHeader, words);
   return ParseResult::Ok;
 }
 
-// Check 5: the same for what isn't TCP.
-ParseResult parse_icmp(const Input& in, size_t start) noexcept {
-  if (!read_icmp_error(in.packet + start, in.length - start, in.words)) return ParseResult::NotTcp;
-  in.words[Word::PayloadOffset] = as_word(in.offset + start + kIcmpHeader);
-  in.words[Word::PayloadLength] = as_word(in.length - start - kIcmpHeader);
+ParseResult parse_udp(const Input& in, size_t start) noexcept {
+  const uint8_t* datagram = in.packet + start;
+  const size_t rest = in.length - start;
+  if (rest < kUdpHeader) return ParseResult::BadTransportHeader;
+  int32_t* words = in.words;
+  const bool is4 = words[Word::Family] == 4;
+  const size_t stated = load_be16(datagram + 4);
+  const size_t length = stated == 0 && !is4 ? rest : stated;
+  if (length < kUdpHeader || length > rest) return ParseResult::BadTransportHeader;
+
+  if (load_be16(datagram + 6) == 0) {
+    words[Word::Checksum] = is4 ? ChecksumState::None : ChecksumState::Bad;
+  } else {
+    words[Word::Checksum] = checksum_state(datagram, length, 6, words);
+  }
+  words[Word::SourcePort] = load_be16(datagram);
+  words[Word::DestinationPort] = load_be16(datagram + 2);
+  words[Word::Hash] = static_cast<int32_t>(flow_hash(in.key, words));
+  write_payload(in, start + kUdpHeader, length - kUdpHeader);
+  return ParseResult::Ok;
+}
+
+// `name`: where the byte stands that names the protocol, if somebody has to be told.
+ParseResult parse_transport(const Input& in, size_t start, size_t name) noexcept {
+  int32_t* words = in.words;
+  const int32_t protocol = words[Word::Protocol];
+  if (protocol == IpProtocol::Tcp) return parse_tcp(in, start);
+  if (protocol == IpProtocol::Udp) return parse_udp(in, start);
+  const size_t length = in.length - start;
+  if (protocol != (words[Word::Family] == 4 ? IpProtocol::Icmp : IpProtocol::Icmp6)) {
+    words[IcmpWord::Rest] = as_word(name);
+    write_payload(in, start, length);
+    return ParseResult::Ok;
+  }
+  if (length < kIcmpHeader) return ParseResult::BadTransportHeader;
+  read_icmp(in.packet + start, length, words);
+  write_payload(in, start + kIcmpHeader, length - kIcmpHeader);
+  return ParseResult::Ok;
+}
+
+// Check 4.
+ParseResult take_fragment(const Input& in, int32_t field, size_t start) noexcept {
+  in.words[Word::Fragment] = field;
+  write_payload(in, start, in.length - start);
   return ParseResult::Ok;
 }
 
@@ -110,62 +149,33 @@ ParseResult parse_ip4(Input& in) noexcept {
   words[Word::Family] = 4;
   words[Word::TrafficClass] = packet[1];
   words[Word::HopLimit] = packet[8];
-  words[Word::Identification] = load_be16(packet + 4);
+  const int32_t flags = load_be16(packet + 6);
+  words[Word::Identification] = load_be16(packet + 4) | ((flags & 0x4000) == 0 ? kMayFragment : 0);
   words[Word::Source + 2] = words[Word::Destination + 2] = 0xffff;
   words[Word::Source + 3] = static_cast<int32_t>(load_be32(packet + 12));
   words[Word::Destination + 3] = static_cast<int32_t>(load_be32(packet + 16));
 
-  if ((load_be16(packet + 6) & 0x3fff) != 0) return ParseResult::Fragment;
-  if (protocol != IpProtocol::Tcp) return parse_icmp(in, header);
-  return parse_tcp(in, header);
+  if ((flags & 0x3fff) != 0) {
+    const int32_t more = (flags & 0x2000) != 0 ? kMoreFragments : 0;
+    return take_fragment(in, (flags & 0x1fff) << 3 | more, header);
+  }
+  return parse_transport(in, header, 0);
 }
 
-// Whether every option of a hop-by-hop or destination options header may be skipped by a node that
-// doesn't know it (RFC 8200 §4.2), and lies within the header.
-bool skippable_options(const uint8_t* header, size_t length) noexcept {
-  for (size_t at = 2; at < length;) {
-    const uint8_t type = header[at];
-    if (type == 0) {  // Pad1
-      ++at;
-      continue;
-    }
-    if (at + 2 > length || at + 2 + header[at + 1] > length) return false;
-    if ((type & 0xc0) != 0) return false;
-    at += size_t{2} + header[at + 1];
+// What the end of a packet's walk leads to; it has its IP words.
+ParseResult end_walk(const Input& in, const Walk& walk) noexcept {
+  int32_t* words = in.words;
+  if (walk.end == Walk::Transport) return parse_transport(in, walk.transport, walk.pointer);
+  if (walk.end == Walk::Fragment) {
+    const uint8_t* header = in.packet + walk.transport - kExtensionHeader;
+    words[Word::Identification] = static_cast<int32_t>(load_be32(header + 4));
+    return take_fragment(in, load_be16(header + 2) & 0xfff9, walk.transport);
   }
-  return true;
-}
-
-struct Walk {
-  ParseResult result;  // Ok, Fragment or BadHeader
-  int32_t protocol;
-  size_t transport;
-};
-
-// Check 3e, over the `length` bytes of the packet.
-Walk walk_extension_headers(const uint8_t* packet, size_t length) noexcept {
-  int32_t next = packet[6];
-  size_t at = kIp6Header;
-  for (;;) {
-    const bool options = next == kDestinationOptions || (next == kHopByHop && at == kIp6Header);
-    if (!options && next != kRouting && next != kFragmentHeader) {
-      return {ParseResult::Ok, next, at};
-    }
-    if (length - at < 8) return {ParseResult::BadHeader, next, at};
-    const uint8_t* header = packet + at;
-    if (next == kFragmentHeader) {
-      at += 8;
-      // The two bits between offset and M are reserved.
-      if ((load_be16(header + 2) & 0xfff9) != 0) return {ParseResult::Fragment, header[0], at};
-    } else {
-      const size_t size = (size_t{header[1]} + 1) * 8;
-      const bool bad = size > length - at || (options && !skippable_options(header, size)) ||
-                       (next == kRouting && header[3] != 0);
-      if (bad) return {ParseResult::BadHeader, next, at};
-      at += size;
-    }
-    next = header[0];
-  }
+  words[Word::Protocol] = IpProtocol::None;
+  words[IcmpWord::Kind] = kParameterProblem6 | walk.code;
+  words[IcmpWord::Rest] = as_word(walk.pointer);
+  write_payload(in, walk.transport, in.length - walk.transport);
+  return ParseResult::Ok;
 }
 
 // Check 3.
@@ -173,30 +183,31 @@ ParseResult parse_ip6(Input& in) noexcept {
   const uint8_t* packet = in.packet;
   if (in.length < kIp6Header) return ParseResult::Truncated;
   const size_t payload = load_be16(packet + 4);
-  if (payload == 0) return ParseResult::BadHeader;
   if (kIp6Header + payload > in.length) return ParseResult::Truncated;
   in.length = kIp6Header + payload;
 
   int32_t* words = in.words;
-  Walk walk{ParseResult::Martian, packet[6], kIp6Header};
   write_address(packet + 8, words + Word::Source);
   write_address(packet + 24, words + Word::Destination);
-  if (!is_mapped(words + Word::Source) && !is_mapped(words + Word::Destination)) {
-    walk = walk_extension_headers(packet, in.length);
-    if (walk.result == ParseResult::BadHeader) {
-      std::fill_n(words + Word::Source, 8, 0);
-      return walk.result;
-    }
+  const bool martian = is_mapped(words + Word::Source) || is_mapped(words + Word::Destination);
+  Walk walk;
+  walk.protocol = packet[6];
+  if (!martian) walk = walk_extension_headers(packet, in.length);
+  if (walk.end == Walk::Bad) {
+    std::fill_n(words + Word::Source, 8, 0);
+    return ParseResult::BadHeader;
   }
   write_place(in, walk.protocol, walk.transport);
   words[Word::Family] = 6;
   words[Word::TrafficClass] = load_be16(packet) >> 4 & 0xff;
   words[Word::HopLimit] = packet[7];
   words[Word::Identification] = static_cast<int32_t>(load_be32(packet) & 0xfffff);
-
-  if (walk.result != ParseResult::Ok) return walk.result;
-  if (walk.protocol != IpProtocol::Tcp) return parse_icmp(in, walk.transport);
-  return parse_tcp(in, walk.transport);
+  if (martian) return ParseResult::Martian;
+  const ParseResult result = end_walk(in, walk);
+  if (walk.router_alert && result == ParseResult::Ok && walk.protocol != IpProtocol::Tcp) {
+    words[Word::Options] = Option::RouterAlert;
+  }
+  return result;
 }
 
 }  // namespace
@@ -214,24 +225,6 @@ ParseResult parse(const uint8_t* slab, size_t offset, size_t length, int32_t sla
     default:
       return ParseResult::BadVersion;
   }
-}
-
-ParseResult parse_ip6_payload(const uint8_t* slab, size_t offset, size_t length, int32_t slab_index,
-                              const Ip6Ancillary& ancillary, const HashKey& key,
-                              int32_t* words) noexcept {
-  std::fill_n(words, static_cast<int32_t>(Word::Stride), 0);
-  const Input in{slab + offset, length, offset, slab_index, key, words};
-  write_place(in, IpProtocol::Tcp, 0);
-  words[Word::Family] = 6;
-  words[Word::Interface] = ancillary.interface_index;
-  words[Word::TrafficClass] = ancillary.traffic_class;
-  words[Word::HopLimit] = ancillary.hop_limit;
-  write_address(ancillary.source, words + Word::Source);
-  write_address(ancillary.destination, words + Word::Destination);
-  if (is_mapped(words + Word::Source) || is_mapped(words + Word::Destination)) {
-    return ParseResult::Martian;
-  }
-  return parse_tcp(in, 0);
 }
 
 }  // namespace netland

@@ -16,50 +16,67 @@
 //      d. the header's sum is not 0xffff                   → BadIpChecksum
 //      e. total length > bytes                             → Truncated
 //      f. total length < IHL * 4                           → BadHeader
-//      g. IP words are written (see below)
-//      h. more-fragments bit set or fragment offset not 0  → Fragment
-//      i. protocol is not 6                                → 5, else → 4
-//      Options are skipped unread. The reserved and DF bits are ignored.
+//      g. the IP words are written (see below)
+//      h. more-fragments bit set or fragment offset not 0  → 4, else → 5 by the protocol
+//      Options are skipped unread. The reserved bit is ignored.
 //
 //   3. IPv6 (RFC 8200)
 //      a. fewer than 40 bytes                              → Truncated
-//      b. payload length 0 (jumbogram, or nothing inside)  → BadHeader
-//      c. 40 + payload length > bytes                      → Truncated
-//      d. source or destination in ::ffff:0:0/96           → IP words, Protocol being the fixed
+//      b. 40 + payload length > bytes                      → Truncated
+//      c. source or destination in ::ffff:0:0/96           → IP words, Protocol being the fixed
 //         header's next header and TransportOffset behind the fixed header; Martian
-//      e. extension headers, in a loop on the next header:
+//      d. extension headers, in a loop on the next header:
 //         0 (hop-by-hop) right behind the fixed header, 60 (destination options), 43 (routing):
-//           - fewer than 8 bytes left of the rest          → BadHeader
+//           - fewer than 8 bytes left of the rest          → BadHeader (so of a jumbogram)
 //           - (length byte + 1) * 8 bytes > what is left   → BadHeader
-//           - 43: segments left (4th byte) is not 0        → BadHeader
-//           - 0, 60: options from its 3rd byte to its end: type 0 is one byte; any other has a
-//             length byte, which and whose data must lie within the header, else → BadHeader; a
-//             type with either of its two highest bits set → BadHeader (§4.2: not skippable)
+//           - 43: segments left (4th byte) is not 0        → problem 0, the type (3rd byte)
+//           - 0, 60: options from its 3rd byte to its end, one by one: type 0 is one byte; any
+//             other has a length byte, which and whose data must lie within the header, else →
+//             BadHeader. By the two highest bits of its type (§4.2): 00 is skipped, 01 → BadHeader,
+//             10 → problem 2, the type; 11 → the same, but BadHeader where the destination is
+//             multicast. Type 5 of length 2 in header 0 is a router alert (RFC 2711).
+//         0 at a later place                               → problem 1, the byte that says so
 //         44 (fragment): fewer than 8 bytes left           → BadHeader
 //           - offset (13 bits) not 0 or M set              → IP words, Protocol being its next
-//             header and TransportOffset behind the fragment header; Fragment
+//             header, Identification its own; → 4
 //           - else skipped: an atomic fragment (RFC 6946)
-//         anything else, 0 at a later place too            → the loop ends
-//      f. IP words are written
-//      g. next header is not 6 (AH and ESP included)       → 5, else → 4
+//         anything else                                    → the IP words are written; → 5
+//      "Problem c, byte": the packet is to be answered with a parameter problem of code c that
+//      points there. IP words, but Protocol is 59 and TransportOffset the header that has the byte
+//      (or that the byte announces); Kind is 4 << 8 | c, Rest the byte's offset in the packet; Ok.
 //
-//   4. TCP (RFC 9293 §3.1), in the rest
-//      a. fewer than 20 bytes                              → BadTcpHeader
-//      b. data offset < 5, or data offset * 4 > the rest   → BadTcpHeader
+//   4. A fragment: Fragment is its offset in bytes, and kMoreFragments; the rest is its payload,
+//      of which nothing is read                            → Ok
+//
+//   5. TCP (6; RFC 9293 §3.1), in the rest
+//      a. fewer than 20 bytes                              → BadTransportHeader
+//      b. data offset < 5, or data offset * 4 > the rest   → BadTransportHeader
 //      c. Checksum: Verified when pseudo-header and the rest sum to 0xffff; else Partial when the
 //         field equals the folded, uncomplemented sum of the pseudo-header; else Bad (still Ok)
 //      d. the TCP words are written, options into theirs   → Ok
 //
-//   5. ICMP errors that quote a TCP segment, in the rest; whatever else → NotTcp
-//      a. protocol 1 in IPv4, 58 in IPv6; at least 8 bytes; type 3, 11 or 12 (RFC 792), or 1 to 4
-//         (RFC 4443)
-//      b. the quoted packet is of the same family and has its whole fixed header, in IPv4 with
-//         IHL >= 5; it is no fragment but a first one; behind IPv4's options, or the extension
-//         headers 0, 43, 44 and 60 in any order, stands TCP with at least 8 bytes. Lengths that the
-//         quoted header states, and its checksum, are not looked at: it was cut, and routed
-//      c. the quoted source is the packet's destination; the quoted destination isn't mapped
-//      d. Checksum: Verified or Bad (still Ok)
-//      e. the ICMP words are written                       → Ok
+//      UDP (17; RFC 768, RFC 8200 §8.1), in the rest
+//      a. fewer than 8 bytes, or length < 8 or > the rest; but a length of 0 in IPv6 is the rest, as
+//         Linux has it                                     → BadTransportHeader
+//      b. what follows the stated length is ignored. Checksum: None when the field is 0 in IPv4, Bad
+//         in IPv6; else as TCP's
+//      c. the ports, Hash and the payload                  → Ok
+//
+//      ICMP (1 in IPv4, RFC 792; 58 in IPv6, RFC 4443), in the rest
+//      a. fewer than 8 bytes                               → BadTransportHeader
+//      b. Checksum: Verified or Bad (still Ok)
+//      c. Kind is type << 8 | code, Rest the four bytes behind the checksum; the payload follows
+//      d. Quoted is -1, unless it is an error (type 3, 11 or 12; in IPv6 1 to 4) that quotes a
+//         packet of the same family, which has its whole fixed header, in IPv4 with IHL >= 5, from
+//         this packet's destination to an address that isn't mapped; which is no fragment but a
+//         first one; and where behind IPv4's options, or the extension headers 0, 43, 44 and 60 in
+//         any order, at least 8 bytes follow. Lengths that the quoted header states, and its
+//         checksum, are not looked at: it was cut, and routed. Then Quoted is its protocol, Peer its
+//         destination; of TCP and UDP the ports, exchanged, and of TCP Sequence; of an echo request
+//         DestinationPort its identifier and Sequence its number  → Ok
+//
+//      Any other protocol: the rest is the payload. In IPv6 Rest is the offset, in the packet, of
+//      the next-header byte that names it                  → Ok
 //
 // Options (RFC 9293 §3.1), as Linux reads them: kind 0 ends, kind 1 is one byte. Any other has a
 // length byte; the reading ends (and what was read stays) where that is missing, < 2, or reaches
@@ -70,12 +87,13 @@
 // the core's business.
 //
 // Words. With Truncated, BadVersion, BadHeader and BadIpChecksum all are zero. "IP words": Family,
-// Protocol (of the transport header), TrafficClass, HopLimit, Source, Destination, Identification,
-// Slab, PacketOffset, PacketLength (as stated by the IP header, without padding), TransportOffset.
-// Fragment, NotTcp, Martian and BadTcpHeader have just these; Ok has all but Interface, GsoSize and
-// SliceCount, which stay zero (the first two are the caller's to set). Of an ICMP error Ok has the
-// IP words, Checksum, the quoted ports and sequence number, PayloadOffset and PayloadLength (of what
-// is quoted) and those of IcmpWord. Direction is In.
+// Protocol (of the transport header), TrafficClass, HopLimit, Source, Destination, Identification
+// (in IPv4 with kMayFragment where DF isn't set; in IPv6 the flow label, of a fragment its
+// identification), Slab, PacketOffset, PacketLength (as stated by the IP header, without padding),
+// TransportOffset. Martian and BadTransportHeader have just these. Ok has PayloadOffset and
+// PayloadLength too, and what 4 and 5 say; of IPv6 packets with a router alert, but not of TCP,
+// Option::RouterAlert in Options. Interface, GsoSize and SliceCount stay zero (the first two are
+// the caller's to set). Direction is In.
 
 #include <cstddef>
 #include <cstdint>
@@ -92,10 +110,8 @@ namespace netland {
   X(BadVersion, 2, "badVersion")       \
   X(BadHeader, 3, "badHeader")         \
   X(BadIpChecksum, 4, "badIpChecksum") \
-  X(Fragment, 5, "fragment")           \
-  X(NotTcp, 6, "notTcp")               \
-  X(Martian, 7, "martian")             \
-  X(BadTcpHeader, 8, "badTcpHeader")
+  X(Martian, 5, "martian")             \
+  X(BadTransportHeader, 6, "badTransportHeader")
 
 enum class ParseResult : int32_t {
 #define NETLAND_ENUMERATOR(name, number, counter) name = (number),
@@ -123,21 +139,5 @@ inline constexpr size_t kParseResults = sizeof(kParseResultNames) / sizeof(kPars
 /// @param words Word::Stride of them, all written
 ParseResult parse(const uint8_t* slab, size_t offset, size_t length, int32_t slab_index,
                   const HashKey& key, int32_t* words) noexcept;
-
-/// What a raw IPv6 socket says of a packet beside its bytes (RFC 3542 §6).
-struct Ip6Ancillary {
-  const uint8_t* source = nullptr;       ///< 16 bytes
-  const uint8_t* destination = nullptr;  ///< 16 bytes
-  int32_t hop_limit = 0;
-  int32_t traffic_class = 0;
-  int32_t interface_index = 0;
-};
-
-/// The same for the payload of a raw IPv6 socket for TCP, which starts with the TCP header: checks
-/// 3d and 4. PacketOffset is TransportOffset, PacketLength is `length`; Identification is 0.
-/// Interface is written with the IP words.
-ParseResult parse_ip6_payload(const uint8_t* slab, size_t offset, size_t length, int32_t slab_index,
-                              const Ip6Ancillary& ancillary, const HashKey& key,
-                              int32_t* words) noexcept;
 
 }  // namespace netland

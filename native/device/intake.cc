@@ -30,7 +30,7 @@ void Intake::add(size_t slot, size_t length, int32_t interface) {
     counters_.add(result);
     return;
   }
-  if (ports_ != nullptr && !ports_->contains(words)) {
+  if (ports_ != nullptr && !is_ours(words)) {
     counters_.add(Counter::Foreign);
     return;
   }
@@ -39,6 +39,15 @@ void Intake::add(size_t slot, size_t length, int32_t interface) {
   counters_.add(Counter::Received);
   counters_.add(ParseResult::Ok);
   count_++;
+}
+
+// Of a host that is the kernel's too: our connections' segments, and ICMP errors about them.
+bool Intake::is_ours(const int32_t* words) const noexcept {
+  if (words[Word::Fragment] != 0) return false;
+  const int32_t protocol = words[Word::Protocol];
+  const int32_t icmp = words[Word::Family] == 4 ? IpProtocol::Icmp : IpProtocol::Icmp6;
+  const bool about_tcp = protocol == icmp && words[IcmpWord::Quoted] == IpProtocol::Tcp;
+  return (protocol == IpProtocol::Tcp || about_tcp) && ports_->contains(words);
 }
 
 void Intake::judge_checksum(int32_t* words) {

@@ -59,7 +59,8 @@ class PartialChecksums {
 
 class Intake {
  public:
-  /// @param ports null where every port is ours
+  /// @param ports null where everything is ours; else only TCP to these ports, and ICMP errors that
+  ///   quote TCP from them
   /// @param partial null where no partial checksum can be right
   Intake(const ReceiveArea& area, Counters counters, const PortSet* ports,
          PartialChecksums* partial) noexcept
@@ -78,6 +79,7 @@ class Intake {
   size_t count() const noexcept { return count_; }
 
  private:
+  bool is_ours(const int32_t* words) const noexcept;
   void judge_checksum(int32_t* words);
 
   ReceiveArea area_;

@@ -93,11 +93,12 @@ TEST(random_bytes_behind_a_version) {
     if (!packet.empty()) packet[0] = random() % 2 ? 0x45 : 0x60;
     if (packet.size() > 40 && packet[0] == 0x60) {
       put16(packet, 4, static_cast<uint32_t>(packet.size() - 40));
-      const uint8_t kinds[] = {0, 6, 43, 44, 60, 17};
-      packet[6] = kinds[random() % 6];
+      const uint8_t kinds[] = {0, 6, 43, 44, 60, 17, 58, 59};
+      packet[6] = kinds[random() % 8];
     } else if (packet.size() >= 20 && packet[0] == 0x45) {
       put16(packet, 2, static_cast<uint32_t>(packet.size()));
-      packet[9] = 6;
+      const uint8_t kinds[] = {6, 6, 17, 1, 2};
+      packet[9] = kinds[random() % 5];
       put16(packet, 6, 0);
       fix_ip4(packet);
     }

@@ -43,6 +43,7 @@ static void compare(const std::string& name, std::span<const NamedNumber> ours) 
 TEST(layout_is_that_of_typescript) {
   compare("Word", kWordNames);
   compare("IcmpWord", kIcmpWordNames);
+  compare("BuildWord", kBuildWordNames);
   compare("Checksum", kChecksumStateNames);
   compare("Direction", kDirectionNames);
   compare("Flag", kFlagNames);

@@ -9,6 +9,14 @@ static ParseResult result_of(const Bytes& packet) {
   return parse_alone(packet, words);
 }
 
+static int32_t fragment_of(const Bytes& packet) {
+  Words words;
+  const ParseResult result = parse_alone(packet, words);
+  CHECK_EQ(result, ParseResult::Ok);
+  check_words(packet.size(), result, words);
+  return words[Word::Fragment];
+}
+
 static Bytes with_byte(Bytes packet, size_t at, uint8_t value, bool right_checksum = true) {
   packet.at(at) = value;
   if (right_checksum) fix_ip4(packet);
@@ -37,7 +45,6 @@ TEST(ip4_words) {
   CHECK_EQ(words[Word::PacketOffset], 0);
   CHECK_EQ(words[Word::PacketLength], 43);
   CHECK_EQ(words[Word::TransportOffset], 20);
-  CHECK_EQ(words[Word::OptionsOffset], 40);
   CHECK_EQ(words[Word::OptionsLength], 0);
   CHECK_EQ(words[Word::PayloadOffset], 40);
   CHECK_EQ(words[Word::PayloadLength], 3);
@@ -53,7 +60,6 @@ TEST(ip4_at_an_offset_of_the_slab) {
   CHECK_EQ(words[Word::Slab], 3);
   CHECK_EQ(words[Word::PacketOffset], 1001);
   CHECK_EQ(words[Word::TransportOffset], 1021);
-  CHECK_EQ(words[Word::OptionsOffset], 1041);
   CHECK_EQ(words[Word::OptionsLength], 4);
   CHECK_EQ(words[Word::PayloadOffset], 1045);
   CHECK_EQ(slab[static_cast<size_t>(words[Word::PayloadOffset])], 9);
@@ -69,8 +75,8 @@ TEST(ip4_lengths_that_contradict) {
   CHECK_EQ(result_of(with_byte(packet, 3, 41)), ParseResult::Truncated);
   CHECK_EQ(result_of(with_byte(packet, 3, 19)), ParseResult::BadHeader);
   CHECK_EQ(result_of(with_byte(packet, 3, 0)), ParseResult::BadHeader);
-  CHECK_EQ(result_of(with_byte(packet, 3, 20)), ParseResult::BadTcpHeader);
-  CHECK_EQ(result_of(with_byte(packet, 3, 39)), ParseResult::BadTcpHeader);
+  CHECK_EQ(result_of(with_byte(packet, 3, 20)), ParseResult::BadTransportHeader);
+  CHECK_EQ(result_of(with_byte(packet, 3, 39)), ParseResult::BadTransportHeader);
 }
 
 TEST(ip4_header_checksum) {
@@ -102,22 +108,40 @@ TEST(ip4_options_are_skipped) {
 TEST(ip4_fragments) {
   Words words;
   const Bytes packet = ip4_packet(tcp_segment());
-  CHECK_EQ(parse_alone(with_byte(packet, 6, 0x20), words), ParseResult::Fragment);
+  CHECK_EQ(parse_alone(with_byte(packet, 6, 0x20), words), ParseResult::Ok);
+  CHECK_EQ(words[Word::Fragment], kMoreFragments);
+  CHECK_EQ(words[Word::Identification], 0x1234 | kMayFragment);
+  CHECK_EQ(words[Word::PayloadOffset], 20);
+  CHECK_EQ(words[Word::PayloadLength], 20);
   CHECK_EQ(words[Word::Protocol], 6);
   CHECK_EQ(words[Word::Source + 3], 0x0a010203);
   CHECK_EQ(words[Word::TransportOffset], 20);
   CHECK_EQ(words[Word::SourcePort], 0);
-  CHECK_EQ(result_of(with_byte(packet, 7, 1)), ParseResult::Fragment);
-  CHECK_EQ(result_of(with_byte(packet, 6, 0x1f)), ParseResult::Fragment);
-  CHECK_EQ(result_of(with_byte(packet, 6, 0xc0)), ParseResult::Ok);
-  CHECK_EQ(result_of(with_byte(packet, 6, 0x00)), ParseResult::Ok);
+  CHECK_EQ(fragment_of(with_byte(packet, 7, 1)), 8);
+  CHECK_EQ(fragment_of(with_byte(with_byte(packet, 6, 0x3f), 7, 0xff)), 65528 | kMoreFragments);
+  CHECK_EQ(fragment_of(with_byte(packet, 6, 0xc0)), 0);
+  CHECK_EQ(fragment_of(with_byte(packet, 6, 0x00)), 0);
+  // Nothing of it is read, not even that there is nothing.
+  CHECK_EQ(fragment_of(with_byte(ip4_packet({}, {}, 17), 7, 1)), 8);
+}
+
+TEST(ip4_dont_fragment) {
+  Words words;
+  const Bytes packet = ip4_packet(tcp_segment());
+  parse_alone(packet, words);
+  CHECK_EQ(words[Word::Identification], 0x1234);
+  parse_alone(with_byte(packet, 6, 0x80), words);
+  CHECK_EQ(words[Word::Identification], 0x1234 | kMayFragment);
 }
 
 TEST(ip4_other_protocols) {
   Words words;
-  CHECK_EQ(parse_alone(ip4_packet({1, 2, 3, 4, 5, 6, 7, 8}, {}, 17), words), ParseResult::NotTcp);
+  CHECK_EQ(parse_alone(ip4_packet({1, 2, 3, 4, 5, 6, 7, 8}, {}, 2), words), ParseResult::Ok);
   CHECK_EQ(words[Word::Family], 4);
-  CHECK_EQ(words[Word::Protocol], 17);
+  CHECK_EQ(words[Word::Protocol], IpProtocol::Igmp);
+  CHECK_EQ(words[Word::PayloadOffset], 20);
+  CHECK_EQ(words[Word::PayloadLength], 8);
+  CHECK_EQ(words[IcmpWord::Rest], 0);
   CHECK_EQ(words[Word::HopLimit], 64);
   CHECK_EQ(words[Word::Destination + 3], static_cast<int32_t>(0xc0a80405));
   CHECK_EQ(words[Word::PacketLength], 28);

@@ -42,7 +42,7 @@ TEST(tcp_data_offset) {
     Words words;
     const bool fits = offset >= 5 && offset <= 10;
     CHECK_EQ(parse_alone(ip4_packet(segment), words),
-             fits ? ParseResult::Ok : ParseResult::BadTcpHeader);
+             fits ? ParseResult::Ok : ParseResult::BadTransportHeader);
     CHECK_EQ(words[Word::PayloadLength], fits ? 40 - 4 * offset : 0);
     CHECK_EQ(words[Word::Source + 3], 0x0a010203);
   }

@@ -67,6 +67,14 @@ Bytes tcp_segment(const Bytes& options, const Bytes& payload) {
   return header + options + payload;
 }
 
+Bytes udp_datagram(const Bytes& payload) {
+  Bytes header(8);
+  put16(header, 0, 4660);
+  put16(header, 2, 53);
+  put16(header, 4, static_cast<uint32_t>(8 + payload.size()));
+  return header + payload;
+}
+
 Bytes ip4_packet(const Bytes& segment, const Bytes& options, uint8_t protocol) {
   const size_t length = 20 + options.size();
   Bytes header = from_hex("4512000012344000400600000a010203c0a80405") + options;
@@ -76,6 +84,7 @@ Bytes ip4_packet(const Bytes& segment, const Bytes& options, uint8_t protocol) {
   put16(packet, 2, static_cast<uint32_t>(packet.size()));
   fix_ip4(packet);
   if (protocol == 6 && segment.size() >= 20) fix_tcp(packet, length);
+  if (protocol == 17 && segment.size() >= 8) fix_udp(packet, length);
   return packet;
 }
 
@@ -87,9 +96,9 @@ Bytes icmp4_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quote
   message = message + quoted;
   put16(message, 2, static_cast<uint16_t>(~plain_sum(message)));
   Bytes packet = ip4_packet(message, {}, 1);
-  // From a router to the source of what is quoted.
   put32(packet, 12, 0xc0a80001);
-  std::copy_n(quoted.begin() + 12, 4, packet.begin() + 16);
+  put32(packet, 16, 0x0a010203);
+  if (quoted.size() >= 20) std::copy_n(quoted.begin() + 12, 4, packet.begin() + 16);
   fix_ip4(packet);
   return packet;
 }
@@ -101,10 +110,10 @@ Bytes icmp6_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quote
   put32(message, 4, rest);
   Bytes packet = ip6_packet(message + quoted, 58);
   packet[23] = 0x99;
-  std::copy_n(quoted.begin() + 8, 16, packet.begin() + 24);
+  if (quoted.size() >= 40) std::copy_n(quoted.begin() + 8, 16, packet.begin() + 24);
   put16(packet, 42, 0);
   Bytes all(2);
-  put16(all, 0, plain_pseudo_sum(packet, 40));
+  put16(all, 0, plain_pseudo_sum(packet, 40, 58));
   all = all + part(packet, 40, packet.size());
   put16(packet, 42, static_cast<uint16_t>(~plain_sum(all)));
   return packet;
@@ -118,7 +127,12 @@ Bytes ip6_packet(const Bytes& segment, uint8_t next, const Bytes& extensions) {
   header[6] = next;
   Bytes packet = header + extensions + segment;
   put16(packet, 4, static_cast<uint32_t>(packet.size() - 40));
-  if (next != 58 && segment.size() >= 20) fix_tcp(packet, 40 + extensions.size());
+  const size_t at = 40 + extensions.size();
+  if (next == 17 && extensions.empty()) {
+    if (segment.size() >= 8) fix_udp(packet, at);
+  } else if (next != 58 && segment.size() >= 20) {
+    fix_tcp(packet, at);
+  }
   return packet;
 }
 
@@ -128,12 +142,12 @@ void fix_ip4(Bytes& packet) {
   put16(packet, 10, static_cast<uint16_t>(~plain_sum(part(packet, 0, length))));
 }
 
-uint16_t plain_pseudo_sum(const Bytes& packet, size_t at) {
+uint16_t plain_pseudo_sum(const Bytes& packet, size_t at, uint8_t protocol) {
   const bool is4 = packet[0] >> 4 == 4;
   Bytes pseudo = is4 ? part(packet, 12, 20) : part(packet, 8, 40);
   pseudo.resize(pseudo.size() + 8);
   put32(pseudo, pseudo.size() - 8, static_cast<uint32_t>(packet.size() - at));
-  pseudo.back() = packet[is4 ? 9 : 6] == 58 ? 58 : 6;
+  pseudo.back() = protocol;
   return plain_sum(pseudo);
 }
 
@@ -145,6 +159,15 @@ void fix_tcp(Bytes& packet, size_t at) {
   put16(packet, at + 16, static_cast<uint16_t>(~plain_sum(all)));
 }
 
+void fix_udp(Bytes& packet, size_t at) {
+  put16(packet, at + 6, 0);
+  Bytes all(2);
+  put16(all, 0, plain_pseudo_sum(packet, at, 17));
+  all = all + part(packet, at, packet.size());
+  const auto sum = static_cast<uint16_t>(~plain_sum(all));
+  put16(packet, at + 6, sum == 0 ? 0xffff : sum);
+}
+
 ParseResult parse_alone(const Bytes& packet, Words& words) {
   const std::unique_ptr<uint8_t[]> block(new uint8_t[packet.size()]);
   if (!packet.empty()) std::memcpy(block.get(), packet.data(), packet.size());
@@ -152,7 +175,65 @@ ParseResult parse_alone(const Bytes& packet, Words& words) {
   return parse(block.get(), 0, packet.size(), 7, kKey, words.data());
 }
 
+namespace {
+
+void check_zero(const Words& words, int from, int to) {
+  for (int i = from; i < to; ++i) CHECK_EQ(words[static_cast<size_t>(i)], 0);
+}
+
+void check_tcp(const Words& words) {
+  CHECK_EQ(words[Word::TransportOffset] + 20 + words[Word::OptionsLength],
+           words[Word::PayloadOffset]);
+  CHECK(words[Word::OptionsLength] >= 0 && words[Word::OptionsLength] <= 40);
+  CHECK(words[Word::SackCount] >= 0 && words[Word::SackCount] <= kMaxSackBlocks);
+  CHECK(words[Word::WindowScale] >= 0 && words[Word::WindowScale] <= 14);
+  CHECK(words[Word::Checksum] != ChecksumState::None);
+}
+
+void check_icmp(const Words& words) {
+  CHECK_EQ(words[Word::PayloadOffset], words[Word::TransportOffset] + 8);
+  CHECK(words[Word::Checksum] == ChecksumState::Verified ||
+        words[Word::Checksum] == ChecksumState::Bad);
+  CHECK(words[IcmpWord::Kind] >= 0 && words[IcmpWord::Kind] <= 0xffff);
+  CHECK(words[IcmpWord::Quoted] >= -1 && words[IcmpWord::Quoted] <= 0xff);
+  const bool is4 = words[Word::Family] == 4;
+  if (words[IcmpWord::Quoted] < 0) {
+    check_zero(words, Word::SourcePort, Word::Flags);
+    check_zero(words, Word::Mss, Word::Identification);
+  } else {
+    CHECK(words[Word::PayloadLength] >= (is4 ? 28 : 48));
+    check_zero(words, Word::Acknowledgment, Word::Flags);
+    check_zero(words, Word::Mss, IcmpWord::Peer);
+    check_zero(words, IcmpWord::Peer + 4, Word::Identification);
+  }
+  CHECK_EQ(words[Word::Hash], 0);
+}
+
+// Of what isn't TCP nor ICMP: only what parse.h says of it.
+void check_other(const Words& words) {
+  check_zero(words, Word::Sequence, IcmpWord::Kind);
+  check_zero(words, Word::Mss, Word::Identification);
+  if (words[Word::Fragment] != 0) {
+    check_zero(words, Word::SourcePort, Word::Slab);
+    CHECK((words[Word::Fragment] & 6) == 0 && words[Word::Fragment] <= 0xfff9);
+    CHECK_EQ(words[Word::Checksum], 0);
+  } else if (words[Word::Protocol] == IpProtocol::Udp) {
+    CHECK_EQ(words[Word::PayloadOffset], words[Word::TransportOffset] + 8);
+    check_zero(words, IcmpWord::Kind, Word::Hash);
+  } else {
+    check_zero(words, Word::SourcePort, IcmpWord::Kind);
+    CHECK(words[IcmpWord::Kind] == 0 || words[IcmpWord::Kind] >> 2 == 0x100);
+    CHECK_EQ(words[Word::Hash], 0);
+    CHECK(words[IcmpWord::Rest] >= 0 && words[IcmpWord::Rest] < 40 + 65535);
+    CHECK_EQ(words[Word::Checksum], 0);
+  }
+  CHECK((words[Word::Options] & ~Option::RouterAlert) == 0);
+}
+
+}  // namespace
+
 void check_words(size_t length, ParseResult result, const Words& words) {
+  const bool is4 = words[Word::Family] == 4;
   switch (result) {
     case ParseResult::Truncated:
     case ParseResult::BadVersion:
@@ -160,37 +241,32 @@ void check_words(size_t length, ParseResult result, const Words& words) {
     case ParseResult::BadIpChecksum:
       CHECK(words == Words{});
       return;
-    case ParseResult::Fragment:
-    case ParseResult::NotTcp:
     case ParseResult::Martian:
-    case ParseResult::BadTcpHeader:
-      CHECK(words[Word::Family] == 4 || words[Word::Family] == 6);
+    case ParseResult::BadTransportHeader:
+      CHECK(is4 || words[Word::Family] == 6);
       CHECK(words[Word::TransportOffset] <= words[Word::PacketLength]);
-      for (int i = Word::SourcePort; i < Word::Slab; ++i) CHECK_EQ(words[i], 0);
-      for (int i = Word::OptionsOffset; i < Word::Identification; ++i) CHECK_EQ(words[i], 0);
+      check_zero(words, Word::SourcePort, Word::Slab);
+      check_zero(words, Word::Fragment, Word::Identification);
       return;
     case ParseResult::Ok:
       break;
   }
+  CHECK(is4 || words[Word::Family] == 6);
   CHECK(static_cast<size_t>(words[Word::PacketLength]) <= length);
-  CHECK_EQ(words[Word::PayloadOffset] + words[Word::PayloadLength], words[Word::PacketLength]);
-  if (words[Word::Protocol] != IpProtocol::Tcp) {
-    CHECK_EQ(words[Word::Protocol],
-             words[Word::Family] == 4 ? IpProtocol::Icmp : IpProtocol::Icmp6);
-    CHECK_EQ(words[Word::PayloadOffset], words[Word::TransportOffset] + 8);
-    CHECK(words[Word::PayloadLength] >= (words[Word::Family] == 4 ? 28 : 48));
-    CHECK(words[Word::Checksum] != ChecksumState::Partial);
-    CHECK(words[IcmpWord::Kind] > 0 && words[IcmpWord::Kind] <= 0xffff);
-    for (const int i : {Word::Acknowledgment, Word::Flags, Word::Hash}) CHECK_EQ(words[i], 0);
-    for (int i = Word::Options; i < IcmpWord::Peer; ++i) CHECK_EQ(words[i], 0);
-    return;
-  }
-  CHECK_EQ(words[Word::OptionsOffset], words[Word::TransportOffset] + 20);
-  CHECK_EQ(words[Word::OptionsOffset] + words[Word::OptionsLength], words[Word::PayloadOffset]);
+  CHECK(words[Word::TransportOffset] >= (is4 ? 20 : 40));
   CHECK(words[Word::PayloadLength] >= 0);
-  CHECK(words[Word::OptionsLength] >= 0 && words[Word::OptionsLength] <= 40);
-  CHECK(words[Word::SackCount] >= 0 && words[Word::SackCount] <= kMaxSackBlocks);
-  CHECK(words[Word::WindowScale] >= 0 && words[Word::WindowScale] <= 14);
+  CHECK(words[Word::PayloadOffset] >= words[Word::TransportOffset]);
+  const int32_t end = words[Word::PayloadOffset] + words[Word::PayloadLength];
+  const bool whole = words[Word::Fragment] == 0;
+  if (whole && words[Word::Protocol] == IpProtocol::Udp) {
+    CHECK(end <= words[Word::PacketLength]);
+  } else {
+    CHECK_EQ(end, words[Word::PacketLength]);
+  }
+  if (whole && words[Word::Protocol] == IpProtocol::Tcp) return check_tcp(words);
+  const bool icmp = words[Word::Protocol] == (is4 ? IpProtocol::Icmp : IpProtocol::Icmp6);
+  if (whole && icmp) return check_icmp(words);
+  check_other(words);
 }
 
 std::string read_text(const std::string& path_in_repository) {
@@ -220,9 +296,24 @@ std::vector<Bytes> sample_packets() {
   packets.push_back(ip6_packet(segment, 0,
                                from_hex("3c000502000001002b010104000000000104000000000000"
                                         "2c000000000000003c000006deadbeef0600010400000000")));
-  packets.push_back(ip4_packet(Bytes(30, 3), {}, 17));
+  packets.push_back(ip4_packet(udp_datagram({1, 2, 3}), {}, 17));
+  packets.push_back(ip6_packet(udp_datagram({1, 2, 3, 4}), 17));
+  packets.push_back(ip4_packet(Bytes(8, 0x16), from_hex("94040000"), 2));
+  packets.push_back(ip6_packet(Bytes(12, 0x16), 0, from_hex("fd00050200000100")));
+  packets.push_back(icmp4_packet(8, 0, 0x12340001, Bytes(56, 0x55)));
+  packets.push_back(icmp6_packet(128, 0, 0x12340001, Bytes(56, 0x55)));
   packets.push_back(icmp4_packet(3, 4, 1200, ip4_packet(segment)));
   packets.push_back(icmp6_packet(2, 0, 1300, ip6_packet(segment)));
+  packets.push_back(icmp4_packet(3, 3, 0, ip4_packet(udp_datagram({9}), {}, 17)));
+  packets.push_back(icmp6_packet(1, 4, 0, ip6_packet(udp_datagram({9}), 17)));
+  packets.push_back(icmp4_packet(11, 0, 0, icmp4_packet(8, 0, 0x00070009, {1, 2, 3})));
+  Bytes fragment = ip4_packet(Bytes(24, 0x66), {}, 17);
+  put16(fragment, 6, 0x2003);
+  fix_ip4(fragment);
+  packets.push_back(fragment);
+  packets.push_back(ip6_packet(Bytes(24, 0x66), 44, from_hex("110005a9deadbeef")));
+  packets.push_back(ip6_packet(segment, 60, from_hex("0600c20400010000")));
+  packets.push_back(ip6_packet(segment, 43, from_hex("0600040100000000")));
   return packets;
 }
 

@@ -43,13 +43,18 @@ uint16_t plain_sum(const Bytes& bytes);
 /// checksum is zero.
 Bytes tcp_segment(const Bytes& options = {}, const Bytes& payload = {});
 
-/// IPv4 header with `options` around `segment`, both checksums right. 10.1.2.3 to 192.168.4.5.
+/// 8 bytes of UDP header (ports 4660 and 53), payload; the checksum is zero.
+Bytes udp_datagram(const Bytes& payload = {});
+
+/// IPv4 header with `options` around `segment`, both checksums right (TCP's or UDP's). 10.1.2.3 to 192.168.4.5.
 Bytes ip4_packet(const Bytes& segment, const Bytes& options = {}, uint8_t protocol = 6);
 
-/// IPv6 header around extension headers and `segment`, its checksum right. fd00::1 to fd00::2.
+/// IPv6 header around extension headers and `segment`, its checksum right (TCP's, or
+/// UDP's where `next` is 17). fd00::1 to fd00::2.
 Bytes ip6_packet(const Bytes& segment, uint8_t next = 6, const Bytes& extensions = {});
 
-/// An ICMP error that quotes `quoted`, from a router to its source, all checksums right.
+/// An ICMP message with `quoted` behind its header, from a router to the source of what is quoted
+/// there (without a quote to 10.1.2.3, fd00::2), all checksums right.
 /// @param rest the second word of its header
 Bytes icmp4_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quoted);
 Bytes icmp6_packet(uint8_t type, uint8_t code, uint32_t rest, const Bytes& quoted);
@@ -60,8 +65,11 @@ void fix_ip4(Bytes& packet);
 /// Makes the checksum right of the TCP segment that starts at `at` in an IPv4 or IPv6 packet.
 void fix_tcp(Bytes& packet, size_t at);
 
+/// The same of the UDP datagram that starts at `at` and reaches to the packet's end.
+void fix_udp(Bytes& packet, size_t at);
+
 /// Sum of the pseudo-header of a packet whose transport header starts at `at`.
-uint16_t plain_pseudo_sum(const Bytes& packet, size_t at);
+uint16_t plain_pseudo_sum(const Bytes& packet, size_t at, uint8_t protocol = 6);
 
 /// Parses the bytes where they are the whole of a heap block, so that AddressSanitizer sees a read
 /// beyond them.
@@ -73,7 +81,8 @@ void check_words(size_t length, ParseResult result, const Words& words);
 /// The packets of test/fixtures/redis-handshake-and-close.json.
 std::vector<Bytes> captured_packets();
 
-/// Those, and one for each way through the checks: IP options, extension headers, no TCP.
+/// Those, and one for each way through the checks: IP options, extension headers, UDP, ICMP,
+/// fragments, what is to be answered with a parameter problem.
 std::vector<Bytes> sample_packets();
 
 std::string read_text(const std::string& path_in_repository);

@@ -4,7 +4,15 @@ import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult, RESULT_COUNTERS } from '../../lib/codec/result';
 import { fourTupleHash } from '../../lib/core/random/half-sip-hash';
 import { SegmentBatch } from '../../lib/core/segment/batch';
-import { MAX_SLICES, SLICE_WORDS, Word } from '../../lib/core/segment/layout';
+import { isIcmp, isTcp, isUdp } from '../../lib/core/segment/kind';
+import {
+  IcmpWord,
+  IpProtocol,
+  MAX_SLICES,
+  Option,
+  SLICE_WORDS,
+  Word,
+} from '../../lib/core/segment/layout';
 import { type NativeAddon, loadNative } from '../../lib/link/native';
 import { MAX_MADE_PACKET, PacketMaker, QuickRandom } from '../support/packets';
 import { needs } from '../support/skip';
@@ -41,6 +49,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
       const results = new Int32Array(CHUNK);
       const ours = new Int32Array(Word.Stride);
       const seen = new Map<number, number>();
+      const kinds = new Map<string, number>();
       for (let done = 0; done < PACKETS;) {
         let end = 0;
         let count = 0;
@@ -65,10 +74,20 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
             );
           }
           seen.set(result, (seen.get(result) ?? 0) + 1);
+          const kind = result === ParseResult.Ok ? kindOf(ours) : '';
+          kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
         }
         done += count;
       }
       // The packets were of all kinds.
+      for (const family of [4, 6]) {
+        for (const kind of ['fragment', 'tcp', 'udp', 'icmp', 'quote 6', 'quote 17', 'other']) {
+          expect([kind, kinds.get(`${family} ${kind}`)]).toEqual([kind, expect.any(Number)]);
+          expect(kinds.get(`${family} ${kind}`)).toBeGreaterThan(300);
+        }
+      }
+      for (const code of [0, 1, 2]) expect(kinds.get(`problem ${code}`)).toBeGreaterThan(300);
+      expect(kinds.get('alert')).toBeGreaterThan(300);
       RESULT_COUNTERS.forEach((_, result) => expect(seen.get(result)).toBeGreaterThan(500));
     },
     TIMEOUT,
@@ -119,10 +138,8 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
       BadVersion: ParseResult.BadVersion,
       BadHeader: ParseResult.BadHeader,
       BadIpChecksum: ParseResult.BadIpChecksum,
-      Fragment: ParseResult.Fragment,
-      NotTcp: ParseResult.NotTcp,
       Martian: ParseResult.Martian,
-      BadTcpHeader: ParseResult.BadTcpHeader,
+      BadTransportHeader: ParseResult.BadTransportHeader,
     });
     expect(native.counterNames.slice(-RESULT_COUNTERS.length)).toEqual(RESULT_COUNTERS);
   });
@@ -142,6 +159,21 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
     }
   });
 });
+
+/** What a descriptor stands for, as a text. */
+function kindOf(words: Int32Array): string {
+  const family = words[Word.Family];
+  const kind = words[IcmpWord.Kind];
+  if (words[Word.Fragment] !== 0) return `${family} fragment`;
+  if (isTcp(words, 0)) return `${family} tcp`;
+  if (isUdp(words, 0)) return `${family} udp`;
+  if (isIcmp(words, 0)) {
+    const quoted = words[IcmpWord.Quoted];
+    return `${family} ${quoted === 6 || quoted === 17 ? `quote ${quoted}` : 'icmp'}`;
+  }
+  if (words[Word.Protocol] === IpProtocol.None && kind !== 0) return `problem ${kind & 3}`;
+  return (words[Word.Options] & Option.RouterAlert) !== 0 ? 'alert' : `${family} other`;
+}
 
 /** A descriptor of a segment to be built; every tenth has words that nobody should write. */
 function fillDescriptor(batch: SegmentBatch, maker: PacketMaker, random: QuickRandom): void {

@@ -105,7 +105,6 @@ describe('building a packet', () => {
         expected[Word.Slab] = 5;
         expected[Word.PacketLength] = packet.length;
         expected[Word.TransportOffset] = transport;
-        expected[Word.OptionsOffset] = transport + 20;
         expected[Word.OptionsLength] = optionsLength(words, 0);
         expected[Word.PayloadOffset] = header;
         expected[Word.SliceCount] = 0;

@@ -3,7 +3,6 @@ import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult } from '../../lib/codec/result';
 import type { Path, Paths } from '../../lib/core/environment';
 import { Errno } from '../../lib/core/errno';
-import { readIcmpError } from '../../lib/core/icmp/icmp-error';
 import {
   contains,
   isIpv4,
@@ -16,7 +15,7 @@ import {
 } from '../../lib/core/ip/address';
 import { SlabTable } from '../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../lib/core/segment/batch';
-import { Checksum, IpProtocol, Word } from '../../lib/core/segment/layout';
+import { Checksum, Word } from '../../lib/core/segment/layout';
 import { FreePorts } from '../../lib/core/stack/free-ports';
 import { StackCore } from '../../lib/core/stack/stack-core';
 import type { Settings } from '../../lib/core/tcp/settings';
@@ -93,8 +92,7 @@ export class Host implements Paths {
     if (result !== ParseResult.Ok || (outside && this.isMartian(words))) return;
     arriving.count = 1;
     if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
-    if (words[Word.Protocol] === IpProtocol.Tcp) this.core.onSegment(arriving, 0, now);
-    else this.core.onControl(readIcmpError(words, 0, this.slabs.slabs), now);
+    this.core.onPacket(arriving, 0, now);
   }
 
   /**

@@ -86,19 +86,32 @@ describe('options', () => {
   });
 });
 
+/** What both sides of the border number. */
+const TABLES = [
+  'Word',
+  'IcmpWord',
+  'BuildWord',
+  'Checksum',
+  'Direction',
+  'Flag',
+  'Option',
+  'IpProtocol',
+] as const;
+
 needs(addon !== null, `the native addon (${reason ?? ''})`)('the native addon', () => {
   it('has the layout of TypeScript', () => {
     const layout: Record<string, unknown> = jest.requireActual('../../lib/core/segment/layout');
     const result: Record<string, unknown> = jest.requireActual('../../lib/codec/result');
     const named = (table: unknown) =>
       Object.fromEntries(Object.entries(table as object).filter(([name]) => !/^\d+$/.test(name)));
-    for (const name of ['Word', 'Checksum', 'Direction', 'Flag', 'Option'] as const) {
+    for (const name of TABLES) {
       expect(named(layout[name])).toEqual(native.layout[name]);
     }
     expect(native.layout.limits).toEqual({
       MAX_SLICES: layout.MAX_SLICES,
       SLICE_WORDS: layout.SLICE_WORDS,
       MAY_FRAGMENT: layout.MAY_FRAGMENT,
+      MORE_FRAGMENTS: layout.MORE_FRAGMENTS,
     });
     expect(named(result.ParseResult)).toEqual(native.layout.ParseResult);
     expect(native.counterNames.slice(-RESULT_COUNTERS.length)).toEqual(RESULT_COUNTERS);

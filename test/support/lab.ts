@@ -10,11 +10,10 @@ import {
   sameAddress,
   type IpAddress,
 } from '../../lib/core/ip/address';
-import { readIcmpError } from '../../lib/core/icmp/icmp-error';
 import { SlabTable } from '../../lib/core/memory/slabs';
 import { Xoshiro } from '../../lib/core/random/xoshiro';
 import { SegmentBatch } from '../../lib/core/segment/batch';
-import { Checksum, IpProtocol, Word } from '../../lib/core/segment/layout';
+import { Checksum, Word } from '../../lib/core/segment/layout';
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import { FreePorts } from '../../lib/core/stack/free-ports';
 import { StackCore } from '../../lib/core/stack/stack-core';
@@ -166,8 +165,7 @@ export class LabHost {
     // Nobody leaves a checksum to a device here: one that looks like it is a wrong one.
     if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
     if (result !== ParseResult.Ok) return result;
-    if (words[Word.Protocol] === IpProtocol.Tcp) this.core.onSegment(batch, 0, now);
-    else this.core.onControl(readIcmpError(words, 0, this.slabs.slabs), now);
+    this.core.onPacket(batch, 0, now);
     return result;
   }
 }

@@ -35,9 +35,9 @@ export function plainSum(bytes: Uint8Array, from: number, to: number): number {
 }
 
 /**
- * Makes TCP packets of every kind into a buffer: both families, IP options and extension headers,
- * TCP options from orderly to random, right and wrong checksums; ICMP messages that quote them; and
- * damages some of them.
+ * Makes packets of every kind into a buffer: both families, IP options and extension headers, TCP
+ * with options from orderly to random, UDP, other protocols, fragments, right and wrong checksums;
+ * ICMP messages that quote them; and damages some of them.
  */
 export class PacketMaker {
   constructor(private readonly random: Random) {}
@@ -91,9 +91,9 @@ export class PacketMaker {
     out[at + 9] = this.protocol();
     const length =
       header +
-      this.makeTcp(out, at + header, 65_535 - header, (tcpLength) => {
-        write16(out, at + 2, header + tcpLength);
-        return plainSum(out, at + 12, at + 20) + out[at + 9] + tcpLength;
+      this.makeTransport(out, at + header, out[at + 9], 65_535 - header, (length) => {
+        write16(out, at + 2, header + length);
+        return plainSum(out, at + 12, at + 20) + out[at + 9];
       });
     repairIpv4(out, at, length);
     return length;
@@ -118,9 +118,9 @@ export class PacketMaker {
     }
     out[next] = protocol;
     const extensions = end - at - 40;
-    const length = this.makeTcp(out, end, 65_535 - extensions, (tcpLength) => {
-      write16(out, at + 4, extensions + tcpLength);
-      return plainSum(out, at + 8, at + 40) + 6 + tcpLength;
+    const length = this.makeTransport(out, end, protocol, 65_535 - extensions, (rest) => {
+      write16(out, at + 4, extensions + rest);
+      return plainSum(out, at + 8, at + 40) + protocol;
     });
     return 40 + extensions + length;
   }
@@ -173,7 +173,8 @@ export class PacketMaker {
           continue;
         }
         const size = this.below(left - 1);
-        out[place] = this.chance(95) ? this.below(64) || 1 : this.below(256);
+        out[place] = this.chance(90) ? this.below(64) || 1 : this.below(256);
+        if (kind === 0 && size === 2 && this.chance(50)) out[place] = 5;
         out[place + 1] = size;
         place += 2 + size;
       }
@@ -187,15 +188,48 @@ export class PacketMaker {
   }
 
   private protocol(): number {
-    return this.chance(97) ? 6 : this.below(256);
+    const kind = this.below(100);
+    if (kind < 65) return 6;
+    if (kind < 85) return 17;
+    return kind < 92 ? [1, 58, 2][this.below(3)] : this.below(256);
   }
 
-  /** @param pseudoSum sum of the pseudo-header for a segment of that length */
+  /**
+   * @param place writes the length that the packet has with so many bytes; returns the sum of the
+   *   pseudo-header without the length
+   */
+  private makeTransport(
+    out: Uint8Array,
+    at: number,
+    protocol: number,
+    room: number,
+    place: (length: number) => number,
+  ): number {
+    if (protocol === 6) return this.makeTcp(out, at, room, place);
+    const header = protocol === 17 || this.chance(90) ? 8 : 0;
+    const length = header + this.payloadLength(room - header);
+    this.fill(out, at, length);
+    if (protocol !== 17) {
+      place(length);
+      return length;
+    }
+    const stated = this.chance(85) ? length : [0, 7, 8, length - 1, length + 1][this.below(5)];
+    write16(out, at + 4, stated);
+    const covered = stated < 8 || stated > length ? length : stated;
+    const pseudo = place(length) + covered;
+    write16(out, at + 6, 0);
+    const sum = ~foldPlain(pseudo + plainSum(out, at, at + covered)) & 0xffff;
+    const kinds = [sum, sum, sum, 0, foldPlain(pseudo), this.below(0x10000)];
+    write16(out, at + 6, kinds[this.below(6)]);
+    return length;
+  }
+
+  /** @param place as of `makeTransport` */
   private makeTcp(
     out: Uint8Array,
     at: number,
     room: number,
-    pseudoSum: (length: number) => number,
+    place: (length: number) => number,
   ): number {
     const options = 4 * (this.chance(80) ? this.below(11) : 0);
     const payload = this.payloadLength(room - 20 - options);
@@ -205,7 +239,7 @@ export class PacketMaker {
     if (this.chance(80)) this.makeOptions(out, at + 20, options);
     else this.fill(out, at + 20, options);
     this.fill(out, at + 20 + options, payload);
-    const pseudo = pseudoSum(length);
+    const pseudo = place(length) + length;
     write16(out, at + 16, 0);
     if (this.chance(80)) {
       write16(out, at + 16, ~foldPlain(pseudo + plainSum(out, at, at + length)) & 0xffff);

@@ -1,9 +1,13 @@
 import { readAddress, type IpAddress } from '../ip/address';
 import { Checksum, IcmpWord, Word } from '../segment/layout';
 
-/** Types of ICMPv4 (RFC 792) and ICMPv6 (RFC 4443) that are errors. */
+/** Types of ICMPv4 (RFC 792) and of ICMPv6 (RFC 4443, RFC 4861, RFC 3810). */
 export const enum Icmp4 {
+  EchoReply = 0,
   Unreachable = 3,
+  SourceQuench = 4,
+  Redirect = 5,
+  Echo = 8,
   TimeExceeded = 11,
   ParameterProblem = 12,
 }
@@ -12,6 +16,10 @@ export const enum Icmp6 {
   TooBig = 2,
   TimeExceeded = 3,
   ParameterProblem = 4,
+  Echo = 128,
+  EchoReply = 129,
+  MulticastQuery = 130,
+  MulticastReport2 = 143,
 }
 
 /** Codes of `Icmp4.Unreachable`. */
@@ -54,26 +62,56 @@ export interface IcmpError {
   readonly quoted: Uint8Array;
 }
 
-/** Of the message, before the quote. */
-const ICMP_HEADER = 8;
+/** Whether an ICMP message of this type is an error (RFC 1122 §3.2.2, RFC 4443 §2.1). */
+export function isErrorType(family: number, type: number): boolean {
+  if (family === 6) return type < 128;
+  return (
+    type === Icmp4.Unreachable ||
+    type === Icmp4.SourceQuench ||
+    type === Icmp4.Redirect ||
+    type === Icmp4.TimeExceeded ||
+    type === Icmp4.ParameterProblem
+  );
+}
 
-/** The ICMP error that a descriptor stands for. @param slabs that it points into */
+/** The MTU that the message of a descriptor is about, unsigned; 0 for none. */
+export function messageMtu(words: Int32Array, base: number): number {
+  const kind = words[base + IcmpWord.Kind];
+  if (words[base + Word.Family] === 4) {
+    // RFC 1191 §4.
+    const tooBig = (Icmp4.Unreachable << 8) | Unreachable4.FragmentationNeeded;
+    return kind === tooBig ? words[base + IcmpWord.Rest] & 0xffff : 0;
+  }
+  return kind >>> 8 === Icmp6.TooBig ? words[base + IcmpWord.Rest] >>> 0 : 0;
+}
+
+/** What it says beside type and code: an MTU, or where the wrong parameter stands; else 0. */
+function messageInfo(words: Int32Array, base: number): number {
+  const type = words[base + IcmpWord.Kind] >>> 8;
+  const rest = words[base + IcmpWord.Rest];
+  if (words[base + Word.Family] === 4 && type === Icmp4.ParameterProblem) return rest >>> 24;
+  if (words[base + Word.Family] === 6 && type === Icmp6.ParameterProblem) return rest >>> 0;
+  return messageMtu(words, base);
+}
+
+/**
+ * The ICMP error that a descriptor stands for, one that quotes a segment.
+ * @param slabs that it points into
+ */
 export function readIcmpError(
   words: Int32Array,
   base: number,
   slabs: readonly Uint8Array[],
 ): IcmpError {
-  const family = words[base + Word.Family] === 4 ? 4 : 6;
-  const mtu = words[base + IcmpWord.Mtu] >>> 0;
   const at = words[base + Word.PayloadOffset];
   const slab = slabs[words[base + Word.Slab]];
   return {
     kind: 'icmp',
-    family,
+    family: words[base + Word.Family] === 4 ? 4 : 6,
     type: words[base + IcmpWord.Kind] >>> 8,
     code: words[base + IcmpWord.Kind] & 0xff,
-    mtu,
-    info: mtu !== 0 ? mtu : parameter(words, base, slab),
+    mtu: messageMtu(words, base),
+    info: messageInfo(words, base),
     offender: readAddress(words, base + Word.Source),
     intact: words[base + Word.Checksum] !== Checksum.Bad,
     local: readAddress(words, base + Word.Destination),
@@ -83,16 +121,6 @@ export function readIcmpError(
     sequence: words[base + Word.Sequence],
     quoted: slab.subarray(at, at + words[base + Word.PayloadLength]),
   };
-}
-
-/** Which byte a parameter problem is about; 0 where the message doesn't stand before its quote. */
-function parameter(words: Int32Array, base: number, slab: Uint8Array): number {
-  const at = words[base + Word.TransportOffset];
-  const type = words[base + IcmpWord.Kind] >>> 8;
-  if (words[base + Word.PayloadOffset] - at !== ICMP_HEADER) return 0;
-  if (words[base + Word.Family] === 4) return type === Icmp4.ParameterProblem ? slab[at + 4] : 0;
-  if (type !== Icmp6.ParameterProblem) return 0;
-  return new DataView(slab.buffer, slab.byteOffset + at).getUint32(4);
 }
 
 /** The quoted packet from its TCP header on: we send IPv6 without extension headers. */

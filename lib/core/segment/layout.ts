@@ -3,16 +3,26 @@
  * 32-bit words in an Int32Array; `native/core/descriptor.h` has the same numbers (a test compares).
  * Multi-byte header fields are in host order, as int32; lengths and offsets in bytes.
  *
- * Beside TCP segments there are ICMP errors that quote one (`Protocol` is an `IpProtocol` for
- * ICMP). Their addresses are those of the packet itself, so `Source` is the router's. Ports and
- * `Sequence` are of the quoted segment, the ports as its receiver sees them: `DestinationPort` is
- * of the one who sent it, to whom the error came. `IcmpWord` has the rest; all other words of TCP
- * are 0.
+ * Every packet with a sound IP header has one, whatever its protocol; `native/core/parse.h` says
+ * what is checked and which words each has. Addresses are those of the packet itself. Words that
+ * say nothing of a packet are 0.
+ *
+ * - TCP: all words but `Fragment`.
+ * - UDP: `SourcePort`, `DestinationPort`, `Hash`, and the payload, as long as UDP's length says.
+ * - ICMP (`Icmp` in IPv4, `Icmp6` in IPv6; each is just another protocol in the other family):
+ *   `IcmpWord`. Of an error the ports and `Sequence` are of the packet that it quotes, the ports as
+ *   its receiver sees them: `DestinationPort` is of the one who sent it, to whom the error came.
+ * - Fragments: `Fragment` isn't 0. Nothing behind the IP words is read, the payload is what the
+ *   fragment carries; `Protocol` is what it is a part of.
+ * - Any other protocol: the payload. In IPv6 `IcmpWord.Rest` is where the packet names the
+ *   protocol, for a parameter problem that says that it isn't known (RFC 4443 §3.4).
+ * - `IpProtocol.None` with an `IcmpWord.Kind`: an IPv6 packet that is to be answered with this
+ *   message, a parameter problem, `IcmpWord.Rest` being its pointer.
  */
 export const enum Word {
   /** 4 or 6. */
   Family = 0,
-  /** The IP protocol number: 6 is TCP. */
+  /** The IP protocol number, an `IpProtocol` or any other; IPv6's extension headers are none. */
   Protocol = 1,
   /** A `Checksum` state. */
   Checksum = 2,
@@ -44,18 +54,22 @@ export const enum Word {
   Slab = 24,
   /** Where the IP header starts in the slab. */
   PacketOffset = 25,
-  /** IP header, its options or extension headers, TCP header and payload. */
+  /** As the IP header states it: IP header, its options or extension headers, and all behind. */
   PacketLength = 26,
-  /** Where the TCP header starts in the slab. */
+  /** Where the transport header starts in the slab; of a fragment its payload. */
   TransportOffset = 27,
-  /** Where the TCP options start in the slab. */
-  OptionsOffset = 28,
-  /** 0 to 40 bytes. */
+  /**
+   * Of a received fragment the offset of its payload in bytes, and `MORE_FRAGMENTS`; 0: the packet
+   * is whole. To be built: the largest IP packet, bytes; a longer one becomes fragments (of IPv4
+   * only with `MAY_FRAGMENT`, else it can't be built). 0: no limit.
+   */
+  Fragment = 28,
+  /** Of TCP's options, which start 20 bytes behind `TransportOffset`: 0 to 40 bytes. */
   OptionsLength = 29,
   /** Where the payload starts in the slab (received). */
   PayloadOffset = 30,
   PayloadLength = 31,
-  /** A set of `Option` bits: which of the words below hold something. */
+  /** A set of `Option` bits: of TCP which of the words below hold something. */
   Options = 32,
   Mss = 33,
   WindowScale = 34,
@@ -66,7 +80,8 @@ export const enum Word {
   /** Left and right edge of each block. */
   Sack = 38,
   /**
-   * IPv4 identification (to be built: and `MAY_FRAGMENT`, perhaps); IPv6 flow label.
+   * IPv4 identification, 16 bits, and `MAY_FRAGMENT` where DF isn't set; IPv6 flow label, but of a
+   * received IPv6 fragment its identification, 32 bits.
    */
   Identification = 46,
   /** How many slices of the batch's slice table hold the payload (to be built). */
@@ -75,23 +90,37 @@ export const enum Word {
   Stride = 48,
 }
 
-/** Words that mean something else in the descriptor of an ICMP error. */
+/** Words that mean something else in the descriptor of an ICMP message. */
 export const enum IcmpWord {
+  /**
+   * The protocol of the packet that an error quotes, if the receiver's own can be read there; else
+   * -1. With it come `Peer`; of TCP and UDP the ports, of TCP `Sequence`; of an echo request its
+   * identifier as `DestinationPort`, and its number as `Sequence`.
+   */
+  Quoted = 20,
   /** Type and code, as the two bytes stand in the header. */
   Kind = 21,
-  /** Where the message is about that: the MTU of the next hop, as it stands there; else 0. */
-  Mtu = 22,
-  /** Four words: whom the quoted segment was for. */
+  /** The four bytes behind the checksum: identifier and number, MTU, pointer, … */
+  Rest = 22,
+  /** Four words: whom the quoted packet was for. */
   Peer = 38,
 }
 
-/** What is known of a received checksum. */
+/** Words that mean something else in the descriptor of a packet to be built. */
+export const enum BuildWord {
+  /** Identification of the fragments of an IPv6 packet, 32 bits. */
+  FragmentId = 23,
+}
+
+/** What is known of a received checksum: of TCP, UDP and ICMP. */
 export const enum Checksum {
-  /** Checked and right. */
+  /** Checked and right; or the protocol is another one. */
   Verified = 0,
   /** The field holds the pseudo-header's sum alone: the sender left the rest to a device. */
   Partial = 1,
   Bad = 2,
+  /** There is none: UDP over IPv4 may do without. To be built: without. */
+  None = 3,
 }
 
 export const enum Direction {
@@ -112,24 +141,36 @@ export const enum Flag {
   AE = 0x100,
 }
 
-/** The bits of `Word.Options`. */
+/** The bits of `Word.Options`: all but the last are of TCP. */
 export const enum Option {
   Mss = 1,
   WindowScale = 2,
   SackPermitted = 4,
   Timestamps = 8,
   Sack = 16,
+  /**
+   * Not of TCP. Received over IPv6: the packet has hop-by-hop options with a router alert. To be
+   * built: with a router alert of value 0, in either family (RFC 2113, RFC 2711).
+   */
+  RouterAlert = 32,
 }
 
-/** Protocol numbers (IANA) of what descriptors stand for. */
+/** Protocol numbers (IANA) that mean something here. */
 export const enum IpProtocol {
   Icmp = 1,
+  Igmp = 2,
   Tcp = 6,
+  Udp = 17,
   Icmp6 = 58,
+  /** Nothing follows. */
+  None = 59,
 }
 
-/** Bit of `Word.Identification` of an IPv4 packet to be built: without DF. */
+/** Bit of `Word.Identification` of an IPv4 packet: without DF. */
 export const MAY_FRAGMENT = 65536;
+
+/** Bit of `Word.Fragment` of a received fragment: it isn't the last. */
+export const MORE_FRAGMENTS = 1;
 
 /** Payload slices that one descriptor can have. */
 export const MAX_SLICES = 8;

@@ -91,6 +91,17 @@ export class Counters {
   TcpExtTCPToZeroWindowAdv = 0;
   TcpExtTCPZeroWindowDrop = 0;
   TcpExtTCPDeliveredCE = 0;
+  IpInReceives = 0;
+  IpInDelivers = 0;
+  IpInUnknownProtos = 0;
+  IpReasmReqds = 0;
+  IpReasmFails = 0;
+  Ip6InReceives = 0;
+  Ip6InDelivers = 0;
+  Ip6InHdrErrors = 0;
+  Ip6InUnknownProtos = 0;
+  Ip6ReasmReqds = 0;
+  Ip6ReasmFails = 0;
   /** Packets by the ECN field of their IP header (RFC 3168 §5). */
   IpExtInNoECTPkts = 0;
   IpExtInECT1Pkts = 0;
@@ -104,6 +115,14 @@ export class Counters {
   IcmpInDestUnreachs = 0;
   IcmpInTimeExcds = 0;
   IcmpInParmProbs = 0;
+  IcmpInSrcQuenchs = 0;
+  IcmpInRedirects = 0;
+  IcmpInEchos = 0;
+  IcmpInEchoReps = 0;
+  IcmpInTimestamps = 0;
+  IcmpInTimestampReps = 0;
+  IcmpInAddrMasks = 0;
+  IcmpInAddrMaskReps = 0;
   Icmp6InMsgs = 0;
   Icmp6InErrors = 0;
   Icmp6InCsumErrors = 0;
@@ -111,6 +130,17 @@ export class Counters {
   Icmp6InPktTooBigs = 0;
   Icmp6InTimeExcds = 0;
   Icmp6InParmProblems = 0;
+  Icmp6InEchos = 0;
+  Icmp6InEchoReplies = 0;
+  Icmp6InGroupMembQueries = 0;
+  Icmp6InGroupMembResponses = 0;
+  Icmp6InGroupMembReductions = 0;
+  Icmp6InRouterSolicits = 0;
+  Icmp6InRouterAdvertisements = 0;
+  Icmp6InNeighborSolicits = 0;
+  Icmp6InNeighborAdvertisements = 0;
+  Icmp6InRedirects = 0;
+  Icmp6InMLDv2Reports = 0;
   /** Segments from addresses that nobody can have, or that nobody may answer. */
   NetlandMartianSources = 0;
   /** Peers that did not answer `tcp_retries1` retransmissions (RFC 9293 §3.8.3: R1). */

@@ -11,6 +11,7 @@ import { makeSettings, type Settings } from '../tcp/settings';
 import { Tcp, type Trace } from '../tcp/tcp';
 import { State } from '../tcp/state';
 import type { Counters } from './counters';
+import { packetArrives } from './packet-arrives';
 
 /**
  * What `Paths` says may have changed: a link went up or down, an address or a route came or went,
@@ -76,7 +77,16 @@ export class StackCore {
     this.tcp.setNow(now);
   }
 
-  /** Takes descriptor `index` of `batch`, whose memory is used only during the call. */
+  /**
+   * Takes the packet of descriptor `index` of `batch`, whatever it is; the memory of both is used
+   * only during the call.
+   */
+  onPacket(batch: SegmentBatch, index: number, now: number): void {
+    this.tcp.setNow(now);
+    packetArrives(this.tcp, batch, index);
+  }
+
+  /** The same for what is known to be a TCP segment. */
   onSegment(batch: SegmentBatch, index: number, now: number): void {
     this.tcp.setNow(now);
     this.tcp.onSegment(batch, index);

@@ -1,4 +1,5 @@
-import { Icmp4, Icmp6, type IcmpError } from '../icmp/icmp-error';
+import { countIcmp } from '../icmp/icmp-counters';
+import type { IcmpError } from '../icmp/icmp-error';
 import { endsHandshake, icmpErrno, isConnectivityLoss, isTooBig } from '../icmp/icmp-errno';
 import { seqGeq, seqLeq } from '../sequence';
 import { Shape } from '../stack/four-tuples';
@@ -14,7 +15,8 @@ import type { Tcp } from './tcp';
  * listener has sent nothing that could be quoted.
  */
 export function icmpArrives(tcp: Tcp, error: IcmpError): void {
-  if (!countMessage(tcp, error)) return;
+  const { family, type, intact } = error;
+  if (!countIcmp(tcp.counters, family, type, intact)) return;
   const { local, localPort, remote, remotePort } = error;
   const tuple = tcp.tuples.lookup(local, localPort, remote, remotePort);
   switch (tuple < 0 ? Shape.None : tcp.tuples.shape(tuple)) {
@@ -35,29 +37,6 @@ export function icmpArrives(tcp: Tcp, error: IcmpError): void {
       else tcp.counters.Icmp6InErrors++;
       return;
   }
-}
-
-/** Counts it by its type (RFC 2011, RFC 4293); false: it was damaged on its way. */
-function countMessage({ counters }: Tcp, { family, type, intact }: IcmpError): boolean {
-  if (family === 4) {
-    counters.IcmpInMsgs++;
-    if (!intact) {
-      counters.IcmpInCsumErrors++;
-      counters.IcmpInErrors++;
-    } else if (type === Icmp4.Unreachable) counters.IcmpInDestUnreachs++;
-    else if (type === Icmp4.TimeExceeded) counters.IcmpInTimeExcds++;
-    else if (type === Icmp4.ParameterProblem) counters.IcmpInParmProbs++;
-    return intact;
-  }
-  counters.Icmp6InMsgs++;
-  if (!intact) {
-    counters.Icmp6InCsumErrors++;
-    counters.Icmp6InErrors++;
-  } else if (type === Icmp6.Unreachable) counters.Icmp6InDestUnreachs++;
-  else if (type === Icmp6.TooBig) counters.Icmp6InPktTooBigs++;
-  else if (type === Icmp6.TimeExceeded) counters.Icmp6InTimeExcds++;
-  else if (type === Icmp6.ParameterProblem) counters.Icmp6InParmProblems++;
-  return intact;
 }
 
 function arrivesAtConnection(tcp: Tcp, c: Connection, error: IcmpError): void {

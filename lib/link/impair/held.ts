@@ -96,7 +96,6 @@ export class Holding {
     words[Word.Slab] = slabIndex;
     words[Word.PacketOffset] = 0;
     words[Word.TransportOffset] -= offset;
-    words[Word.OptionsOffset] -= offset;
     words[Word.PayloadOffset] -= offset;
   }
 

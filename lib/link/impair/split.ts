@@ -1,6 +1,7 @@
 import { headerLength } from '../../codec/build';
 import { type IpAddress, readAddress } from '../../core/ip/address';
 import { SegmentBatch } from '../../core/segment/batch';
+import { isTcp } from '../../core/segment/kind';
 import { Checksum, Direction, Flag, SLICE_WORDS, Word } from '../../core/segment/layout';
 import { type Held, type Holding, copyDescriptor } from './held';
 import type { Counts, Stage } from './stage';
@@ -37,8 +38,9 @@ export class Split implements Stage {
     const base = batch.base(index);
     const payload = words[base + Word.PayloadLength];
     const most = payload <= ALWAYS_FITS ? payload : this.largest(words, base);
-    // A segment with a wrong checksum has to stay what it is.
-    if (payload <= most || most <= 0 || words[base + Word.Checksum] === Checksum.Bad) {
+    // Only TCP goes on in another segment. One with a wrong checksum has to stay what it is.
+    const whole = payload <= most || most <= 0 || !isTcp(words, base);
+    if (whole || words[base + Word.Checksum] === Checksum.Bad) {
       this.next.push(batch, index);
       return;
     }

@@ -1,5 +1,6 @@
 import { formatAddress, readAddress } from '../../core/ip/address';
-import { Checksum, IpProtocol, Word } from '../../core/segment/layout';
+import { isTcp } from '../../core/segment/kind';
+import { Checksum, Word } from '../../core/segment/layout';
 import { Shape } from '../../core/stack/four-tuples';
 import { Counters } from '../../core/stack/counters';
 import type { StackCore } from '../../core/stack/stack-core';
@@ -75,7 +76,7 @@ export class Checks {
   /** A packet has left the stack of `host`. */
   sent(host: CheckedHost, packet: CheckedPacket): void {
     const stack = this.stackOf(host);
-    if (packet.words[Word.Protocol] !== IpProtocol.Tcp) return;
+    if (!isTcp(packet.words, 0)) return;
     try {
       const flow = this.wire.sent(packet.words);
       if (flow !== null) touch(stack, flow, packet.words, true);
@@ -87,7 +88,7 @@ export class Checks {
   /** A packet has arrived at `host`, and its stack has processed it but sent nothing yet. */
   received(host: CheckedHost, packet: CheckedPacket): void {
     const { words, spoilt } = packet;
-    if (words[Word.Protocol] !== IpProtocol.Tcp) return;
+    if (!isTcp(words, 0)) return;
     // What a spoilt packet says counts only where the checksum doesn't betray it.
     if (spoilt !== null && words[Word.Checksum] === Checksum.Bad) return;
     const flow = this.wire.received(words);

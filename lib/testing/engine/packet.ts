@@ -3,7 +3,8 @@ import { buildIcmp } from '../../codec/build-icmp';
 import { parsePacket } from '../../codec/parse';
 import { ParseResult } from '../../codec/result';
 import type { SegmentBatch } from '../../core/segment/batch';
-import { Checksum, Direction, IpProtocol, SLICE_WORDS, Word } from '../../core/segment/layout';
+import { isIcmp, isTcp } from '../../core/segment/kind';
+import { Checksum, Direction, IcmpWord, SLICE_WORDS, Word } from '../../core/segment/layout';
 
 const NOTHING = new Uint8Array(0);
 /** Packets in one piece of memory for descriptors, and bytes in one for payload: a typed array with
@@ -75,20 +76,21 @@ export class Packet {
   /**
    * An ICMP error.
    * @param bytes as `icmpError` makes them
-   * @returns null where they don't quote a segment
+   * @returns null where they don't quote anything of their receiver's
    */
   static ofIcmp(bytes: Uint8Array): Packet | null {
     const packet = new Packet();
     const { words } = packet;
     if (parsePacket(bytes, 0, 0, bytes.length, words, 0, NO_KEY) !== ParseResult.Ok) return null;
+    if (!isIcmp(words, 0) || words[IcmpWord.Quoted] < 0) return null;
     packet.payload = bytes.slice(words[Word.PayloadOffset]);
     packet.length = bytes.length;
     words[Word.PacketOffset] = words[Word.TransportOffset] = words[Word.PayloadOffset] = 0;
     return packet;
   }
 
-  get isIcmp(): boolean {
-    return this.words[Word.Protocol] !== IpProtocol.Tcp;
+  get isSegment(): boolean {
+    return isTcp(this.words, 0);
   }
 
   /** Another packet with the same contents. */
@@ -106,7 +108,7 @@ export class Packet {
   bytes(): Uint8Array {
     if (this.spoilt !== null) return this.spoilt.slice();
     const { words, payload } = this;
-    if (this.isIcmp) return buildIcmp(words, payload);
+    if (!this.isSegment) return buildIcmp(words, payload);
     const bytes = new Uint8Array(this.length);
     words[Word.SliceCount] = payload.length > 0 ? 1 : 0;
     buildPacket(words, 0, Int32Array.of(0, 0, payload.length), 0, [payload], bytes, 0);
@@ -117,7 +119,7 @@ export class Packet {
   /**
    * Replaces the packet by these bytes. What can still be read of them is in the words, for those
    * who look at addresses and ports.
-   * @returns whether they are an IP packet with a TCP header
+   * @returns whether they are an IP packet
    */
   spoil(bytes: Uint8Array): boolean {
     this.spoilt = bytes;

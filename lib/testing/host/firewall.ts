@@ -46,7 +46,7 @@ export class Firewall {
 
   /** What happens to a packet that has arrived. */
   judge(packet: Packet): 'accept' | BlockAction {
-    if (this.rules.size === 0 || packet.isIcmp) return 'accept';
+    if (this.rules.size === 0 || !packet.isSegment) return 'accept';
     return this.rules.get(packet.words[Word.DestinationPort]) ?? 'accept';
   }
 }

@@ -80,7 +80,8 @@ export class Life {
   receive(packet: Packet): boolean {
     this.arriving = packet;
     const isRead = this.port.deliver(packet);
-    if (isRead && packet.isIcmp && this.host.isWatched) this.host.received(packet, State.CLOSED);
+    if (isRead && !packet.isSegment && this.host.isWatched)
+      this.host.received(packet, State.CLOSED);
     return isRead;
   }
 

@@ -1,4 +1,5 @@
-import { Flag, IpProtocol, Word } from '../../core/segment/layout';
+import { isTcp } from '../../core/segment/kind';
+import { Flag, Word } from '../../core/segment/layout';
 import { seqLt, seqMax } from '../../core/sequence';
 import { Conversations, directionOf } from '../../observe/conversations';
 import type { SegmentReference } from '../../observe/tcpdump';
@@ -43,7 +44,7 @@ export class History {
 
   /** Takes the next packet that a host has sent, without a question. */
   take(words: Int32Array, base: number): void {
-    if (words[base + Word.Protocol] !== IpProtocol.Tcp) return;
+    if (!isTcp(words, base)) return;
     if ((words[base + Word.Flags] & Flag.SYN) !== 0) this.conversations.initial(words, base);
     this.noteSent(words, base);
   }

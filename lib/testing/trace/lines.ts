@@ -1,6 +1,7 @@
+import { isUdp } from '../../core/segment/kind';
 import { stateName } from '../../core/tcp/state';
 import { formatFields, type SegmentReference } from '../../observe/tcpdump';
-import { formatIcmp } from '../../observe/tcpdump-icmp';
+import { formatBody } from '../../observe/tcpdump-ip';
 import { type Names, SegmentView } from '../segment-view';
 import type { History } from './history';
 import { Kind, type NoteRecord, type PacketRecord } from './records';
@@ -37,11 +38,12 @@ export function readLines(
     }
     const { packet } = record;
     const isNew = record.kind === Kind.Sent && !references.has(packet.id);
-    if (packet.isIcmp) {
+    if (!packet.isSegment) {
       const view = new SegmentView(packet, names, NO_REFERENCE);
       if (!matches(view, time)) continue;
-      const fields = formatIcmp(packet.words, 0);
-      lines.push(`${formatTime(record.time)} ${view.from} > ${view.to}: ${fields}${told(record)}`);
+      const ends = isUdp(packet.words, 0) ? withPorts(view) : `${view.from} > ${view.to}`;
+      const fields = formatBody(packet.words, 0, packet.payload);
+      lines.push(`${formatTime(record.time)} ${ends}: ${fields}${told(record)}`);
       continue;
     }
     // What arrives late counts as it did when it was sent.
@@ -50,7 +52,7 @@ export function readLines(
     const repeated = isNew && history.isRepeated(packet);
     const view = new SegmentView(packet, names, reference);
     if (!matches(view, time)) continue;
-    const ends = `${view.from}.${view.sourcePort} > ${view.to}.${view.destinationPort}`;
+    const ends = withPorts(view);
     const relativeTo = absolute ? undefined : reference;
     const fields = formatFields(packet.words, 0, { relativeTo });
     lines.push(`${formatTime(record.time)} ${ends}: ${fields} [${fate(record, repeated)}]`);
@@ -58,7 +60,11 @@ export function readLines(
   return lines;
 }
 
-/** Of ICMP no state is told. */
+function withPorts(view: SegmentView): string {
+  return `${view.from}.${view.sourcePort} > ${view.to}.${view.destinationPort}`;
+}
+
+/** Of what isn't TCP no state is told. */
 function told(record: PacketRecord): string {
   switch (record.kind) {
     case Kind.Sent:

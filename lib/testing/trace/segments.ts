@@ -144,9 +144,10 @@ export function readSegments(
   const segments: TracedSegment[] = [];
   const byId = new Map<number, TracedSegment>();
   for (const record of records) {
-    if (record.kind === Kind.Note || record.packet.isIcmp) continue;
+    if (record.kind === Kind.Note) continue;
     const known = byId.get(record.packet.id);
     if (record.kind === Kind.Sent && known === undefined) {
+      if (!record.packet.isSegment) continue;
       const counted = history.reference(record.packet);
       const reference = absolute ? ABSOLUTE : counted;
       const view = new SegmentView(record.packet, names, reference);

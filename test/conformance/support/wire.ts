@@ -3,7 +3,8 @@ import { parsePacket } from '../../../lib/codec/parse';
 import { ParseResult } from '../../../lib/codec/result';
 import { SlabTable } from '../../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../../lib/core/segment/batch';
-import { Flag, IpProtocol, Word } from '../../../lib/core/segment/layout';
+import { isTcp } from '../../../lib/core/segment/kind';
+import { Flag, Word } from '../../../lib/core/segment/layout';
 import { formatFlags } from '../../../lib/observe/tcpdump';
 import { pushSegment, type Fields } from '../../support/segments';
 
@@ -44,8 +45,8 @@ const HASH_KEY = Int32Array.of(1, 2);
 export function readPacket(bytes: Buffer): Sent | null {
   const words = new Int32Array(Word.Stride);
   if (parsePacket(bytes, 0, 0, bytes.length, words, 0, HASH_KEY) !== ParseResult.Ok) return null;
-  if (words[Word.Protocol] !== IpProtocol.Tcp) return null;
-  const at = words[Word.OptionsOffset];
+  if (!isTcp(words, 0)) return null;
+  const at = words[Word.TransportOffset] + 20;
   const payload = words[Word.PayloadOffset];
   return {
     sourcePort: words[Word.SourcePort],

@@ -76,7 +76,7 @@ function echoRequest(id: number, sequence: number): Uint8Array {
   writeAddress(from, words, Word.Source);
   writeAddress(to, words, Word.Destination);
   words[IcmpWord.Kind] = ECHO_REQUEST << 8;
-  words[IcmpWord.Mtu] = (id << 16) | sequence;
+  words[IcmpWord.Rest] = (id << 16) | sequence;
   return buildIcmp(words, NO_DATA);
 }
 

@@ -12,6 +12,7 @@ import {
 } from '../../../lib/core/ip/address';
 import { SlabTable } from '../../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../../lib/core/segment/batch';
+import { isTcp, quotesTcp } from '../../../lib/core/segment/kind';
 import { Flag, Option, Word } from '../../../lib/core/segment/layout';
 import type { LinkPort } from '../../../lib/link/link';
 import { rawLink, type RawLinkOptions } from '../../../lib/link/raw';
@@ -63,6 +64,8 @@ const reply = new SegmentBatch(64);
 let port: LinkPort;
 let seen: Seen[] = [];
 let total = 0;
+/** Packets that neither are TCP nor quote it. */
+let others = 0;
 let batches = 0;
 let longest = 0;
 let writable = 0;
@@ -88,7 +91,8 @@ function receive(batch: SegmentBatch): void {
     const base = batch.base(i);
     total++;
     longest = Math.max(longest, batch.words[base + Word.PacketLength]);
-    if (sink !== null) absorb(sink, batch.words, base);
+    if (!isTcp(batch.words, base) && !quotesTcp(batch.words, base)) others++;
+    else if (sink !== null) absorb(sink, batch.words, base);
     else if (seen.length < SEEN_LIMIT) seen.push(describe(batch.words, base));
   }
   if (reply.count > 0) port.transmit(reply);
@@ -233,9 +237,9 @@ serve({
   /** What has come since the last call. */
   take: async () => {
     await drain();
-    const result = { seen, total, batches, longest, writable, down: down && { ...down } };
+    const result = { seen, total, others, batches, longest, writable, down: down && { ...down } };
     seen = [];
-    total = batches = longest = 0;
+    total = others = batches = longest = 0;
     return result;
   },
   /** How often the link has told of changes, and its MTU. */

@@ -10,6 +10,8 @@ import type { Seen, ToSend } from './link-child';
 export interface Taken {
   seen: Seen[];
   total: number;
+  /** Of these, what neither is TCP nor quotes it. */
+  others: number;
   batches: number;
   longest: number;
   writable: number;

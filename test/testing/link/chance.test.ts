@@ -1,5 +1,6 @@
 import { parsePacket } from '../../../lib/codec/parse';
 import { ParseResult } from '../../../lib/codec/result';
+import { isTcp } from '../../../lib/core/segment/kind';
 import { Checksum, Word } from '../../../lib/core/segment/layout';
 import type { LinkOptions } from '../../../lib/testing/link/options';
 import { range, wire } from './lab';
@@ -177,7 +178,8 @@ describe('corruption', () => {
     const good = server.arrivals.filter(({ packet }) => {
       const bytes = packet.bytes();
       const result = parsePacket(bytes, 0, 0, bytes.length, words, 0, new Int32Array(2));
-      return result === ParseResult.Ok && words[Word.Checksum] === Checksum.Verified;
+      if (result !== ParseResult.Ok || !isTcp(words, 0)) return false;
+      return words[Word.Checksum] === Checksum.Verified;
     });
     expect(server.arrivals).toHaveLength(2000);
     expect(good).toEqual([]);
