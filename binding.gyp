@@ -6,6 +6,7 @@
       "native/core/checksum.cc",
       "native/core/extension_headers.cc",
       "native/core/flow_hash.cc",
+      "native/core/fragment.cc",
       "native/core/icmp.cc",
       "native/core/parse.cc",
       "native/core/tcp_options.cc",

@@ -1,12 +1,9 @@
 import { isIpv4, writeAddress, type IpAddress } from '../core/ip/address';
 import { IcmpWord, IpProtocol, Word } from '../core/segment/layout';
-import { writeIpHeader } from './build';
-import { load32, store16, store32 } from './bytes';
-import { fold, pseudoHeaderSum, sumBytes } from './checksum';
+import { buildReceived } from './build-received';
+import { load32 } from './bytes';
+import { ICMP_HEADER, IPV4_HEADER, IPV6_HEADER } from './headers';
 
-const IPV4_HEADER = 20;
-const IPV6_HEADER = 40;
-const ICMP_HEADER = 8;
 /** The longest error: RFC 1812 §4.3.2.3, RFC 4443 §2.4 (c). */
 const MAX_ERROR4 = 576;
 const MAX_ERROR6 = 1280;
@@ -49,16 +46,8 @@ export function icmpError(
   return buildIcmp(words, quoted);
 }
 
-/** The packet of the descriptor of an ICMP error, which quotes this. */
-export function buildIcmp(words: Int32Array, quoted: Uint8Array): Uint8Array {
-  const is4 = words[Word.Family] === 4;
-  const message = ICMP_HEADER + quoted.length;
-  const out = new Uint8Array((is4 ? IPV4_HEADER : IPV6_HEADER) + message);
-  const at = writeIpHeader(words, 0, out, 0, out.length);
-  store16(out, at, words[IcmpWord.Kind]);
-  store32(out, at + 4, words[IcmpWord.Rest]);
-  out.set(quoted, at + ICMP_HEADER);
-  const pseudo = is4 ? 0 : pseudoHeaderSum(words, 0, message);
-  store16(out, at + 2, ~fold(pseudo + sumBytes(out, at, message)) & 0xffff);
-  return out;
+/** The packet of the descriptor of an ICMP message, with this payload. */
+export function buildIcmp(words: Int32Array, payload: Uint8Array): Uint8Array {
+  words[Word.PayloadLength] = payload.length;
+  return buildReceived(words, payload);
 }

@@ -2,46 +2,70 @@
  * From a descriptor and payload slices to the bytes of a packet, as `native/core/build.h` does it:
  * the same bytes for every descriptor.
  */
-import { IpProtocol, MAX_SLICES, MAY_FRAGMENT, SLICE_WORDS, Word } from '../core/segment/layout';
+import {
+  Checksum,
+  IcmpWord,
+  IpProtocol,
+  MAX_SLICES,
+  SLICE_WORDS,
+  Word,
+} from '../core/segment/layout';
 import { store16, store32 } from './bytes';
 import { fold, pseudoHeaderSum, sumBytes } from './checksum';
+import { ICMP_HEADER, IPV6_HEADER, TCP_HEADER, UDP_HEADER } from './headers';
+import { ipHeaderLength, writeIpHeader } from './ip-header';
 import { optionsLength, writeOptions } from './options';
 
-const IPV4_HEADER = 20;
-const IPV6_HEADER = 40;
-const TCP_HEADER = 20;
 /** Largest value of IPv4's total length and of IPv6's payload length. */
 const MAX_LENGTH_FIELD = 0xffff;
-const DONT_FRAGMENT = 0x4000;
 /** The flags that are sent; the three reserved bits beside them are zero (RFC 9293 §3.1). */
 const FLAG_MASK = 0x1ff;
 /** Below it a copy byte by byte costs less than the view that `set` needs. */
 const SMALL_COPY = 48;
 
+/** Where the checksum stands in each transport header. */
+const TCP_CHECKSUM = 16;
+const UDP_CHECKSUM = 6;
+const ICMP_CHECKSUM = 2;
+
 /** The longest packet that is built: IPv6 with its largest payload length. */
 export const MAX_PACKET_LENGTH = IPV6_HEADER + MAX_LENGTH_FIELD;
 
-/** Bytes of the IP and TCP headers of the descriptor; 0 for an unknown family. */
+function isIcmp(words: Int32Array, base: number): boolean {
+  const own = words[base + Word.Family] === 4 ? IpProtocol.Icmp : IpProtocol.Icmp6;
+  return words[base + Word.Protocol] === own;
+}
+
+function transportHeaderLength(words: Int32Array, base: number): number {
+  const protocol = words[base + Word.Protocol];
+  if (protocol === IpProtocol.Tcp) return TCP_HEADER + optionsLength(words, base);
+  if (protocol === IpProtocol.Udp) return UDP_HEADER;
+  return isIcmp(words, base) ? ICMP_HEADER : 0;
+}
+
+/** Bytes of the IP and the transport header of the descriptor; 0 for an unknown family. */
 export function headerLength(words: Int32Array, base: number): number {
-  const family = words[base + Word.Family];
-  if (family !== 4 && family !== 6) return 0;
-  return (family === 4 ? IPV4_HEADER : IPV6_HEADER) + TCP_HEADER + optionsLength(words, base);
+  const ip = ipHeaderLength(words, base);
+  return ip === 0 ? 0 : ip + transportHeaderLength(words, base);
 }
 
 /**
- * Bytes of the packet that the descriptor describes, with `PayloadLength` bytes of payload; 0 when
- * it can't be built: unknown family or protocol, longer than IP's length field can say.
+ * Bytes of the packet that the descriptor describes, with `PayloadLength` bytes of payload, were it
+ * not split; 0 when it can't be built: unknown family, no protocol number, longer than IP's length
+ * field can say.
  */
 export function packetLength(words: Int32Array, base: number): number {
   const header = headerLength(words, base);
   const payload = words[base + Word.PayloadLength];
-  if (header === 0 || words[base + Word.Protocol] !== IpProtocol.Tcp || payload < 0) return 0;
+  const protocol = words[base + Word.Protocol];
+  if (header === 0 || protocol < 0 || protocol > 0xff || payload < 0) return 0;
   const limit = words[base + Word.Family] === 4 ? MAX_LENGTH_FIELD : MAX_PACKET_LENGTH;
   return header + payload > limit ? 0 : header + payload;
 }
 
 /**
- * Writes the whole packet at `at` of `out`: both headers, both checksums, the payload gathered.
+ * Writes the whole packet at `at` of `out`, whatever its length: both headers, both checksums, the
+ * payload gathered.
  *
  * @param slices slice table; the descriptor's slices start at `sliceBase`
  * @param slabs what the slices point into (`SlabTable.slabs`)
@@ -61,14 +85,28 @@ export function buildPacket(
   if (length === 0 || at < 0 || at + length > out.length) return 0;
   if (!areSlicesRight(words, base, slices, sliceBase, slabs)) return 0;
   const transport = writeIpHeader(words, base, out, at, length);
-  const payload = writeTcpHeader(words, base, out, transport);
-
-  const transportLength = at + length - transport;
-  let sum = pseudoHeaderSum(words, base, transportLength);
-  sum += sumBytes(out, transport, payload - transport);
-  sum += gather(words[base + Word.SliceCount], slices, sliceBase, slabs, out, payload);
-  store16(out, transport + 16, ~fold(sum) & 0xffff);
+  const isTcp = words[base + Word.Protocol] === IpProtocol.Tcp;
+  const payload = isTcp
+    ? writeTcpHeader(words, base, out, transport)
+    : writeOtherHeader(words, base, out, transport);
+  gather(words[base + Word.SliceCount], slices, sliceBase, slabs, out, payload);
+  if (isTcp) {
+    const sum = segmentSum(words, base, out, transport, at + length);
+    store16(out, transport + TCP_CHECKSUM, sum);
+  } else if (payload > transport) writeChecksum(words, base, out, transport, at + length);
   return length;
+}
+
+/** The checksum, over the pseudo-header too, of what stands from `at` to `end`. */
+function segmentSum(
+  words: Int32Array,
+  base: number,
+  out: Uint8Array,
+  at: number,
+  end: number,
+): number {
+  const length = end - at;
+  return ~fold(pseudoHeaderSum(words, base, length) + sumBytes(out, at, length)) & 0xffff;
 }
 
 function areSlicesRight(
@@ -92,45 +130,6 @@ function areSlicesRight(
   return total === words[base + Word.PayloadLength];
 }
 
-/**
- * Writes the IP header of a packet of `length` bytes; for a received packet too, whose header the
- * link didn't deliver.
- * @returns where it ends
- */
-export function writeIpHeader(
-  words: Int32Array,
-  base: number,
-  out: Uint8Array,
-  at: number,
-  length: number,
-): number {
-  const trafficClass = words[base + Word.TrafficClass] & 0xff;
-  const identification = words[base + Word.Identification];
-  if (words[base + Word.Family] === 6) {
-    store32(out, at, (6 << 28) | (trafficClass << 20) | (identification & 0xfffff));
-    store16(out, at + 4, length - IPV6_HEADER);
-    out[at + 6] = words[base + Word.Protocol];
-    out[at + 7] = words[base + Word.HopLimit];
-    for (let i = 0; i < 4; i++) {
-      store32(out, at + 8 + 4 * i, words[base + Word.Source + i]);
-      store32(out, at + 24 + 4 * i, words[base + Word.Destination + i]);
-    }
-    return at + IPV6_HEADER;
-  }
-  out[at] = 0x45;
-  out[at + 1] = trafficClass;
-  store16(out, at + 2, length);
-  store16(out, at + 4, identification);
-  store16(out, at + 6, (identification & MAY_FRAGMENT) !== 0 ? 0 : DONT_FRAGMENT);
-  out[at + 8] = words[base + Word.HopLimit];
-  out[at + 9] = words[base + Word.Protocol];
-  store16(out, at + 10, 0);
-  store32(out, at + 12, words[base + Word.Source + 3]);
-  store32(out, at + 16, words[base + Word.Destination + 3]);
-  store16(out, at + 10, ~fold(sumBytes(out, at, IPV4_HEADER)) & 0xffff);
-  return at + IPV4_HEADER;
-}
-
 /** RFC 9293 §3.1, with a checksum of zero. Returns where the header ends. */
 function writeTcpHeader(words: Int32Array, base: number, out: Uint8Array, at: number): number {
   const end = writeOptions(words, base, out, at + TCP_HEADER);
@@ -145,7 +144,44 @@ function writeTcpHeader(words: Int32Array, base: number, out: Uint8Array, at: nu
   return end;
 }
 
-/** Copies the slices to `at` of `out`, an even place of the packet; returns their unfolded sum. */
+/** The header of another protocol, with a checksum of zero. Returns where it ends. */
+function writeOtherHeader(words: Int32Array, base: number, out: Uint8Array, at: number): number {
+  if (words[base + Word.Protocol] === IpProtocol.Udp) {
+    store16(out, at, words[base + Word.SourcePort]);
+    store16(out, at + 2, words[base + Word.DestinationPort]);
+    store16(out, at + 4, UDP_HEADER + words[base + Word.PayloadLength]);
+    store16(out, at + UDP_CHECKSUM, 0);
+    return at + UDP_HEADER;
+  }
+  if (!isIcmp(words, base)) return at;
+  store16(out, at, words[base + IcmpWord.Kind]);
+  store16(out, at + ICMP_CHECKSUM, 0);
+  store32(out, at + 4, words[base + IcmpWord.Rest]);
+  return at + ICMP_HEADER;
+}
+
+/** Of UDP (RFC 768, RFC 8200 §8.1) and ICMP (RFC 792, RFC 4443 §2.3), from `at` to `end`. */
+function writeChecksum(
+  words: Int32Array,
+  base: number,
+  out: Uint8Array,
+  at: number,
+  end: number,
+): void {
+  const is4 = words[base + Word.Family] === 4;
+  const isUdp = words[base + Word.Protocol] === IpProtocol.Udp;
+  if (isUdp && is4 && words[base + Word.Checksum] === Checksum.None) return;
+  if (is4 && !isUdp) {
+    store16(out, at + ICMP_CHECKSUM, ~fold(sumBytes(out, at, end - at)) & 0xffff);
+    return;
+  }
+  const sum = segmentSum(words, base, out, at, end);
+  // Zero would say that there is none.
+  if (isUdp) store16(out, at + UDP_CHECKSUM, sum === 0 ? 0xffff : sum);
+  else store16(out, at + ICMP_CHECKSUM, sum);
+}
+
+/** Copies the slices to `at` of `out`. */
 function gather(
   count: number,
   slices: Int32Array,
@@ -153,8 +189,7 @@ function gather(
   slabs: readonly Uint8Array[],
   out: Uint8Array,
   at: number,
-): number {
-  const start = at;
+): void {
   for (let i = 0, slice = sliceBase; i < count; i++, slice += SLICE_WORDS) {
     const bytes = slabs[slices[slice]];
     const offset = slices[slice + 1];
@@ -166,5 +201,4 @@ function gather(
     }
     at += length;
   }
-  return sumBytes(out, start, at - start);
 }

@@ -197,23 +197,26 @@ class Tap implements LinkHost {
   }
 
   record(batch: SegmentBatch, direction: Direction): void {
-    const before = this.captured;
+    let recorded = 0;
     if (this.recording.isOpen) {
       this.recording.attempt((writer) => {
         const time = Math.floor((ORIGIN + milliseconds()) * 1000);
         if (this.interfaceNumber < 0) this.interfaceNumber = writer.addInterface(this.name);
         let written = 0;
-        for (let i = 0; i < batch.count; i++) {
-          const bytes = this.bytes.of(batch, i, direction);
-          if (bytes === null) continue;
+        const write = (bytes: Uint8Array): void => {
           writer.packet(this.interfaceNumber, direction, time, bytes);
           written++;
+        };
+        let found = 0;
+        for (let i = 0; i < batch.count; i++) {
+          if (this.bytes.forEach(batch, i, direction, write)) found++;
         }
         writer.flush();
         this.captured += written;
+        recorded = found;
       });
     }
-    this.dropped += batch.count - (this.captured - before);
+    this.dropped += batch.count - recorded;
   }
 }
 

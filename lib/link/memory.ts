@@ -1,4 +1,5 @@
 import { packetLength } from '../codec/build';
+import { packetCount } from '../codec/fragment';
 import { ParseResult, RESULT_COUNTERS } from '../codec/result';
 import { isIpv4, isLoopback, parsePrefix } from '../core/ip/address';
 import { SegmentBatch } from '../core/segment/batch';
@@ -149,12 +150,17 @@ class MemoryPort implements LinkPort {
   }
 
   private send(batch: SegmentBatch, base: number): void {
-    const length = packetLength(batch.words, base);
-    if (length === 0 || length > this.mtu) {
-      this.counters[length === 0 ? 'invalid' : 'tooBig']++;
+    const count = packetCount(batch.words, base);
+    if (count === 0) {
+      this.counters.invalid++;
       return;
     }
-    this.counters.sent++;
+    const length = packetLength(batch.words, base);
+    if (length > this.mtu && (count === 1 || batch.words[base + Word.Fragment] > this.mtu)) {
+      this.counters.tooBig++;
+      return;
+    }
+    this.counters.sent += count;
     if (this.owned.hasDestination(batch.words, base)) {
       this.deliver(this, batch, base);
       return;

@@ -134,7 +134,10 @@ export interface NativeAddon {
     words: Int32Array,
     results: Int32Array,
   ): void;
-  /** Builds into `out`, `room` bytes for each; each place of `lengths` gets the bytes, or 0. */
+  /**
+   * Builds packets, or their fragments one behind the other, into `out`, `room` bytes for each;
+   * each place of `lengths` gets the bytes, or 0.
+   */
   buildMany(
     words: Int32Array,
     slices: Int32Array,

@@ -1,5 +1,6 @@
 import { buildPacket, packetLength } from '../codec/build';
 import { load32, store32 } from '../codec/bytes';
+import { Fragments, needsFragments } from '../codec/fragment';
 import { parsePacket } from '../codec/parse';
 import { ParseResult } from '../codec/result';
 import type { SlabTable } from '../core/memory/slabs';
@@ -29,6 +30,7 @@ export class PacketQueue {
   private chunks: Chunk[] = [];
   private free: Chunk[] = [];
   private allocated = 0;
+  private fragments: Fragments | null = null;
 
   /**
    * @param slabs the receiver's
@@ -40,23 +42,44 @@ export class PacketQueue {
   ) {}
 
   /**
-   * Builds the packet of the descriptor at `base` behind the others.
+   * Builds the packet of the descriptor at `base`, or its fragments, behind the others.
    * @param from slabs that its slices point into
-   * @returns false when there is no room, or no such packet can be built
+   * @returns false when there is no room (for all fragments: some may be there), or no such packet
+   *   can be built
    */
   push(batch: SegmentBatch, base: number, from: readonly Uint8Array[]): boolean {
     const { words, slices } = batch;
+    if (needsFragments(words, base)) return this.pushFragments(batch, base, from);
     const chunk = this.chunkFor(HEAD + packetLength(words, base));
     if (chunk === null) return false;
     const at = chunk.end + HEAD;
     const sliceBase = batch.sliceBase(base);
     const length = buildPacket(words, base, slices, sliceBase, from, chunk.slab, at);
     if (length === 0) return false;
+    this.add(chunk, length);
+    return true;
+  }
+
+  private pushFragments(batch: SegmentBatch, base: number, from: readonly Uint8Array[]): boolean {
+    this.fragments ??= new Fragments();
+    const { fragments } = this;
+    const sliceBase = batch.sliceBase(base);
+    if (!fragments.begin(batch.words, base, batch.slices, sliceBase, from)) return false;
+    for (let length; (length = fragments.nextLength) > 0;) {
+      const chunk = this.chunkFor(HEAD + length);
+      if (chunk === null) return false;
+      fragments.next(chunk.slab, chunk.end + HEAD);
+      this.add(chunk, length);
+    }
+    return true;
+  }
+
+  /** There is a packet of `length` bytes behind the last one of the chunk. */
+  private add(chunk: Chunk, length: number): void {
     store32(chunk.slab, chunk.end, length);
-    chunk.end = at + length;
+    chunk.end += HEAD + length;
     this.count++;
     this.bytes += length;
-    return true;
   }
 
   /**

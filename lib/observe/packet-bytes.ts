@@ -1,24 +1,50 @@
-import { MAX_PACKET_LENGTH, buildPacket, writeIpHeader } from '../codec/build';
+import { MAX_PACKET_LENGTH, buildPacket } from '../codec/build';
+import { buildReceived } from '../codec/build-received';
+import { Fragments, needsFragments } from '../codec/fragment';
 import type { SegmentBatch } from '../core/segment/batch';
 import { Direction, Word } from '../core/segment/layout';
-
-const IPV6_HEADER = 40;
 
 /** The bytes that descriptors stand for, as they are (or were) on the wire. */
 export class PacketBytes {
   private readonly packet = new Uint8Array(MAX_PACKET_LENGTH);
+  private fragments: Fragments | null = null;
 
   /** @param slabs what descriptors and slices point into (`SlabTable.slabs`) */
   constructor(private readonly slabs: readonly Uint8Array[]) {}
 
   /**
-   * The packet of descriptor `index`, from its IP header on; valid until the next call. Null for
-   * one that can't be built.
+   * The packet of descriptor `index`, whole, from its IP header on; valid until the next call. Null
+   * for one that can't be built.
    * @param direction whether the batch was received or is to be sent
    */
   of(batch: SegmentBatch, index: number, direction: Direction): Uint8Array | null {
     const base = batch.base(index);
     return direction === Direction.In ? this.received(batch.words, base) : this.built(batch, base);
+  }
+
+  /**
+   * Hands the packets of descriptor `index` to `take`, one by one, as they stand on the wire:
+   * several where one becomes fragments. Each is valid during the call.
+   * @returns whether there was one
+   */
+  forEach(
+    batch: SegmentBatch,
+    index: number,
+    direction: Direction,
+    take: (packet: Uint8Array) => void,
+  ): boolean {
+    const base = batch.base(index);
+    const { words, slices } = batch;
+    if (direction === Direction.In || !needsFragments(words, base)) {
+      const packet = this.of(batch, index, direction);
+      if (packet !== null) take(packet);
+      return packet !== null;
+    }
+    this.fragments ??= new Fragments();
+    const { fragments, packet } = this;
+    if (!fragments.begin(words, base, slices, batch.sliceBase(base), this.slabs)) return false;
+    while (fragments.nextLength > 0) take(packet.subarray(0, fragments.next(packet, 0)));
+    return true;
   }
 
   private built(batch: SegmentBatch, base: number): Uint8Array | null {
@@ -29,13 +55,14 @@ export class PacketBytes {
   }
 
   private received(words: Int32Array, base: number): Uint8Array {
+    const slab = this.slabs[words[base + Word.Slab]];
     const offset = words[base + Word.PacketOffset];
-    const length = words[base + Word.PacketLength];
-    const bytes = this.slabs[words[base + Word.Slab]].subarray(offset, offset + length);
-    if (words[base + Word.TransportOffset] !== offset) return bytes;
-    // A raw IPv6 socket keeps the IP header for itself.
-    const start = writeIpHeader(words, base, this.packet, 0, IPV6_HEADER + length);
-    this.packet.set(bytes, start);
-    return this.packet.subarray(0, start + length);
+    if (words[base + Word.TransportOffset] !== offset) {
+      return slab.subarray(offset, offset + words[base + Word.PacketLength]);
+    }
+    // There is nothing but the payload, as where a simulated network delivers.
+    const start = words[base + Word.PayloadOffset];
+    const payload = slab.subarray(start, start + words[base + Word.PayloadLength]);
+    return buildReceived(words.slice(base, base + Word.Stride), payload);
   }
 }

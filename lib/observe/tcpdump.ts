@@ -1,5 +1,7 @@
 /** Packets in tcpdump's notation, as tcpdump 4.99 prints them without a time. */
+import { TCP_HEADER } from '../codec/headers';
 import { optionsLength, writeOptions } from '../codec/options';
+import { parsePacket } from '../codec/parse';
 import { formatAddress, readAddress } from '../core/ip/address';
 import type { SegmentBatch } from '../core/segment/batch';
 import { isTcp } from '../core/segment/kind';
@@ -34,7 +36,7 @@ export interface TcpdumpOptions {
   hex?: boolean;
 }
 
-const TCP_HEADER = 20;
+const NO_KEY = new Int32Array(2);
 
 const FLAG_LETTERS: readonly (readonly [Flag, string])[] = [
   [Flag.FIN, 'F'],
@@ -141,12 +143,14 @@ export class Tcpdump {
   }
 
   /**
-   * The line for descriptor `index` of a batch; with `hex`, the lines of the dump behind it.
+   * The line for descriptor `index` of a batch, or those of the fragments that it becomes; with
+   * `hex`, the lines of the dump behind each.
    * @param direction whether the batch was received or is to be sent
    */
   format(batch: SegmentBatch, index: number, direction: Direction): string {
     const base = batch.base(index);
     const { words } = batch;
+    if (direction === Direction.Out && !isTcp(words, base)) return this.formatBuilt(batch, index);
     const absolute = this.options.absolute === true;
     const line = formatSegment(words, base, {
       slabs: direction === Direction.In ? this.slabs : undefined,
@@ -155,6 +159,18 @@ export class Tcpdump {
     if (this.options.hex !== true) return line;
     const packet = this.bytes.of(batch, index, direction);
     return packet === null ? line : `${line}\n${hexDump(packet)}`;
+  }
+
+  /** What isn't TCP is told from its bytes. */
+  private formatBuilt(batch: SegmentBatch, index: number): string {
+    const lines: string[] = [];
+    this.bytes.forEach(batch, index, Direction.Out, (packet) => {
+      const words = new Int32Array(Word.Stride);
+      parsePacket(packet, 0, 0, packet.length, words, 0, NO_KEY);
+      lines.push(formatSegment(words, 0, { slabs: [packet] }));
+      if (this.options.hex === true) lines.push(hexDump(packet));
+    });
+    return lines.join('\n');
   }
 }
 

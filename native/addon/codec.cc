@@ -3,9 +3,9 @@
 #include <vector>
 
 #include "addon/arguments.h"
-#include "core/build.h"
 #include "core/checksum.h"
 #include "core/flow_hash.h"
+#include "core/fragment.h"
 #include "core/parse.h"
 #include "device/bpf_filter.h"
 #include "device/counters.h"
@@ -48,8 +48,8 @@ Value parse_many(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
-/// (words, slices, array of slabs, out, room for each, lengths): builds a packet for each place in
-/// `lengths`, which get its bytes, or 0.
+/// (words, slices, array of slabs, out, room for each, lengths): builds a packet, or its fragments one
+/// behind the other, for each place in `lengths`, which get the bytes, or 0.
 Value build_many(const CallbackInfo& info) {
   const auto words = elements<int32_t>(info[0]);
   const auto slices = elements<int32_t>(info[1]);
@@ -74,7 +74,7 @@ Value build_many(const CallbackInfo& info) {
     Payload payload;
     size_t length = 0;
     if (find_payload(descriptor, slices_at(slices.data(), i), table, payload)) {
-      length = build_packet(descriptor, payload, out.data() + i * each, each);
+      length = build_packets(descriptor, payload, out.data() + i * each, each);
     }
     lengths[i] = static_cast<int32_t>(length);
   }

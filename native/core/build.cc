@@ -4,50 +4,74 @@
 
 #include "core/bytes.h"
 #include "core/checksum.h"
+#include "core/extension_headers.h"
+#include "core/icmp.h"
 #include "core/tcp_options.h"
 
 namespace netland {
 namespace {
 
 constexpr size_t kIp4Header = 20;
-constexpr size_t kIp6Header = 40;
 constexpr size_t kTcpHeader = 20;
+constexpr size_t kUdpHeader = 8;
 constexpr uint32_t kDontFragment = 0x4000;
 
-// 0 for a family that is none.
-size_t ip_header_length(const int32_t* words) noexcept {
-  if (words[Word::Family] == 4) return kIp4Header;
-  return words[Word::Family] == 6 ? kIp6Header : 0;
-}
+// Router alert (RFC 2113): the option, of four bytes; and as hop-by-hop options (RFC 2711) behind
+// the next header, padded to eight.
+constexpr uint32_t kRouterAlert4 = 0x94040000;
+constexpr size_t kRouterAlertOption = 4;
+constexpr uint8_t kRouterAlert6[] = {0, 5, 2, 0, 0, 1, 0};
 
 uint32_t unsigned_word(const int32_t* words, int index) noexcept {
   return static_cast<uint32_t>(words[index]);
 }
 
-void write_ip4(const int32_t* words, size_t total, uint8_t* out) noexcept {
-  out[0] = 0x45;
+bool is_icmp(const int32_t* words) noexcept {
+  const int32_t own = words[Word::Family] == 4 ? IpProtocol::Icmp : IpProtocol::Icmp6;
+  return words[Word::Protocol] == own;
+}
+
+bool has_router_alert(const int32_t* words) noexcept {
+  return words[Word::Protocol] != IpProtocol::Tcp &&
+         (words[Word::Options] & Option::RouterAlert) != 0;
+}
+
+size_t transport_header_length(const int32_t* words) noexcept {
+  if (words[Word::Protocol] == IpProtocol::Tcp) return kTcpHeader + tcp_options_length(words);
+  if (words[Word::Protocol] == IpProtocol::Udp) return kUdpHeader;
+  return is_icmp(words) ? kIcmpHeader : 0;
+}
+
+void write_ip4(const int32_t* words, size_t header, size_t total, uint8_t* out) noexcept {
+  out[0] = static_cast<uint8_t>(0x40 | header / 4);
   out[1] = static_cast<uint8_t>(words[Word::TrafficClass]);
   store_be16(out + 2, static_cast<uint32_t>(total));
   store_be16(out + 4, unsigned_word(words, Word::Identification));
   store_be16(out + 6, (words[Word::Identification] & kMayFragment) != 0 ? 0 : kDontFragment);
   out[8] = static_cast<uint8_t>(words[Word::HopLimit]);
-  out[9] = IpProtocol::Tcp;
+  out[9] = static_cast<uint8_t>(words[Word::Protocol]);
   store_be16(out + 10, 0);
   store_be32(out + 12, unsigned_word(words, Word::Source + 3));
   store_be32(out + 16, unsigned_word(words, Word::Destination + 3));
-  store_be16(out + 10, static_cast<uint16_t>(~sum16(out, kIp4Header)));
+  if (header > kIp4Header) store_be32(out + kIp4Header, kRouterAlert4);
+  store_be16(out + 10, static_cast<uint16_t>(~sum16(out, header)));
 }
 
-void write_ip6(const int32_t* words, size_t total, uint8_t* out) noexcept {
+void write_ip6(const int32_t* words, size_t header, size_t total, uint8_t* out) noexcept {
   store_be32(out, uint32_t{6} << 28 | (unsigned_word(words, Word::TrafficClass) & 0xff) << 20 |
                       (unsigned_word(words, Word::Identification) & 0xfffff));
   store_be16(out + 4, static_cast<uint32_t>(total - kIp6Header));
-  out[6] = IpProtocol::Tcp;
+  const auto protocol = static_cast<uint8_t>(words[Word::Protocol]);
+  out[6] = protocol;
   out[7] = static_cast<uint8_t>(words[Word::HopLimit]);
   for (int i = 0; i < 4; ++i) {
     store_be32(out + 8 + 4 * i, unsigned_word(words, Word::Source + i));
     store_be32(out + 24 + 4 * i, unsigned_word(words, Word::Destination + i));
   }
+  if (header == kIp6Header) return;
+  out[6] = kHopByHop;
+  out[kIp6Header] = protocol;
+  std::memcpy(out + kIp6Header + 1, kRouterAlert6, sizeof kRouterAlert6);
 }
 
 // The checksum field is left zero. Returns the header's length.
@@ -65,16 +89,53 @@ size_t write_tcp(const int32_t* words, uint8_t* out) noexcept {
   return length;
 }
 
-uint16_t tcp_checksum(const int32_t* words, const uint8_t* header, size_t length,
-                      const Payload& payload, TcpChecksum mode) noexcept {
-  const uint64_t pseudo = pseudo_header_sum(words, static_cast<uint32_t>(length + payload.length));
-  if (mode == TcpChecksum::Partial) return fold_sum(pseudo);
+// The same of any protocol; `payload`: how much follows.
+size_t write_transport(const int32_t* words, size_t payload, uint8_t* out) noexcept {
+  if (words[Word::Protocol] == IpProtocol::Tcp) return write_tcp(words, out);
+  if (words[Word::Protocol] == IpProtocol::Udp) {
+    store_be16(out, unsigned_word(words, Word::SourcePort));
+    store_be16(out + 2, unsigned_word(words, Word::DestinationPort));
+    store_be16(out + 4, static_cast<uint32_t>(kUdpHeader + payload));
+    store_be16(out + 6, 0);
+    return kUdpHeader;
+  }
+  if (!is_icmp(words)) return 0;
+  store_be16(out, unsigned_word(words, IcmpWord::Kind));
+  store_be16(out + 2, 0);
+  store_be32(out + 4, unsigned_word(words, IcmpWord::Rest));
+  return kIcmpHeader;
+}
+
+uint16_t complete_checksum(uint64_t pseudo, const uint8_t* header, size_t length,
+                           const Payload& payload) noexcept {
   ChecksumChain chain(pseudo);
   chain.add(header, length);
   for (int32_t i = 0; i < payload.count; ++i) {
     chain.add(payload.pieces[i].data, payload.pieces[i].length);
   }
   return chain.checksum();
+}
+
+// Fills in the checksum of the transport header of `length` bytes, not 0.
+void write_checksum(const int32_t* words, uint8_t* header, size_t length, const Payload& payload,
+                    TransportChecksum mode) noexcept {
+  const int32_t protocol = words[Word::Protocol];
+  const bool is4 = words[Word::Family] == 4;
+  const bool udp = protocol == IpProtocol::Udp;
+  if (udp && is4 && words[Word::Checksum] == ChecksumState::None) return;
+  const bool covered = protocol == IpProtocol::Tcp || udp;
+  const auto total = static_cast<uint32_t>(length + payload.length);
+  const uint64_t pseudo = !covered && is4 ? 0 : pseudo_header_sum(words, total);
+  const size_t field = protocol == IpProtocol::Tcp ? 16 : udp ? 6 : 2;
+  uint16_t sum;
+  if (covered && mode == TransportChecksum::Partial) {
+    sum = fold_sum(pseudo);
+  } else {
+    sum = complete_checksum(pseudo, header, length, payload);
+    // RFC 768: zero would say that there is none.
+    if (udp && sum == 0) sum = 0xffff;
+  }
+  store_be16(header + field, sum);
 }
 
 }  // namespace
@@ -100,39 +161,45 @@ bool find_payload(const int32_t* words, const int32_t* slices, const SlabTable& 
          payload.length == static_cast<size_t>(words[Word::PayloadLength]);
 }
 
+size_t ip_header_length(const int32_t* words) noexcept {
+  const bool alert = has_router_alert(words);
+  if (words[Word::Family] == 4) return alert ? kIp4Header + kRouterAlertOption : kIp4Header;
+  if (words[Word::Family] != 6) return 0;
+  return alert ? kIp6Header + kExtensionHeader : kIp6Header;
+}
+
 size_t header_length(const int32_t* words) noexcept {
   const size_t ip = ip_header_length(words);
-  return ip == 0 ? 0 : ip + kTcpHeader + tcp_options_length(words);
+  return ip == 0 ? 0 : ip + transport_header_length(words);
 }
 
 size_t packet_length(const int32_t* words) noexcept {
-  const size_t ip = ip_header_length(words);
-  if (ip == 0 || words[Word::Protocol] != IpProtocol::Tcp || words[Word::PayloadLength] < 0)
-    return 0;
-  const size_t length = header_length(words) + static_cast<size_t>(words[Word::PayloadLength]);
+  const size_t header = header_length(words);
+  const int32_t protocol = words[Word::Protocol];
+  if (header == 0 || protocol < 0 || protocol > 0xff || words[Word::PayloadLength] < 0) return 0;
+  const size_t length = header + static_cast<size_t>(words[Word::PayloadLength]);
   // IPv4 counts its own header, IPv6 doesn't.
-  const size_t counted = ip == kIp6Header ? length - kIp6Header : length;
+  const size_t counted = words[Word::Family] == 6 ? length - kIp6Header : length;
   return counted <= 0xffff ? length : 0;
 }
 
 size_t build_headers(const int32_t* words, const Payload& payload, uint8_t* out,
-                     TcpChecksum checksum) noexcept {
+                     TransportChecksum checksum) noexcept {
   const size_t total = packet_length(words);
   if (total == 0 || payload.length != static_cast<size_t>(words[Word::PayloadLength])) return 0;
   const size_t ip = ip_header_length(words);
-  if (ip == kIp4Header) {
-    write_ip4(words, total, out);
+  if (words[Word::Family] == 4) {
+    write_ip4(words, ip, total, out);
   } else {
-    write_ip6(words, total, out);
+    write_ip6(words, ip, total, out);
   }
-  uint8_t* tcp = out + ip;
-  const size_t length = write_tcp(words, tcp);
-  store_be16(tcp + 16, tcp_checksum(words, tcp, length, payload, checksum));
+  const size_t length = write_transport(words, payload.length, out + ip);
+  if (length > 0) write_checksum(words, out + ip, length, payload, checksum);
   return ip + length;
 }
 
 size_t build_packet(const int32_t* words, const Payload& payload, uint8_t* out, size_t room,
-                    TcpChecksum checksum) noexcept {
+                    TransportChecksum checksum) noexcept {
   const size_t total = packet_length(words);
   if (total == 0 || total > room) return 0;
   uint8_t* at = out + build_headers(words, payload, out, checksum);

@@ -43,18 +43,38 @@ SendState Sender::state() const noexcept {
 void Sender::add(int fd, const int32_t* words, const int32_t* slices,
                  const SlabTable& slabs) noexcept {
   Payload payload;
-  auto& header = headers_[run_];
-  size_t length = 0;
-  if (find_payload(words, slices, slabs, payload)) {
-    length = build_headers(words, payload, header.data());
+  if (!find_payload(words, slices, slabs, payload)) {
+    counters_.add(Counter::Unbuildable);
+  } else if (needs_fragments(words)) {
+    add_fragments(fd, words, payload);
+  } else {
+    const size_t length = build_headers(words, payload, headers_[run_].data());
+    if (length == 0) {
+      counters_.add(Counter::Unbuildable);
+    } else {
+      add_message(fd, words, length, payload);
+    }
   }
-  if (length == 0) {
+}
+
+void Sender::add_fragments(int fd, const int32_t* words, const Payload& payload) noexcept {
+  Fragments fragments;
+  if (!fragments.begin(words, payload)) {
     counters_.add(Counter::Unbuildable);
     return;
   }
+  Payload part;
+  for (size_t length; (length = fragments.next(headers_[run_].data(), part)) > 0;) {
+    add_message(fd, words, length, part);
+  }
+}
+
+/// The packet whose headers are the run's next: `length` bytes of them.
+void Sender::add_message(int fd, const int32_t* words, size_t length,
+                         const Payload& payload) noexcept {
   auto& vectors = vectors_[run_];
   size_t used = 0;
-  vectors[used++] = {header.data(), length};
+  vectors[used++] = {headers_[run_].data(), length};
   for (int32_t i = 0; i < payload.count; i++) {
     const Payload::Piece& piece = payload.pieces[i];
     if (piece.length > 0) vectors[used++] = {const_cast<uint8_t*>(piece.data), piece.length};

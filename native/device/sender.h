@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/build.h"
+#include "core/fragment.h"
 #include "core/packet_ring.h"
 #include "device/counters.h"
 #include "device/socket_address.h"
@@ -45,7 +46,7 @@ class Sender {
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
-  /// Builds the packet of a descriptor; it leaves with the next `commit`, or when there are many.
+  /// Builds the packet of a descriptor, or its fragments; it leaves with the next `commit`, or when there are many.
   void add(int fd, const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept;
 
   /// Sends what was added.
@@ -62,6 +63,8 @@ class Sender {
 
   /// Sends messages [from, count_ of the run); returns how many are dealt with.
   size_t send(int fd, mmsghdr* messages, size_t count, bool waited) noexcept;
+  void add_fragments(int fd, const int32_t* words, const Payload& payload) noexcept;
+  void add_message(int fd, const int32_t* words, size_t length, const Payload& payload) noexcept;
   void count_error(int error) noexcept;
   void send_run(int fd) noexcept;
   bool ready_queue() noexcept;

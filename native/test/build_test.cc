@@ -30,7 +30,7 @@ static Words segment_words(int32_t flags, int32_t options) {
   return words;
 }
 
-static Bytes build(const Words& words, TcpChecksum checksum = TcpChecksum::Complete) {
+static Bytes build(const Words& words, TransportChecksum checksum = TransportChecksum::Complete) {
   Bytes packet(packet_length(words.data()));
   const Payload none{};
   CHECK_EQ(build_packet(words.data(), none, packet.data(), packet.size(), checksum), packet.size());
@@ -46,7 +46,7 @@ TEST(build_the_captured_syn) {
   const Words words = segment_words(
       Flag::SYN, Option::Mss | Option::SackPermitted | Option::Timestamps | Option::WindowScale);
   const Bytes captured = captured_packets().at(0);
-  CHECK(build(words, TcpChecksum::Partial) == captured);
+  CHECK(build(words, TransportChecksum::Partial) == captured);
   Bytes finished = captured;
   fix_tcp(finished, 20);
   CHECK(build(words) == finished);
@@ -60,7 +60,8 @@ TEST(build_the_other_captured_packets_from_their_descriptors) {
     const bool partial = words[Word::Checksum] == ChecksumState::Partial;
     Bytes expected = packet;
     if (words[Word::Checksum] == ChecksumState::Bad) fix_tcp(expected, 20);
-    CHECK(build(words, partial ? TcpChecksum::Partial : TcpChecksum::Complete) == expected);
+    CHECK(build(words, partial ? TransportChecksum::Partial : TransportChecksum::Complete) ==
+          expected);
   }
 }
 
@@ -163,7 +164,9 @@ TEST(build_refuses_what_cannot_be_sent) {
   CHECK(refused(words));
   CHECK_EQ(header_length(words.data()), 0u);
   words = segment_words(Flag::ACK, 0);
-  words[Word::Protocol] = 17;
+  words[Word::Protocol] = 256;
+  CHECK(refused(words));
+  words[Word::Protocol] = -1;
   CHECK(refused(words));
   words = segment_words(Flag::ACK, 0);
   words[Word::PayloadLength] = -1;
@@ -188,6 +191,82 @@ TEST(build_needs_room_and_the_payload_it_was_told_of) {
   CHECK_EQ(build_headers(words.data(), none, out.data()), 0u);
   CHECK_EQ(build_packet(words.data(), none, out.data(), out.size()), 0u);
   CHECK(out == Bytes(100, 0xcc));
+}
+
+// What stands behind the IP header of the packet of another protocol.
+static Bytes build_other(Words words, int32_t protocol, const Bytes& data,
+                         TransportChecksum checksum = TransportChecksum::Complete) {
+  words[Word::Protocol] = protocol;
+  words[Word::PayloadLength] = static_cast<int32_t>(data.size());
+  Payload payload;
+  payload.count = 1;
+  payload.pieces[0] = {data.data(), data.size()};
+  payload.length = data.size();
+  Bytes packet(packet_length(words.data()));
+  CHECK_EQ(build_packet(words.data(), payload, packet.data(), packet.size(), checksum),
+           packet.size());
+  const size_t start = words[Word::Family] == 4 ? static_cast<size_t>(packet[0] & 15) * 4 : 40;
+  CHECK_EQ(packet[words[Word::Family] == 4 ? 9 : 6],
+           start == 40 && words[Word::Options] != 0 ? 0 : protocol);
+  return part(packet, start, packet.size());
+}
+
+TEST(build_udp) {
+  for (const int32_t family : {4, 6}) {
+    Words words = segment_words(0, 0);
+    words[Word::Family] = family;
+    words[Word::DestinationPort] = 53;
+    Bytes datagram = build_other(words, 17, {1, 2, 3});
+    CHECK(part(datagram, 0, 6) == from_hex("80800035000b"));
+    CHECK(part(datagram, 8, 11) == Bytes({1, 2, 3}));
+    const Bytes partial = build_other(words, 17, {1, 2, 3}, TransportChecksum::Partial);
+    words[Word::Checksum] = ChecksumState::None;
+    const Bytes none = build_other(words, 17, {1, 2, 3});
+    CHECK((part(none, 6, 8) == Bytes({0, 0})) == (family == 4));
+    // A payload that makes the sum zero.
+    words[Word::Checksum] = ChecksumState::Verified;
+    const Bytes zero = build_other(words, 17, {0, 0});
+    const Bytes made = build_other(words, 17, part(zero, 6, 8));
+    CHECK(part(made, 6, 8) == Bytes({0xff, 0xff}));
+    // The uncomplemented sum of the pseudo-header alone.
+    CHECK(part(partial, 6, 8) != part(datagram, 6, 8));
+  }
+}
+
+TEST(build_icmp_and_others) {
+  Words words = segment_words(0, 0);
+  words[IcmpWord::Kind] = 0x0800;
+  words[IcmpWord::Rest] = 0x12340001;
+  const Bytes echo = build_other(words, 1, {1, 2});
+  CHECK(echo == from_hex("0800e4c8123400010102"));
+  CHECK(build_other(words, 58, {1, 2}) == Bytes({1, 2}));
+  CHECK(build_other(words, 2, {1, 2}) == Bytes({1, 2}));
+  words[Word::Family] = 6;
+  words[IcmpWord::Kind] = 0x8000;
+  CHECK_EQ(build_other(words, 58, {1, 2}).size(), 10u);
+  CHECK(build_other(words, 1, {}) == Bytes());
+}
+
+TEST(build_router_alert) {
+  Words words = segment_words(0, Option::RouterAlert);
+  words[Word::Protocol] = 2;
+  CHECK_EQ(ip_header_length(words.data()), 24u);
+  const Bytes igmp = build(words);
+  CHECK(part(igmp, 0, 4) == from_hex("46100018"));
+  CHECK(part(igmp, 20, 24) == from_hex("94040000"));
+  CHECK_EQ(plain_sum(part(igmp, 0, 24)), 0xffff);
+  words[Word::Family] = 6;
+  words[Word::Source] = words[Word::Destination] = 1;
+  words[Word::Protocol] = 58;
+  const Bytes mld = build(words);
+  CHECK_EQ(mld[6], 0);
+  CHECK(part(mld, 40, 48) == from_hex("3a00050200000100"));
+  Words parsed;
+  CHECK_EQ(parse_alone(mld, parsed), ParseResult::Ok);
+  CHECK_EQ(parsed[Word::Options], Option::RouterAlert);
+  CHECK_EQ(parsed[Word::Checksum], ChecksumState::Verified);
+  words[Word::Protocol] = 6;
+  CHECK_EQ(ip_header_length(words.data()), 40u);
 }
 
 TEST(find_payload_within_the_slabs) {

@@ -1,6 +1,6 @@
 #include <set>
 
-#include "core/build.h"
+#include "core/fragment.h"
 #include "harness.h"
 #include "support.h"
 
@@ -35,6 +35,23 @@ void mutate(Bytes& packet, std::mt19937& random) {
       default:
         packet.insert(packet.begin() + static_cast<std::ptrdiff_t>(at), packet[at]);
     }
+  }
+}
+
+// Whatever they are, the fragments stay within their room and the payload.
+void check_fragments(Words words, const Payload& payload) {
+  for (const int32_t limit : {words[Word::Fragment], 48, 1280}) {
+    words[Word::Fragment] = limit;
+    Fragments fragments;
+    if (!fragments.begin(words.data(), payload)) continue;
+    uint8_t headers[kMaxHeaderLength];
+    Payload part;
+    size_t carried = 0;
+    for (size_t length; (length = fragments.next(headers, part)) > 0; carried += part.length) {
+      CHECK(length <= sizeof headers);
+      CHECK(length + part.length <= static_cast<size_t>(limit));
+    }
+    CHECK_EQ(carried, payload.length);
   }
 }
 
@@ -117,9 +134,12 @@ TEST(build_from_random_words) {
     Words words;
     for (auto& word : words) word = static_cast<int32_t>(random() >> random() % 32);
     for (auto& word : slices) word = static_cast<int32_t>(random() >> random() % 32);
-    if (random() % 8 != 0) {
+    const bool sane = random() % 8 != 0;
+    if (sane) {
+      const int32_t protocols[] = {6, 6, 17, 1, 58, 2, 59, 253};
       words[Word::Family] = random() % 2 ? 4 : 6;
-      words[Word::Protocol] = 6;
+      words[Word::Protocol] = protocols[random() % 8];
+      words[Word::Checksum] = ChecksumState::Verified;
       words[Word::SliceCount] = static_cast<int32_t>(random() % 2);
       slices[0] = 0;
       slices[1] = static_cast<int32_t>(random() % 5100);
@@ -131,7 +151,8 @@ TEST(build_from_random_words) {
     Bytes packet(packet_length(words.data()));
     const size_t length = build_packet(words.data(), payload, packet.data(), packet.size());
     CHECK_EQ(length, packet.size());
-    if (length == 0) continue;
+    check_fragments(words, payload);
+    if (length == 0 || !sane) continue;
     ++built;
     Words parsed;
     const ParseResult result = parse_alone(packet, parsed);

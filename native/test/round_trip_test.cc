@@ -95,7 +95,7 @@ TEST(what_is_built_is_parsed_to_the_same_words) {
     Bytes packet(packet_length(segment.words.data()));
     const bool partial = run % 8 == 0;
     CHECK_EQ(build_packet(segment.words.data(), payload, packet.data(), packet.size(),
-                          partial ? TcpChecksum::Partial : TcpChecksum::Complete),
+                          partial ? TransportChecksum::Partial : TransportChecksum::Complete),
              packet.size());
     const size_t headers = header_length(segment.words.data());
     CHECK(part(packet, headers, packet.size()) == segment.payload);

@@ -1,5 +1,5 @@
 /** The TypeScript codec and the native one do the same with the same input. */
-import { buildPacket } from '../../lib/codec/build';
+import { buildPackets, needsFragments, packetsLength } from '../../lib/codec/fragment';
 import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult, RESULT_COUNTERS } from '../../lib/codec/result';
 import { fourTupleHash } from '../../lib/core/random/half-sip-hash';
@@ -106,6 +106,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
       const lengths = new Int32Array(chunk);
       const ours = new Uint8Array(room);
       let built = 0;
+      const kinds = new Map<number | string, number>();
       for (let done = 0; done < BUILT; done += chunk) {
         batch.count = 0;
         for (let i = 0; i < chunk; i++) fillDescriptor(batch, maker, random);
@@ -113,7 +114,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
         for (let i = 0; i < chunk; i++) {
           const base = batch.base(i);
           const { words, slices } = batch;
-          const length = buildPacket(words, base, slices, batch.sliceBase(base), slabs, ours, 0);
+          const length = buildPackets(words, base, slices, batch.sliceBase(base), slabs, ours, 0);
           const bytes = theirs.subarray(i * room, (i + 1) * room);
           const place = firstDifference(ours, bytes, length);
           if (length !== lengths[i] || place >= 0) {
@@ -122,11 +123,18 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
                 `words ${words.subarray(base, base + Word.Stride).join(' ')}`,
             );
           }
-          if (length > 0) built++;
+          if (length === 0) continue;
+          built++;
+          expect(packetsLength(words, base)).toBe(length);
+          const kind = needsFragments(words, base) ? 'fragments' : words[base + Word.Protocol];
+          kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
         }
       }
       expect(built).toBeGreaterThan(BUILT * 0.6);
       expect(built).toBeLessThan(BUILT * 0.95);
+      for (const kind of [6, 17, 1, 58, 2, 'fragments']) {
+        expect(kinds.get(kind)).toBeGreaterThan(10_000);
+      }
     },
     TIMEOUT,
   );
@@ -175,14 +183,16 @@ function kindOf(words: Int32Array): string {
   return (words[Word.Options] & Option.RouterAlert) !== 0 ? 'alert' : `${family} other`;
 }
 
-/** A descriptor of a segment to be built; every tenth has words that nobody should write. */
+/** A descriptor of a packet to be built; every tenth has words that nobody should write. */
 function fillDescriptor(batch: SegmentBatch, maker: PacketMaker, random: QuickRandom): void {
   const { words, slices } = batch;
   const base = batch.push();
   const sane = maker.chance(90);
   for (let i = 0; i < Word.Stride; i++) words[base + i] = random.next();
   words[base + Word.Family] = maker.chance(50) ? 4 : 6;
-  words[base + Word.Protocol] = 6;
+  words[base + Word.Protocol] = maker.chance(60) ? 6 : [17, 17, 1, 58, 2, 253][maker.below(6)];
+  words[base + Word.Checksum] = maker.below(4);
+  words[base + Word.Fragment] = maker.chance(70) ? 0 : maker.below(1500);
   words[base + Word.SackCount] = maker.below(6) - 1;
   const count = maker.below(MAX_SLICES + 1);
   words[base + Word.SliceCount] = count;

@@ -154,7 +154,8 @@ describe('building a packet', () => {
 
     test.each([
       ['unknown family', (w: Int32Array) => (w[Word.Family] = 5)],
-      ['unknown protocol', (w: Int32Array) => (w[Word.Protocol] = 17)],
+      ['no protocol', (w: Int32Array) => (w[Word.Protocol] = 256)],
+      ['negative protocol', (w: Int32Array) => (w[Word.Protocol] = -1)],
       ['negative payload', (w: Int32Array) => (w[Word.PayloadLength] = -1)],
       ['slices that are more', (w: Int32Array) => (w[Word.PayloadLength] = 149)],
       ['slices that are less', (w: Int32Array) => (w[Word.PayloadLength] = 151)],

@@ -1,5 +1,6 @@
-import { buildPacket, packetLength } from '../../codec/build';
-import { buildIcmp } from '../../codec/build-icmp';
+import { packetLength } from '../../codec/build';
+import { buildReceived } from '../../codec/build-received';
+import { buildPackets, packetsLength } from '../../codec/fragment';
 import { parsePacket } from '../../codec/parse';
 import { ParseResult } from '../../codec/result';
 import type { SegmentBatch } from '../../core/segment/batch';
@@ -56,7 +57,7 @@ export class Packet {
   /** Of a packet that was spoilt on its way: the bytes that a receiver gets instead. */
   spoilt: Uint8Array | null = null;
 
-  /** Takes descriptor `base` of a batch to be sent, with a copy of its payload. */
+  /** Takes the TCP segment of descriptor `base` of a batch to be sent, its payload copied. */
   static take(batch: SegmentBatch, base: number, slabs: readonly Uint8Array[], id: number): Packet {
     const packet = new Packet();
     const { words } = packet;
@@ -74,18 +75,49 @@ export class Packet {
   }
 
   /**
+   * The same of what isn't TCP: the packet or its fragments, in order; nothing where it can't be
+   * built.
+   */
+  static takeOther(
+    batch: SegmentBatch,
+    base: number,
+    slabs: readonly Uint8Array[],
+  ): readonly Packet[] {
+    const { words } = batch;
+    const bytes = new Uint8Array(packetsLength(words, base));
+    const sliceBase = batch.sliceBase(base);
+    const end = buildPackets(words, base, batch.slices, sliceBase, slabs, bytes, 0);
+    const packets: Packet[] = [];
+    for (let at = 0; at < end;) {
+      const packet = Packet.of(bytes.subarray(at, end));
+      if (packet === null) return packets;
+      packets.push(packet);
+      at += packet.length;
+    }
+    return packets;
+  }
+
+  /**
    * An ICMP error.
    * @param bytes as `icmpError` makes them
    * @returns null where they don't quote anything of their receiver's
    */
   static ofIcmp(bytes: Uint8Array): Packet | null {
+    const packet = Packet.of(bytes);
+    if (packet === null || !isIcmp(packet.words, 0)) return null;
+    return packet.words[IcmpWord.Quoted] < 0 ? null : packet;
+  }
+
+  /** The packet of these bytes; null where they are none. */
+  static of(bytes: Uint8Array): Packet | null {
     const packet = new Packet();
     const { words } = packet;
     if (parsePacket(bytes, 0, 0, bytes.length, words, 0, NO_KEY) !== ParseResult.Ok) return null;
-    if (!isIcmp(words, 0) || words[IcmpWord.Quoted] < 0) return null;
-    packet.payload = bytes.slice(words[Word.PayloadOffset]);
-    packet.length = bytes.length;
+    const start = words[Word.PayloadOffset];
+    packet.payload = bytes.slice(start, start + words[Word.PayloadLength]);
+    packet.length = words[Word.PacketLength];
     words[Word.PacketOffset] = words[Word.TransportOffset] = words[Word.PayloadOffset] = 0;
+    words[Word.Hash] = 0;
     return packet;
   }
 
@@ -107,13 +139,7 @@ export class Packet {
   /** The packet as it stands on the wire; a copy. */
   bytes(): Uint8Array {
     if (this.spoilt !== null) return this.spoilt.slice();
-    const { words, payload } = this;
-    if (!this.isSegment) return buildIcmp(words, payload);
-    const bytes = new Uint8Array(this.length);
-    words[Word.SliceCount] = payload.length > 0 ? 1 : 0;
-    buildPacket(words, 0, Int32Array.of(0, 0, payload.length), 0, [payload], bytes, 0);
-    words[Word.SliceCount] = 0;
-    return bytes;
+    return buildReceived(this.words, this.payload);
   }
 
   /**

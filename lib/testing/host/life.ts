@@ -1,5 +1,6 @@
 import type { Random } from '../../core/environment';
 import type { SegmentBatch } from '../../core/segment/batch';
+import { isTcp } from '../../core/segment/kind';
 import { Direction, Word } from '../../core/segment/layout';
 import type { StackCore } from '../../core/stack/stack-core';
 import { FreePorts } from '../../core/stack/free-ports';
@@ -93,9 +94,17 @@ export class Life {
   }
 
   private send(batch: SegmentBatch, base: number, slabs: readonly Uint8Array[]): void {
-    const state = this.host.isWatched ? this.takeState() : State.CLOSED;
+    const isSegment = isTcp(batch.words, base);
+    const state = isSegment && this.host.isWatched ? this.takeState() : State.CLOSED;
     if (!this.running) return;
-    this.host.leave(Packet.take(batch, base, slabs, this.host.nextPacket()), state);
+    if (isSegment) {
+      this.host.leave(Packet.take(batch, base, slabs, this.host.nextPacket()), state);
+      return;
+    }
+    for (const packet of Packet.takeOther(batch, base, slabs)) {
+      packet.id = this.host.nextPacket();
+      this.host.leave(packet, state);
+    }
   }
 
   private takeState(): State {
