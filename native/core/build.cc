@@ -31,15 +31,41 @@ bool is_icmp(const int32_t* words) noexcept {
   return words[Word::Protocol] == own;
 }
 
-bool has_router_alert(const int32_t* words) noexcept {
-  return words[Word::Protocol] != IpProtocol::Tcp &&
-         (words[Word::Options] & Option::RouterAlert) != 0;
-}
+// Bytes of the IP header with its option or extension header, of the transport header, and of the
+// packet; all 0 for an unknown family, `total` where the packet can't be built.
+struct Lengths {
+  size_t ip = 0;
+  size_t transport = 0;
+  size_t total = 0;
+};
 
-size_t transport_header_length(const int32_t* words) noexcept {
-  if (words[Word::Protocol] == IpProtocol::Tcp) return kTcpHeader + tcp_options_length(words);
+// Not inlined, as all that isn't TCP: TCP's way stays short.
+[[gnu::noinline]] size_t other_header_length(const int32_t* words) noexcept {
   if (words[Word::Protocol] == IpProtocol::Udp) return kUdpHeader;
   return is_icmp(words) ? kIcmpHeader : 0;
+}
+
+inline Lengths measure(const int32_t* words) noexcept {
+  const bool is4 = words[Word::Family] == 4;
+  if (!is4 && words[Word::Family] != 6) return {};
+  Lengths lengths;
+  lengths.ip = is4 ? kIp4Header : kIp6Header;
+  const int32_t protocol = words[Word::Protocol];
+  if (protocol == IpProtocol::Tcp) {
+    lengths.transport = kTcpHeader + tcp_options_length(words);
+  } else {
+    lengths.transport = other_header_length(words);
+    if ((words[Word::Options] & Option::RouterAlert) != 0) {
+      lengths.ip += is4 ? kRouterAlertOption : kExtensionHeader;
+    }
+    if (protocol < 0 || protocol > 0xff) return lengths;
+  }
+  if (words[Word::PayloadLength] < 0) return lengths;
+  const size_t header = lengths.ip + lengths.transport;
+  const size_t length = header + static_cast<size_t>(words[Word::PayloadLength]);
+  // IPv4 counts its own header, IPv6 doesn't.
+  if ((is4 ? length : length - kIp6Header) <= 0xffff) lengths.total = length;
+  return lengths;
 }
 
 void write_ip4(const int32_t* words, size_t header, size_t total, uint8_t* out) noexcept {
@@ -89,9 +115,8 @@ size_t write_tcp(const int32_t* words, uint8_t* out) noexcept {
   return length;
 }
 
-// The same of any protocol; `payload`: how much follows.
-size_t write_transport(const int32_t* words, size_t payload, uint8_t* out) noexcept {
-  if (words[Word::Protocol] == IpProtocol::Tcp) return write_tcp(words, out);
+// The same of any other protocol; `payload`: how much follows.
+[[gnu::noinline]] size_t write_other(const int32_t* words, size_t payload, uint8_t* out) noexcept {
   if (words[Word::Protocol] == IpProtocol::Udp) {
     store_be16(out, unsigned_word(words, Word::SourcePort));
     store_be16(out + 2, unsigned_word(words, Word::DestinationPort));
@@ -116,26 +141,28 @@ uint16_t complete_checksum(uint64_t pseudo, const uint8_t* header, size_t length
   return chain.checksum();
 }
 
-// Fills in the checksum of the transport header of `length` bytes, not 0.
-void write_checksum(const int32_t* words, uint8_t* header, size_t length, const Payload& payload,
-                    TransportChecksum mode) noexcept {
-  const int32_t protocol = words[Word::Protocol];
+// Of TCP or UDP.
+uint16_t transport_checksum(const int32_t* words, const uint8_t* header, size_t length,
+                            const Payload& payload, TransportChecksum mode) noexcept {
+  const uint64_t pseudo = pseudo_header_sum(words, static_cast<uint32_t>(length + payload.length));
+  if (mode == TransportChecksum::Partial) return fold_sum(pseudo);
+  return complete_checksum(pseudo, header, length, payload);
+}
+
+// Fills in the checksum of another protocol's header of `length` bytes, not 0.
+[[gnu::noinline]] void write_checksum(const int32_t* words, uint8_t* header, size_t length,
+                                      const Payload& payload, TransportChecksum mode) noexcept {
   const bool is4 = words[Word::Family] == 4;
-  const bool udp = protocol == IpProtocol::Udp;
-  if (udp && is4 && words[Word::Checksum] == ChecksumState::None) return;
-  const bool covered = protocol == IpProtocol::Tcp || udp;
-  const auto total = static_cast<uint32_t>(length + payload.length);
-  const uint64_t pseudo = !covered && is4 ? 0 : pseudo_header_sum(words, total);
-  const size_t field = protocol == IpProtocol::Tcp ? 16 : udp ? 6 : 2;
-  uint16_t sum;
-  if (covered && mode == TransportChecksum::Partial) {
-    sum = fold_sum(pseudo);
-  } else {
-    sum = complete_checksum(pseudo, header, length, payload);
-    // RFC 768: zero would say that there is none.
-    if (udp && sum == 0) sum = 0xffff;
+  if (words[Word::Protocol] != IpProtocol::Udp) {
+    const auto total = static_cast<uint32_t>(length + payload.length);
+    const uint64_t pseudo = is4 ? 0 : pseudo_header_sum(words, total);
+    store_be16(header + 2, complete_checksum(pseudo, header, length, payload));
+    return;
   }
-  store_be16(header + field, sum);
+  if (is4 && words[Word::Checksum] == ChecksumState::None) return;
+  const uint16_t sum = transport_checksum(words, header, length, payload, mode);
+  // RFC 768: zero would say that there is none.
+  store_be16(header + 6, sum == 0 ? 0xffff : sum);
 }
 
 }  // namespace
@@ -161,40 +188,34 @@ bool find_payload(const int32_t* words, const int32_t* slices, const SlabTable& 
          payload.length == static_cast<size_t>(words[Word::PayloadLength]);
 }
 
-size_t ip_header_length(const int32_t* words) noexcept {
-  const bool alert = has_router_alert(words);
-  if (words[Word::Family] == 4) return alert ? kIp4Header + kRouterAlertOption : kIp4Header;
-  if (words[Word::Family] != 6) return 0;
-  return alert ? kIp6Header + kExtensionHeader : kIp6Header;
-}
+size_t ip_header_length(const int32_t* words) noexcept { return measure(words).ip; }
 
 size_t header_length(const int32_t* words) noexcept {
-  const size_t ip = ip_header_length(words);
-  return ip == 0 ? 0 : ip + transport_header_length(words);
+  const Lengths lengths = measure(words);
+  return lengths.ip + lengths.transport;
 }
 
-size_t packet_length(const int32_t* words) noexcept {
-  const size_t header = header_length(words);
-  const int32_t protocol = words[Word::Protocol];
-  if (header == 0 || protocol < 0 || protocol > 0xff || words[Word::PayloadLength] < 0) return 0;
-  const size_t length = header + static_cast<size_t>(words[Word::PayloadLength]);
-  // IPv4 counts its own header, IPv6 doesn't.
-  const size_t counted = words[Word::Family] == 6 ? length - kIp6Header : length;
-  return counted <= 0xffff ? length : 0;
-}
+size_t packet_length(const int32_t* words) noexcept { return measure(words).total; }
 
 size_t build_headers(const int32_t* words, const Payload& payload, uint8_t* out,
                      TransportChecksum checksum) noexcept {
-  const size_t total = packet_length(words);
+  const Lengths lengths = measure(words);
+  const size_t total = lengths.total;
   if (total == 0 || payload.length != static_cast<size_t>(words[Word::PayloadLength])) return 0;
-  const size_t ip = ip_header_length(words);
+  const size_t ip = lengths.ip;
   if (words[Word::Family] == 4) {
     write_ip4(words, ip, total, out);
   } else {
     write_ip6(words, ip, total, out);
   }
-  const size_t length = write_transport(words, payload.length, out + ip);
-  if (length > 0) write_checksum(words, out + ip, length, payload, checksum);
+  uint8_t* header = out + ip;
+  if (words[Word::Protocol] == IpProtocol::Tcp) {
+    const size_t length = write_tcp(words, header);
+    store_be16(header + 16, transport_checksum(words, header, length, payload, checksum));
+    return ip + length;
+  }
+  const size_t length = write_other(words, payload.length, header);
+  if (length > 0) write_checksum(words, header, length, payload, checksum);
   return ip + length;
 }
 

@@ -192,7 +192,9 @@ ParseResult parse_ip6(Input& in) noexcept {
   const bool martian = is_mapped(words + Word::Source) || is_mapped(words + Word::Destination);
   Walk walk;
   walk.protocol = packet[6];
-  if (!martian) walk = walk_extension_headers(packet, in.length);
+  if (!martian && walk.protocol != IpProtocol::Tcp) {
+    walk = walk_extension_headers(packet, in.length);
+  }
   if (walk.end == Walk::Bad) {
     std::fill_n(words + Word::Source, 8, 0);
     return ParseResult::BadHeader;
