@@ -199,7 +199,7 @@ static Bytes build_other(Words words, int32_t protocol, const Bytes& data,
   words[Word::Protocol] = protocol;
   words[Word::PayloadLength] = static_cast<int32_t>(data.size());
   Payload payload;
-  payload.count = 1;
+  payload.count = data.empty() ? 0 : 1;
   payload.pieces[0] = {data.data(), data.size()};
   payload.length = data.size();
   Bytes packet(packet_length(words.data()));

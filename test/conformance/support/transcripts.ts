@@ -28,10 +28,13 @@ function lineOf({ step, text, after, window }: Entry): string {
   return `${step} ${short}${end}`;
 }
 
+/** Packets of any kind: what of them is TCP has counters of its own. */
+const PACKETS = /^Ip6?In(Receives|Delivers)$/;
+
 /** Counters that are not 0, and the values of TCP_INFO of each connection that is left. */
 export function stateOf({ counters, tcp }: StackCore): string[] {
   const counted = Object.entries(counters)
-    .filter(([, value]) => value !== 0)
+    .filter(([name, value]) => value !== 0 && !PACKETS.test(name))
     .map(([name, value]) => `${name} ${value}`);
   const infos: string[] = [];
   tcp.tuples.forEach((row) => {
