@@ -1,5 +1,6 @@
 export { Stack } from './stack';
 export type { CloseOptions, StackCounters, StackOptions } from './stack';
+export type { StackRoute } from './driver/paths';
 export { capture } from './link/capture';
 export { impair } from './link/impair';
 export { memoryLink } from './link/memory';

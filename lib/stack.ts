@@ -7,6 +7,7 @@ import type { Trace } from './core/tcp/tcp';
 import type { ClockTimer } from './driver/clock';
 import type { DriverOptions, Endpoint } from './driver/driver';
 import { Driver } from './driver/driver';
+import type { StackRoute } from './driver/paths';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import type { Link, LinkCounters } from './link/link';
 import { checkPortRange } from './link/validate';
@@ -28,6 +29,12 @@ export interface StackOptions {
    * link, which has the host's. 127.0.0.0/8 and ::1 are there in any case.
    */
   addresses?: readonly string[];
+  /**
+   * Ways to others, as [{ to: '0.0.0.0/0', via: '10.78.0.1' }], beside those to the networks that
+   * the addresses are in, or instead, to give one another MTU. Default: everybody is on the link,
+   * without a gateway. Not for a raw link, which has the host's.
+   */
+  routes?: readonly StackRoute[];
   /** Changes to TCP's settings: docs name each with its sysctl, default and range. */
   tcp?: Partial<Settings>;
   /**
@@ -64,6 +71,7 @@ export interface CloseOptions {
 const OPTIONS: Readonly<Record<keyof StackOptions, true>> = {
   link: true,
   addresses: true,
+  routes: true,
   tcp: true,
   congestionControl: true,
   localPortRange: true,
@@ -103,11 +111,14 @@ function checkOptions(options: StackOptions): void {
     const names = Object.keys(OPTIONS).slice(0, -2).join(', ');
     throw invalidArgValue('options', options, `has no "${unknown}": there are ${names}`);
   }
-  const { addresses, trace } = options;
+  const { addresses, routes, trace } = options;
   checkLink(options.link);
   checkSettings(options.tcp);
   if (addresses !== undefined && !Array.isArray(addresses)) {
     throw invalidArgType('options.addresses', 'an instance of Array', addresses);
+  }
+  if (routes !== undefined && !Array.isArray(routes)) {
+    throw invalidArgType('options.routes', 'an instance of Array', routes);
   }
   const { congestionControl } = options;
   if (congestionControl !== undefined) {

@@ -6,18 +6,22 @@ export interface Random {
   next(): number;
 }
 
-/** How a remote address is reached. */
+/** How a remote address is reached. It may be one object for many: nobody changes it. */
 export interface Path {
   /** Our address on it. */
-  source: IpAddress;
+  readonly source: IpAddress;
   /** Largest IP packet, bytes. */
-  mtu: number;
+  readonly mtu: number;
+  /** The next hop, a gateway; null or absent: the remote address itself, or nobody knows. */
+  readonly via?: IpAddress | null;
 }
 
 /** Which addresses are ours, and the way to others. */
 export interface Paths {
   /** Whether a packet to `address` is for this stack. */
   isLocal(address: IpAddress): boolean;
+  /** `isLocal` of the address in four words from `at`, where that can be had without making one. */
+  isLocalAt?(words: Int32Array, at: number): boolean;
   /** Whether all hosts of a network that we are in are meant by it, where that is known. */
   isBroadcast?(address: IpAddress): boolean;
   /**
@@ -25,6 +29,8 @@ export interface Paths {
    * (positive, Linux's number) that says why there is none.
    */
   route(remote: IpAddress, local: IpAddress | null): Path | number;
+  /** The same to a multicast group, or to a broadcast address, for which `route` has none. */
+  routeToMany?(group: IpAddress, local: IpAddress | null): Path | number;
   /** `remote` doesn't answer: what is remembered of the way there may be out of date. */
   doubt?(remote: IpAddress): void;
 }

@@ -1,4 +1,6 @@
 import type { Environment, Random } from '../core/environment';
+import { isLoopbackAt } from '../core/ip/address';
+import type { AddressPaths } from '../core/ip/paths';
 import { SlabTable } from '../core/memory/slabs';
 import { SegmentBatch } from '../core/segment/batch';
 import { Word } from '../core/segment/layout';
@@ -11,7 +13,7 @@ import type { Clock, ClockTimer } from './clock';
 import { SystemClock } from './clock';
 import { Lifetime } from './lifetime';
 import { openPort, type OpenedPort } from './open-port';
-import { isLoopbackAt, type AddressPaths } from './paths';
+import type { StackRoute } from './paths';
 import { SystemRandom } from './random';
 
 /** What the API keeps above the core: a socket or a server. */
@@ -37,6 +39,7 @@ export interface Endpoint {
 export interface DriverOptions {
   link?: Link;
   addresses?: readonly string[];
+  routes?: readonly StackRoute[];
   tcp?: Partial<Settings>;
   congestionControl?: string | CongestionController;
   localPortRange?: readonly [number, number];

@@ -1,7 +1,7 @@
 import { SegmentBatch } from '../core/segment/batch';
 import { MAX_SLICES, SLICE_WORDS, Word } from '../core/segment/layout';
+import type { AddressPaths } from '../core/ip/paths';
 import type { LinkCounters, LinkPort } from '../link/link';
-import type { AddressPaths } from './paths';
 
 /** Words of one descriptor's slices. */
 const SLICES = MAX_SLICES * SLICE_WORDS;

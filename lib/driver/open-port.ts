@@ -1,11 +1,12 @@
 import type { Paths, PortAuthority } from '../core/environment';
+import { AddressPaths } from '../core/ip/paths';
 import { FreePorts } from '../core/stack/free-ports';
 import type { LinkContext, LinkHost, LinkPort } from '../link/link';
 import { memoryLink } from '../link/memory';
 import { invalidArgValue } from '../errors';
 import type { DriverOptions } from './driver';
 import { LoopbackSwitch } from './loopback-switch';
-import { AddressPaths, parseAddresses } from './paths';
+import { parseAddresses, parseRoutes } from './paths';
 
 /** Every stack has these, unless its link brings the host's own. */
 const LOOPBACK = ['127.0.0.1/8', '::1/128'];
@@ -25,7 +26,7 @@ export interface OpenedPort {
  *
  * @param outside whom the link tells of what arrives, where it isn't the host of the context
  * @param capacity of the batches that the port is to send, descriptors
- * @throws TypeError ERR_INVALID_ARG_VALUE for a wrong address; what the link rejects with
+ * @throws TypeError ERR_INVALID_ARG_VALUE for a wrong address or route; what the link rejects with
  */
 export async function openPort(
   options: DriverOptions,
@@ -35,24 +36,24 @@ export async function openPort(
 ): Promise<OpenedPort> {
   const addresses = options.addresses ?? [];
   const prefixes = parseAddresses(addresses);
+  const routes = options.routes && parseRoutes(options.routes, prefixes);
   const ports = new FreePorts(...(options.localPortRange ?? []));
   const openLoopback = () =>
     memoryLink().open({ ...context, addresses: [...LOOPBACK, ...addresses] });
   if (options.link === undefined) {
     const port = await openLoopback();
-    return { port, paths: new AddressPaths(prefixes, port.mtu, port.mtu), ports };
+    return { port, paths: new AddressPaths(prefixes, port.mtu, port.mtu, routes), ports };
   }
   const wire = await options.link.open({ ...context, host: outside, addresses });
   try {
     if (wire.paths !== undefined) {
-      if (addresses.length > 0) {
-        const reason = `is not for a ${options.link.kind} link, which has the host's addresses`;
-        throw invalidArgValue('options.addresses', addresses, reason);
-      }
+      const reason = `is not for a ${options.link.kind} link, which has the host's`;
+      if (addresses.length > 0) throw invalidArgValue('options.addresses', addresses, reason);
+      if (routes !== undefined) throw invalidArgValue('options.routes', options.routes, reason);
       return { port: wire, paths: wire.paths, ports: wire.ports ?? ports };
     }
     const loopback = await openLoopback();
-    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu);
+    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu, routes);
     const port = new LoopbackSwitch(wire, loopback, paths, capacity);
     return { port, paths, ports: wire.ports ?? ports, own: paths };
   } catch (error) {

@@ -1,24 +1,46 @@
-import type { Path, Paths } from '../core/environment';
-import { Errno } from '../core/errno';
-import type { IpAddress, Prefix } from '../core/ip/address';
 import {
-  LOOPBACK4,
-  LOOPBACK6,
-  ipv4,
   isIpv4,
   isLoopback,
   isMulticast,
+  isUnicast,
   isWildcard,
+  parseAddress,
   parsePrefix,
   sameAddress,
+  type IpAddress,
+  type Prefix,
 } from '../core/ip/address';
-import { invalidArgValue } from '../errors';
+import { MAPPED_BITS } from '../core/ip/addresses';
+import { AddressPaths } from '../core/ip/paths';
+import { Route, RouteTable, type RouteOptions } from '../core/ip/routes';
+import { invalidArgType, invalidArgValue, outOfRange } from '../errors';
+import { checkNames } from '../link/validate';
 
-/** What stands before an IPv4 address that is mapped into IPv6's space, bits. */
-const MAPPED_BITS = 96;
+/** A way to other hosts, as `ip route` has it. */
+export interface StackRoute {
+  /** Whom it leads to, in CIDR notation: '0.0.0.0/0' and '::/0' are everybody. */
+  to: string;
+  /** The gateway, an address on the link. Default: they are on the link themselves. */
+  via?: string;
+  /** Largest IP packet, bytes: 68 (IPv6: 1280) to 65535. Default: the link's. */
+  mtu?: number;
+  /** Which of the stack's addresses is used, unless the program binds another one. */
+  source?: string;
+  /** Of two to the same range the smaller one counts; 0 to 4294967295. Default: 0. */
+  metric?: number;
+}
 
-/** The length field of an IPv4 header holds no more, bytes. */
-const MAX_IPV4_PACKET = 65_535;
+const NAMES: readonly (keyof StackRoute)[] = ['to', 'via', 'mtu', 'source', 'metric'];
+
+/** Every host has to take so much (RFC 791 §3.2, RFC 8200 §5), bytes. */
+const MIN_MTU4 = 68;
+const MIN_MTU6 = 1280;
+const MAX_MTU = 65_535;
+
+/** A prefix of IPv4 written as IPv6 must leave what says that it is one. */
+function shortest(address: IpAddress): number {
+  return isIpv4(address) ? MAPPED_BITS : 0;
+}
 
 /**
  * Reads a stack's addresses.
@@ -33,114 +55,74 @@ export function parseAddresses(texts: readonly string[]): Prefix[] {
       throw invalidArgValue(name, text, "must be an address with prefix, as '10.0.0.2/24'");
     }
     const { address, length } = prefix;
-    const shortest = isIpv4(address) ? MAPPED_BITS : 0;
-    if (isWildcard(address) || isMulticast(address) || length < shortest) {
+    if (isWildcard(address) || isMulticast(address) || length < shortest(address)) {
       throw invalidArgValue(name, text, 'must be an address that a host can have');
     }
     return prefix;
   });
 }
 
-/** Whether the address in four words from `at` is in 127.0.0.0/8 or ::1; makes nothing. */
-export function isLoopbackAt(words: Int32Array, at: number): boolean {
-  if (words[at] !== 0 || words[at + 1] !== 0) return false;
-  const w3 = words[at + 3];
-  return words[at + 2] === 0 ? w3 === 1 : words[at + 2] === 0xffff && w3 >>> 24 === 127;
-}
-
-/** How many leading bits two addresses share. */
-function commonBits(a: IpAddress, b: IpAddress): number {
-  if (a.w0 !== b.w0) return Math.clz32(a.w0 ^ b.w0);
-  if (a.w1 !== b.w1) return 32 + Math.clz32(a.w1 ^ b.w1);
-  if (a.w2 !== b.w2) return 64 + Math.clz32(a.w2 ^ b.w2);
-  return 96 + Math.clz32(a.w3 ^ b.w3);
-}
-
 /**
- * The way to others over one link that is taken as point to point: everything of a family in which
- * the stack has an address can be reached. What goes to an own address stays inside, and so does
- * 127.0.0.0/8 and ::1.
+ * Reads a stack's routes.
+ * @param own the stack's addresses
+ * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE
  */
-export class AddressPaths implements Paths {
-  readonly #own: readonly IpAddress[];
-  /** Last addresses of IPv4 networks that have room for one (RFC 3021: a /31 has not). */
-  readonly #broadcasts: readonly IpAddress[];
-
-  /**
-   * @param prefixes the stack's addresses; loopback ones need not be among them
-   * @param mtu of the link, bytes; may be set anew
-   * @param loopbackMtu of the loopback inside, bytes
-   */
-  constructor(
-    prefixes: readonly Prefix[],
-    public mtu: number,
-    private readonly loopbackMtu: number,
-  ) {
-    this.#own = prefixes.map((prefix) => prefix.address).filter((address) => !isLoopback(address));
-    this.#broadcasts = prefixes
-      .filter(({ address, length }) => isIpv4(address) && length < MAPPED_BITS + 31)
-      .map(({ address, length }) => ipv4(address.w3 | (-1 >>> (length - MAPPED_BITS))));
-  }
-
-  /** `isLocal` of the address in four words from `at`; makes nothing. */
-  isLocalAt(words: Int32Array, at: number): boolean {
-    if (isLoopbackAt(words, at)) return true;
-    const w0 = words[at];
-    const w1 = words[at + 1];
-    const w2 = words[at + 2];
-    const w3 = words[at + 3];
-    for (const own of this.#own) {
-      if (own.w3 === w3 && own.w2 === w2 && own.w1 === w1 && own.w0 === w0) return true;
+export function parseRoutes(routes: readonly StackRoute[], own: readonly Prefix[]): RouteOptions[] {
+  const nameOf = (index: number): string => `options.routes[${index}]`;
+  const parsed = routes.map((route, index) => parseRoute(nameOf(index), route, own));
+  // A gateway may be reached by a route that comes later.
+  const direct = parsed.filter(({ via }) => via === null);
+  const link = new AddressPaths(own, MAX_MTU, MAX_MTU, direct).routes;
+  const given = new RouteTable();
+  for (const [index, options] of parsed.entries()) {
+    const { via } = options;
+    if (via && link.find(via) === null) {
+      const name = `${nameOf(index)}.via`;
+      throw invalidArgValue(name, routes[index].via, 'must be an address on the link');
     }
-    return false;
-  }
-
-  isLocal(address: IpAddress): boolean {
-    return isLoopback(address) || this.#own.some((own) => sameAddress(own, address));
-  }
-
-  isBroadcast(address: IpAddress): boolean {
-    return this.#broadcasts.some((broadcast) => sameAddress(broadcast, address));
-  }
-
-  route(remote: IpAddress, local: IpAddress | null): Path | number {
-    if (isMulticast(remote) || isWildcard(remote) || this.isBroadcast(remote))
-      return Errno.ENETUNREACH;
-    const inside = this.isLocal(remote);
-    if (local === null || isWildcard(local)) {
-      const source = inside ? localSource(remote) : this.#nearest(remote);
-      if (source === null) return Errno.ENETUNREACH;
-      return { source, mtu: this.#mtu(source, inside) };
+    if (!given.add(new Route(options))) {
+      throw invalidArgValue(nameOf(index), routes[index], 'is there twice: give another metric');
     }
-    if (!this.isLocal(local)) return Errno.EADDRNOTAVAIL;
-    if (isIpv4(local) !== isIpv4(remote)) return Errno.ENETUNREACH;
-    if (isLoopback(local) && !inside) return Errno.EINVAL;
-    return { source: local, mtu: this.#mtu(local, inside) };
   }
-
-  #mtu(source: IpAddress, inside: boolean): number {
-    const mtu = inside ? this.loopbackMtu : this.mtu;
-    return isIpv4(source) ? Math.min(mtu, MAX_IPV4_PACKET) : mtu;
-  }
-
-  /** The address of ours in the family of `remote` that shares most leading bits (RFC 6724 §5). */
-  #nearest(remote: IpAddress): IpAddress | null {
-    let best: IpAddress | null = null;
-    let most = -1;
-    for (const address of this.#own) {
-      if (isIpv4(address) !== isIpv4(remote)) continue;
-      const bits = commonBits(address, remote);
-      if (bits > most) {
-        best = address;
-        most = bits;
-      }
-    }
-    return best;
-  }
+  return parsed;
 }
 
-/** Towards an own address the source is that address; within 127.0.0.0/8 it is 127.0.0.1. */
-function localSource(remote: IpAddress): IpAddress {
-  if (!isLoopback(remote)) return remote;
-  return isIpv4(remote) ? LOOPBACK4 : LOOPBACK6;
+function parseRoute(name: string, route: StackRoute, own: readonly Prefix[]): RouteOptions {
+  checkNames(name, route, NAMES);
+  const to = typeof route.to === 'string' ? parsePrefix(route.to) : null;
+  if (to === null || to.length < shortest(to.address)) {
+    throw invalidArgValue(`${name}.to`, route.to, "must be a network, as '10.1.0.0/16'");
+  }
+  if (isLoopback(to.address)) {
+    throw invalidArgValue(`${name}.to`, route.to, 'must not be the loopback');
+  }
+  const is4 = isIpv4(to.address);
+  const via = parseOptional(`${name}.via`, route.via, is4);
+  if (via !== null && (!isUnicast(via) || own.some(({ address }) => sameAddress(address, via)))) {
+    throw invalidArgValue(`${name}.via`, route.via, "must be another host's address");
+  }
+  const source = parseOptional(`${name}.source`, route.source, is4);
+  if (source !== null && !own.some(({ address }) => sameAddress(address, source))) {
+    throw invalidArgValue(`${name}.source`, route.source, 'must be one of options.addresses');
+  }
+  const mtu = checked(`${name}.mtu`, route.mtu, is4 ? MIN_MTU4 : MIN_MTU6, MAX_MTU);
+  return { to, via, source, mtu, metric: checked(`${name}.metric`, route.metric, 0, 0xffff_ffff) };
+}
+
+/** An address of the family of the network that the route leads to. */
+function parseOptional(name: string, text: string | undefined, is4: boolean): IpAddress | null {
+  if (text === undefined) return null;
+  const address = typeof text === 'string' ? parseAddress(text) : null;
+  if (address === null || isIpv4(address) !== is4) {
+    throw invalidArgValue(name, text, `must be an IPv${is4 ? 4 : 6} address, as its route`);
+  }
+  return address;
+}
+
+function checked(name: string, value: number | undefined, min: number, max: number): number {
+  if (value === undefined) return 0;
+  if (typeof value !== 'number') throw invalidArgType(name, 'of type number', value);
+  if (!Number.isInteger(value)) throw outOfRange(name, 'an integer', value);
+  if (value < min || value > max) throw outOfRange(name, `>= ${min} and <= ${max}`, value);
+  return value;
 }

@@ -1,7 +1,8 @@
 import { Errno } from '../../lib/core/errno';
 import type { IpAddress } from '../../lib/core/ip/address';
 import { formatAddress, parseAddress } from '../../lib/core/ip/address';
-import { AddressPaths, parseAddresses } from '../../lib/driver/paths';
+import { AddressPaths } from '../../lib/core/ip/paths';
+import { parseAddresses, parseRoutes, type StackRoute } from '../../lib/driver/paths';
 
 function ip(text: string): IpAddress {
   const parsed = parseAddress(text);
@@ -114,5 +115,64 @@ describe('addresses as a program gives them', () => {
 
   it('refuses what is no text', () => {
     expect(() => parseAddresses([5 as never])).toThrow(TypeError);
+  });
+});
+
+describe('routes as a program gives them', () => {
+  const own = parseAddresses(['10.0.0.2/24', 'fd78::2/64', '10.9.9.9/32']);
+
+  it('reads what is right', () => {
+    const routes = parseRoutes(
+      [
+        { to: '0.0.0.0/0', via: '10.0.0.1', mtu: 1400, source: '10.0.0.2' },
+        { to: '192.0.2.0/24', via: '10.9.9.1', metric: 5 },
+        { to: '10.9.9.1/32' },
+        { to: '::/0', via: 'fd78::1' },
+      ],
+      own,
+    );
+    expect(routes).toMatchObject([
+      { via: ip('10.0.0.1'), mtu: 1400, source: ip('10.0.0.2'), metric: 0 },
+      { via: ip('10.9.9.1'), mtu: 0, source: null, metric: 5 },
+      { to: { address: ip('10.9.9.1'), length: 128 }, via: null },
+      { to: { address: ip('::'), length: 0 } },
+    ]);
+  });
+
+  it.each([
+    [{ to: '10.0.0.0/33' }, 'to', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: 5 }, 'to', 'ERR_INVALID_ARG_VALUE'],
+    [{}, 'to', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '::ffff:10.0.0.0/8' }, 'to', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '127.0.0.0/8' }, 'to', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '0.0.0.0/0', via: 'x' }, 'via', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '0.0.0.0/0', via: 'fd78::1' }, 'via', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '0.0.0.0/0', via: '10.0.0.2' }, 'via', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '0.0.0.0/0', via: '224.0.0.1' }, 'via', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '0.0.0.0/0', via: '10.0.1.1' }, 'via', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '::/0', source: 'fd78::3' }, 'source', 'ERR_INVALID_ARG_VALUE'],
+    [{ to: '::/0', mtu: 1279 }, 'mtu', 'ERR_OUT_OF_RANGE'],
+    [{ to: '0.0.0.0/0', mtu: 67 }, 'mtu', 'ERR_OUT_OF_RANGE'],
+    [{ to: '0.0.0.0/0', mtu: 65_536 }, 'mtu', 'ERR_OUT_OF_RANGE'],
+    [{ to: '0.0.0.0/0', mtu: 1400.5 }, 'mtu', 'ERR_OUT_OF_RANGE'],
+    [{ to: '0.0.0.0/0', mtu: '1400' }, 'mtu', 'ERR_INVALID_ARG_TYPE'],
+    [{ to: '0.0.0.0/0', metric: -1 }, 'metric', 'ERR_OUT_OF_RANGE'],
+  ])('refuses %j', (route, property, code) => {
+    const routes = [{ to: '192.0.2.0/24' }, route as StackRoute];
+    expect(() => parseRoutes(routes, own)).toThrow(
+      expect.objectContaining({
+        code,
+        message: expect.stringContaining(`options.routes[1].${property}`),
+      }),
+    );
+  });
+
+  it('refuses what is no route, has unknown names, or is there twice', () => {
+    const refusal = (routes: unknown[]) => () => parseRoutes(routes as StackRoute[], own);
+    expect(refusal(['x'])).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARG_TYPE' }));
+    expect(refusal([{ to: '::/0', gw: 'x' }])).toThrow(/has no "gw": there are to, via/);
+    expect(refusal([{ to: '10.1.0.0/16' }, { to: '10.1.2.3/16' }])).toThrow(
+      /'options.routes\[1\]'/,
+    );
   });
 });

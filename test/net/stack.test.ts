@@ -14,6 +14,8 @@ describe('Stack.open', () => {
     ['a link that is none', { link: 'raw' }, 'ERR_INVALID_ARG_TYPE'],
     ['addresses that are no list', { addresses: '10.0.0.1/8' }, 'ERR_INVALID_ARG_TYPE'],
     ['an address that is none', { addresses: ['10.0.0.1000/8'] }, 'ERR_INVALID_ARG_VALUE'],
+    ['routes that are no list', { routes: {} }, 'ERR_INVALID_ARG_TYPE'],
+    ['a route that is none', { routes: [{ to: '10.0.0.1/8', via: 'x' }] }, 'ERR_INVALID_ARG_VALUE'],
     ['a port range that is none', { localPortRange: [2000, 1000] }, 'ERR_INVALID_ARG_VALUE'],
     ['a port range of text', { localPortRange: '1-2' }, 'ERR_INVALID_ARG_TYPE'],
     ['ports beyond the last', { localPortRange: [60_000, 70_000] }, 'ERR_OUT_OF_RANGE'],

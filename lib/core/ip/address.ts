@@ -50,6 +50,13 @@ export function isLoopback(a: IpAddress): boolean {
   return isIpv4(a) ? a.w3 >>> 24 === 127 : sameAddress(a, LOOPBACK6);
 }
 
+/** `isLoopback` of the address in four words from `at`; makes nothing. */
+export function isLoopbackAt(words: Int32Array, at: number): boolean {
+  if (words[at] !== 0 || words[at + 1] !== 0) return false;
+  const w3 = words[at + 3];
+  return words[at + 2] === 0 ? w3 === 1 : words[at + 2] === MAPPED && w3 >>> 24 === 127;
+}
+
 /** Whether it is in 224.0.0.0/4 or ff00::/8. */
 export function isMulticast(a: IpAddress): boolean {
   return isIpv4(a) ? a.w3 >>> 28 === 14 : a.w0 >>> 24 === 0xff;
@@ -73,6 +80,34 @@ export function contains(prefix: Prefix, address: IpAddress): boolean {
     ((p.w2 ^ address.w2) & mask(prefix.length - 64)) === 0 &&
     ((p.w3 ^ address.w3) & mask(prefix.length - 96)) === 0
   );
+}
+
+/** `contains` of the address in four words from `at`; makes nothing. */
+export function containsAt({ address: p, length }: Prefix, words: Int32Array, at: number): boolean {
+  return (
+    ((p.w0 ^ words[at]) & mask(length)) === 0 &&
+    ((p.w1 ^ words[at + 1]) & mask(length - 32)) === 0 &&
+    ((p.w2 ^ words[at + 2]) & mask(length - 64)) === 0 &&
+    ((p.w3 ^ words[at + 3]) & mask(length - 96)) === 0
+  );
+}
+
+/** How many leading bits two addresses share, 0 to 128 in the mapped space. */
+export function commonBits(a: IpAddress, b: IpAddress): number {
+  if (a.w0 !== b.w0) return Math.clz32(a.w0 ^ b.w0);
+  if (a.w1 !== b.w1) return 32 + Math.clz32(a.w1 ^ b.w1);
+  if (a.w2 !== b.w2) return 64 + Math.clz32(a.w2 ^ b.w2);
+  return 96 + Math.clz32(a.w3 ^ b.w3);
+}
+
+/** The address with its bits behind the first `length` cleared. */
+export function networkOf({ address: a, length }: Prefix): IpAddress {
+  return {
+    w0: a.w0 & mask(length),
+    w1: a.w1 & mask(length - 32),
+    w2: a.w2 & mask(length - 64),
+    w3: a.w3 & mask(length - 96),
+  };
 }
 
 /** A word with its `bits` leading bits set; `bits` may lie outside of 0 to 32. */

@@ -1,19 +1,17 @@
 import type { Path, Paths } from '../../core/environment';
 import { Errno } from '../../core/errno';
 import type { IpAddress, Prefix } from '../../core/ip/address';
-import { AddressPaths } from '../../driver/paths';
+import { AddressPaths } from '../../core/ip/paths';
 
 /** As that of Linux's `lo`, bytes. */
 const LOOPBACK_MTU = 65_536;
 
 /** The ways of a simulated host: itself, and all others through its one cable, if it has one. */
 export class HostPaths implements Paths {
-  private paths: AddressPaths;
+  private readonly paths: AddressPaths;
   private wire: { readonly mtu: number } | null = null;
-  /** What `paths` was made for. */
-  private known = LOOPBACK_MTU;
 
-  constructor(private readonly prefixes: readonly Prefix[]) {
+  constructor(prefixes: readonly Prefix[]) {
     this.paths = new AddressPaths(prefixes, LOOPBACK_MTU, LOOPBACK_MTU);
   }
 
@@ -37,10 +35,7 @@ export class HostPaths implements Paths {
   }
 
   route(remote: IpAddress, local: IpAddress | null): Path | number {
-    if (this.mtu !== this.known) {
-      this.known = this.mtu;
-      this.paths = new AddressPaths(this.prefixes, this.mtu, LOOPBACK_MTU);
-    }
+    this.paths.mtu = this.mtu;
     const path = this.paths.route(remote, local);
     return this.wire !== null || this.isLocal(remote) || typeof path === 'number'
       ? path
