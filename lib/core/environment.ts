@@ -57,6 +57,8 @@ export interface Environment {
   random: Random;
   paths: Paths;
   ports: PortAuthority;
+  /** The same for UDP, where those are for TCP alone. */
+  udpPorts?: PortAuthority;
   /** Memory for payload, uninitialised where that is cheaper. */
   allocate(bytes: number): Uint8Array;
   /** Takes what the program's own code has thrown, to throw it again when the stack is at rest. */

@@ -26,3 +26,8 @@ export function isIcmp(words: Int32Array, base: number): boolean {
 export function quotesTcp(words: Int32Array, base: number): boolean {
   return words[base + IcmpWord.Quoted] === (IpProtocol.Tcp as number) && isIcmp(words, base);
 }
+
+/** The same of a UDP datagram. */
+export function quotesUdp(words: Int32Array, base: number): boolean {
+  return words[base + IcmpWord.Quoted] === (IpProtocol.Udp as number) && isIcmp(words, base);
+}

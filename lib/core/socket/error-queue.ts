@@ -1,6 +1,7 @@
 import type { IcmpError } from '../icmp/icmp-error';
 import { quotedTcp } from '../icmp/icmp-error';
 import type { IpAddress } from '../ip/address';
+import { truesize } from '../memory/truesize';
 
 /** What ICMP has said of a packet that we sent (Linux: sock_extended_err and what goes with it). */
 export interface QueuedError {
@@ -19,10 +20,6 @@ export interface QueuedError {
   readonly quoted: Uint8Array;
 }
 
-/** What Linux counts for an entry beside the packet, and beside the quote in the packet, bytes. */
-const ENTRY = 256;
-const AROUND = 320 + 64 + 28;
-
 /** The errors that a program can read with MSG_ERRQUEUE, the oldest first. */
 export class ErrorQueue {
   private readonly entries: QueuedError[] = [];
@@ -36,7 +33,7 @@ export class ErrorQueue {
   /** @param room for all entries, as Linux counts memory (SO_RCVBUF), bytes; no more is kept */
   add(error: IcmpError, errno: number, room: number): void {
     const tcp = quotedTcp(error);
-    const size = memoryOf(tcp.length);
+    const size = truesize(tcp.length);
     if (this.held + size >= room) return;
     this.held += size;
     const { family, type, code, info, offender, remote, remotePort } = error;
@@ -47,12 +44,7 @@ export class ErrorQueue {
   shift(): QueuedError | null {
     const first = this.entries.shift();
     if (first === undefined) return null;
-    this.held -= memoryOf(first.quoted.length);
+    this.held -= truesize(first.quoted.length);
     return first;
   }
-}
-
-/** Linux's truesize: the packet lies in memory of a power of two. */
-function memoryOf(quoted: number): number {
-  return ENTRY + 2 ** Math.ceil(Math.log2(quoted + AROUND));
 }

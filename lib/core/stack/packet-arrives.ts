@@ -1,14 +1,23 @@
 import { countIcmp } from '../icmp/icmp-counters';
 import { readIcmpError } from '../icmp/icmp-error';
+import { Destination, destinationAt } from '../ip/addresses';
 import type { SegmentBatch } from '../segment/batch';
-import { isFragment, isIcmp, isTcp, quotesTcp } from '../segment/kind';
+import { isFragment, isIcmp, isTcp, isUdp, quotesTcp, quotesUdp } from '../segment/kind';
 import { Checksum, IcmpWord, IpProtocol, Word } from '../segment/layout';
 import { icmpArrives } from '../tcp/icmp-arrives';
 import type { Tcp } from '../tcp/tcp';
+import type { Udp } from '../udp/udp';
 import type { Counters } from './counters';
 
-/** A packet goes to whom it is for: TCP, or ICMP that quotes TCP. All others are dropped. */
-export function packetArrives(tcp: Tcp, batch: SegmentBatch, index: number): void {
+/** To whom packets go. */
+interface Protocols {
+  readonly tcp: Tcp;
+  readonly udp: Udp;
+}
+
+/** A packet goes to whom it is for: TCP, UDP, or who sent what ICMP quotes. Others are dropped. */
+export function packetArrives(stack: Protocols, batch: SegmentBatch, index: number): void {
+  const { tcp } = stack;
   const { words } = batch;
   const base = batch.base(index);
   const { counters } = tcp;
@@ -21,8 +30,34 @@ export function packetArrives(tcp: Tcp, batch: SegmentBatch, index: number): voi
   } else if (quotesTcp(words, base)) {
     deliver(counters, is4);
     icmpArrives(tcp, readIcmpError(words, base, tcp.slabs.slabs));
+  } else if (isUdp(words, base)) {
+    datagramArrives(stack, batch, index);
+  } else if (quotesUdp(words, base)) {
+    deliver(counters, is4);
+    stack.udp.onError(readIcmpError(words, base, tcp.slabs.slabs));
   } else {
     drop(counters, words, base, is4);
+  }
+}
+
+/** A datagram for us, or for a group that we are in. */
+function datagramArrives({ tcp, udp }: Protocols, batch: SegmentBatch, index: number): void {
+  const { words } = batch;
+  const { counters, environment } = tcp;
+  const base = batch.base(index);
+  const is4 = words[base + Word.Family] === 4;
+  const destination = destinationAt(environment.paths, words, base + Word.Destination);
+  const isOurs =
+    destination === Destination.Multicast
+      ? udp.groups.hasAt(words, base + Word.Destination)
+      : destination !== Destination.Foreign;
+  if (isOurs) {
+    deliver(counters, is4);
+    udp.arrives(batch, index, destination);
+  } else if (is4) {
+    counters.IpInAddrErrors++;
+  } else {
+    counters.Ip6InAddrErrors++;
   }
 }
 

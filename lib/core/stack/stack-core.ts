@@ -2,6 +2,7 @@ import type { Environment } from '../environment';
 import type { IcmpError } from '../icmp/icmp-error';
 import type { SlabTable } from '../memory/slabs';
 import type { SegmentBatch } from '../segment/batch';
+import { DatagramSocket } from '../socket/datagram-socket';
 import { StreamSocket } from '../socket/stream-socket';
 import type { CongestionController } from '../tcp/congestion-controller';
 import { icmpArrives } from '../tcp/icmp-arrives';
@@ -10,6 +11,7 @@ import { pathsChanged } from '../tcp/path-mtu';
 import { makeSettings, type Settings } from '../tcp/settings';
 import { Tcp, type Trace } from '../tcp/tcp';
 import { State } from '../tcp/state';
+import { Udp } from '../udp/udp';
 import type { Counters } from './counters';
 import { packetArrives } from './packet-arrives';
 
@@ -38,6 +40,10 @@ export interface StackOptions {
  */
 export class StackCore {
   readonly tcp: Tcp;
+  /** Made when it is first needed. */
+  private datagrams: Udp | null = null;
+  /** Whose turn it is to send first, where a batch has no room for both. */
+  private udpFirst = false;
 
   /**
    * @param hashKey 64-bit key of the four-tuple hash, two words, which the link has too
@@ -46,12 +52,26 @@ export class StackCore {
    */
   constructor(
     environment: Environment,
-    slabs: SlabTable,
-    hashKey: Int32Array,
+    private readonly slabs: SlabTable,
+    private readonly hashKey: Int32Array,
     options: StackOptions = {},
   ) {
     const { tcp, congestionControl } = options;
     this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(tcp), congestionControl);
+  }
+
+  get udp(): Udp {
+    const { tcp } = this;
+    this.datagrams ??= new Udp({
+      environment: tcp.environment,
+      slabs: this.slabs,
+      hashKey: this.hashKey,
+      counters: tcp.counters,
+      pathMtus: tcp.pathMtus,
+      settings: tcp.settings,
+      nowMs: () => tcp.nowMs,
+    });
+    return this.datagrams;
   }
 
   /** Told of each TCP segment with the state of its connection; null for nobody. */
@@ -83,7 +103,7 @@ export class StackCore {
    */
   onPacket(batch: SegmentBatch, index: number, now: number): void {
     this.tcp.setNow(now);
-    packetArrives(this.tcp, batch, index);
+    packetArrives(this, batch, index);
   }
 
   /** The same for what is known to be a TCP segment. */
@@ -113,22 +133,35 @@ export class StackCore {
   /** Adds to `batch` what may be sent now, until nothing is left or it is full. */
   transmit(batch: SegmentBatch, now: number): void {
     this.tcp.setNow(now);
+    const { datagrams } = this;
+    if (datagrams === null || !datagrams.hasOutput) {
+      this.tcp.transmit(batch);
+      return;
+    }
+    if (this.udpFirst) datagrams.transmit(batch);
     this.tcp.transmit(batch);
+    if (!this.udpFirst) datagrams.transmit(batch);
+    this.udpFirst = !this.udpFirst;
   }
 
   /** Whether `transmit` may have something. */
   get hasOutput(): boolean {
-    return this.tcp.hasOutput;
+    return this.tcp.hasOutput || (this.datagrams !== null && this.datagrams.hasOutput);
   }
 
   /** The next socket whose readiness may have changed since it was last returned; null: none. */
-  pollEvent(): StreamSocket | null {
-    return this.tcp.pollEvent();
+  pollEvent(): StreamSocket | DatagramSocket | null {
+    return this.tcp.pollEvent() ?? this.datagrams?.pollEvent() ?? null;
   }
 
   /** socket(2): a TCP socket for IPv4 (4), or for IPv6 and IPv4 (6). */
   socket(domain: 4 | 6): StreamSocket {
     return new StreamSocket(this.tcp, domain);
+  }
+
+  /** socket(2): a UDP socket for IPv4 (4), or for IPv6 and IPv4 (6). */
+  datagramSocket(domain: 4 | 6): DatagramSocket {
+    return new DatagramSocket(this.udp, domain);
   }
 
   /** What `ss -tan` would list: listeners first, then connections in no order. */

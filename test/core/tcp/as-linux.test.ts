@@ -30,7 +30,7 @@ test('a segment’s room of the receive buffer stays in reserve', () => {
   const peer = new Peer({ tcp: { receiveBuffer: 65_536 }, syn: { mss: 1460, scale: 7 } });
   peer.answer();
   for (let i = 0; i < 6; i++) peer.say('.', { data: 1460 });
-  peer.host.core.pollEvent()?.take(65_536);
+  peer.host.core.tcp.pollEvent()?.take(65_536);
   expect(peer.host.core.tcp.connection(0).rcvSsthresh).toBe(65_536 - 1460);
 });
 

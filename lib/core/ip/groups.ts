@@ -1,0 +1,57 @@
+import { ipv4, ipv6, sameAddress, type IpAddress } from './address';
+
+/** All hosts of a link (RFC 1112 §4, RFC 4291 §2.7.1): everybody is in these, always. */
+const ALL_HOSTS: readonly IpAddress[] = [
+  ipv4(0xe0000001),
+  ipv6(0xff010000, 0, 0, 1),
+  ipv6(0xff020000, 0, 0, 1),
+];
+
+interface Membership {
+  readonly group: IpAddress;
+  members: number;
+}
+
+/** The multicast groups that a stack is in: those that a socket of it is in. */
+export class Groups {
+  /** Told of the first member of a group, and when the last has left: what IGMP and MLD report. */
+  onChange: ((group: IpAddress, isMember: boolean) => void) | null = null;
+  private memberships: Membership[] = [];
+
+  get all(): readonly IpAddress[] {
+    return this.memberships.map(({ group }) => group);
+  }
+
+  join(group: IpAddress): void {
+    const known = this.memberships.find((other) => sameAddress(other.group, group));
+    if (known !== undefined) {
+      known.members++;
+      return;
+    }
+    this.memberships.push({ group, members: 1 });
+    this.onChange?.(group, true);
+  }
+
+  /** One member less, of whom there must be one. */
+  leave(group: IpAddress): void {
+    const known = this.memberships.find((other) => sameAddress(other.group, group));
+    if (known === undefined) throw new Error('nobody is in that group');
+    if (--known.members > 0) return;
+    this.memberships = this.memberships.filter((other) => other !== known);
+    this.onChange?.(group, false);
+  }
+
+  /** Whether we are in the group whose address is in four words from `at`; makes nothing. */
+  hasAt(words: Int32Array, at: number): boolean {
+    for (const group of ALL_HOSTS) if (isAt(group, words, at)) return true;
+    for (const { group } of this.memberships) if (isAt(group, words, at)) return true;
+    return false;
+  }
+}
+
+/** Whether `a` is the address in four words from `at`. */
+export function isAt(a: IpAddress, words: Int32Array, at: number): boolean {
+  return (
+    a.w3 === words[at + 3] && a.w2 === words[at + 2] && a.w1 === words[at + 1] && a.w0 === words[at]
+  );
+}
