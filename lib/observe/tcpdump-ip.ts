@@ -2,6 +2,7 @@ import { load16, load32 } from '../codec/bytes';
 import { formatAddress, readAddress } from '../core/ip/address';
 import { isFragment, isIcmp, isUdp } from '../core/segment/kind';
 import { IcmpWord, IpProtocol, MORE_FRAGMENTS, Option, Word } from '../core/segment/layout';
+import { portName, type PortProtocol } from '../core/stack/port-names';
 import { formatIcmp, formatIgmp } from './tcpdump-icmp';
 
 const UDP_HEADER = 8;
@@ -11,23 +12,34 @@ const ICMP_HEADER = 8;
  * The line for a packet that isn't a TCP segment, as `tcpdump -n` prints it; what UDP carries is
  * not looked at, and IPv6's extension headers are not told.
  * @param payload its payload, where that is known: without it less is told
+ * @param names well-known ports by name
  */
-export function formatPacket(words: Int32Array, base: number, payload?: Uint8Array): string {
+export function formatPacket(
+  words: Int32Array,
+  base: number,
+  payload?: Uint8Array,
+  names = false,
+): string {
   const is6 = words[base + Word.Family] === 6;
   // IPv4's first fragment reads as the whole.
   const first = is6 ? null : firstOf(words, base, payload);
-  if (first !== null) return formatPacket(first, 0);
+  if (first !== null) return formatPacket(first, 0, undefined, names);
   let from = formatAddress(readAddress(words, base + Word.Source));
   let to = formatAddress(readAddress(words, base + Word.Destination));
   if (isUdp(words, base)) {
-    from += `.${words[base + Word.SourcePort]}`;
-    to += `.${words[base + Word.DestinationPort]}`;
+    from += `.${formatPort(words[base + Word.SourcePort], 'udp', names)}`;
+    to += `.${formatPort(words[base + Word.DestinationPort], 'udp', names)}`;
   }
-  return `${is6 ? 'IP6' : 'IP'} ${from} > ${to}: ${formatBody(words, base, payload)}`;
+  return `${is6 ? 'IP6' : 'IP'} ${from} > ${to}: ${formatBody(words, base, payload, names)}`;
 }
 
 /** What stands behind the two ends in such a line: `UDP, length 12`. */
-export function formatBody(words: Int32Array, base: number, payload?: Uint8Array): string {
+export function formatBody(
+  words: Int32Array,
+  base: number,
+  payload?: Uint8Array,
+  names = false,
+): string {
   const is6 = words[base + Word.Family] === 6;
   const alert = is6 && (words[base + Word.Options] & Option.RouterAlert) !== 0 ? 'HBH ' : '';
   if (!isFragment(words, base)) return alert + whole(words, base, payload);
@@ -37,7 +49,7 @@ export function formatBody(words: Int32Array, base: number, payload?: Uint8Array
   }
   const offset = words[base + Word.Fragment] & ~MORE_FRAGMENTS;
   const place = `frag (${offset}|${words[base + Word.PayloadLength]})`;
-  return `${alert}${place}${first === null ? '' : ` ${inside(first)}`}`;
+  return `${alert}${place}${first === null ? '' : ` ${inside(first, names)}`}`;
 }
 
 function whole(words: Int32Array, base: number, payload: Uint8Array | undefined): string {
@@ -81,8 +93,14 @@ function firstOf(
 }
 
 /** What tcpdump prints behind the place of IPv6's first fragment. */
-function inside(first: Int32Array): string {
+function inside(first: Int32Array, names: boolean): string {
   if (!isUdp(first, 0)) return whole(first, 0, undefined);
-  const ports = `${first[Word.SourcePort]} > ${first[Word.DestinationPort]}`;
-  return `${ports}: ${whole(first, 0, undefined)}`;
+  const source = formatPort(first[Word.SourcePort], 'udp', names);
+  const destination = formatPort(first[Word.DestinationPort], 'udp', names);
+  return `${source} > ${destination}: ${whole(first, 0, undefined)}`;
+}
+
+/** A port as a line has it: its name, if it has one and those are asked for. */
+export function formatPort(port: number, protocol: PortProtocol, names = false): string {
+  return (names ? portName(port, protocol) : undefined) ?? String(port);
 }

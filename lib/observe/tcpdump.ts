@@ -8,7 +8,7 @@ import { isTcp } from '../core/segment/kind';
 import { Direction, Flag, Word } from '../core/segment/layout';
 import { Conversations } from './conversations';
 import { PacketBytes } from './packet-bytes';
-import { formatPacket } from './tcpdump-ip';
+import { formatPacket, formatPort } from './tcpdump-ip';
 import { type SackReference, formatOptions } from './tcpdump-options';
 
 export interface FormatOptions {
@@ -21,6 +21,8 @@ export interface FormatOptions {
   payload?: Uint8Array;
   /** What sequence numbers, acknowledgments and SACK blocks are relative to; absolute without. */
   relativeTo?: SegmentReference;
+  /** Well-known ports by name, as tcpdump without `-n` has them; addresses stay numbers. */
+  names?: boolean;
 }
 
 /** What the numbers of one segment are counted from, int32. */
@@ -34,6 +36,8 @@ export interface TcpdumpOptions {
   absolute?: boolean;
   /** A dump of the packet in hex and ASCII below its line (`-X`). */
   hex?: boolean;
+  /** Well-known ports by name; numbers else (`-n`). */
+  names?: boolean;
 }
 
 const NO_KEY = new Int32Array(2);
@@ -67,11 +71,13 @@ export function formatSegment(
   options: FormatOptions = {},
 ): string {
   if (!isTcp(words, base)) {
-    return formatPacket(words, base, options.payload ?? payloadIn(words, base, options.slabs));
+    const payload = options.payload ?? payloadIn(words, base, options.slabs);
+    return formatPacket(words, base, payload, options.names);
   }
   const family = words[base + Word.Family] === 6 ? 'IP6' : 'IP';
-  const source = endpoint(words, base + Word.Source, base + Word.SourcePort);
-  const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort);
+  const { names } = options;
+  const source = endpoint(words, base + Word.Source, base + Word.SourcePort, names);
+  const destination = endpoint(words, base + Word.Destination, base + Word.DestinationPort, names);
   return `${family} ${source} > ${destination}: ${formatFields(words, base, options)}`;
 }
 
@@ -95,8 +101,8 @@ export function formatFields(words: Int32Array, base: number, options: FormatOpt
   return `${line}, length ${length}`;
 }
 
-function endpoint(words: Int32Array, address: number, port: number): string {
-  return `${formatAddress(readAddress(words, address))}.${words[port]}`;
+function endpoint(words: Int32Array, address: number, port: number, names?: boolean): string {
+  return `${formatAddress(readAddress(words, address))}.${formatPort(words[port], 'tcp', names)}`;
 }
 
 function payloadIn(
@@ -155,6 +161,7 @@ export class Tcpdump {
     const line = formatSegment(words, base, {
       slabs: direction === Direction.In ? this.slabs : undefined,
       relativeTo: absolute ? undefined : this.conversations.capture(words, base),
+      names: this.options.names,
     });
     if (this.options.hex !== true) return line;
     const packet = this.bytes.of(batch, index, direction);
@@ -167,7 +174,7 @@ export class Tcpdump {
     this.bytes.forEach(batch, index, Direction.Out, (packet) => {
       const words = new Int32Array(Word.Stride);
       parsePacket(packet, 0, 0, packet.length, words, 0, NO_KEY);
-      lines.push(formatSegment(words, 0, { slabs: [packet] }));
+      lines.push(formatSegment(words, 0, { slabs: [packet], names: this.options.names }));
       if (this.options.hex === true) lines.push(hexDump(packet));
     });
     return lines.join('\n');
