@@ -43,8 +43,8 @@ const fragment =
   };
 
 test.each<[string, Uint8Array, Record<string, number>]>([
-  ['UDP', packet(4, IpProtocol.Udp), { IpInUnknownProtos: 1 }],
-  ['UDP over IPv6', packet(6, IpProtocol.Udp), { Ip6InUnknownProtos: 1 }],
+  ['UDP', packet(4, IpProtocol.Udp), { IpInDelivers: 1, UdpNoPorts: 1 }],
+  ['UDP to an address of another host', packet(6, IpProtocol.Udp), { Ip6InAddrErrors: 1 }],
   ['IGMP', packet(4, IpProtocol.Igmp), { IpInUnknownProtos: 1 }],
   [
     'a fragment of TCP',
