@@ -5,6 +5,8 @@ export { capture } from './link/capture';
 export { impair } from './link/impair';
 export { memoryLink } from './link/memory';
 export { rawLink } from './link/raw';
+export { streamLink } from './link/stream';
+export type { StreamLinkOptions } from './link/stream';
 export { tunLink } from './link/tun';
 export type { Link, LinkCounters } from './link/link';
 export type { Net, Connect, ServerConstructor, SocketConstructor } from './net/net';
