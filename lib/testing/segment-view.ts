@@ -1,17 +1,11 @@
-import { inspect } from 'node:util';
-import { formatAddress, readAddress } from '../core/ip/address';
-import { messageMtu } from '../core/icmp/icmp-error';
-import { isIcmp, isTcp } from '../core/segment/kind';
-import { Flag, IcmpWord, Option, Word } from '../core/segment/layout';
+import { isTcp } from '../core/segment/kind';
+import { Flag, Word } from '../core/segment/layout';
 import { Conversations } from '../observe/conversations';
-import { type SegmentReference, formatFlags, formatSegment } from '../observe/tcpdump';
+import { SegmentView as PlainView } from '../observe/segment-view';
+import type { SegmentReference } from '../observe/tcpdump';
 import type { Packet } from './engine/packet';
 
-/** ECN field of the IP header (RFC 3168 §5). */
-export type EcnCodepoint = 'not-ect' | 'ect(1)' | 'ect(0)' | 'ce';
-
-/** By the value of the two bits. */
-const ECN: readonly EcnCodepoint[] = ['not-ect', 'ect(1)', 'ect(0)', 'ce'];
+export type { EcnCodepoint } from '../observe/segment-view';
 
 /** Who has which address. */
 export interface Names {
@@ -24,11 +18,9 @@ export interface Names {
  * as it was when somebody looked at it. Read-only: nothing done to it changes the packet. Of one
  * that was corrupted so that it can't be read any more, the fields are those of before.
  */
-export class SegmentView {
-  private readonly words: Int32Array;
+export class SegmentView extends PlainView {
   private readonly packet: Packet;
   private readonly names: Names;
-  private readonly reference: SegmentReference;
   private readonly bytes: Uint8Array | null;
 
   /**
@@ -36,11 +28,10 @@ export class SegmentView {
    * @param reference what its numbers are relative to
    */
   constructor(packet: Packet, names: Names, reference: SegmentReference) {
+    // A router changes the packet later on.
+    super(packet.words.slice(), reference);
     this.packet = packet;
     this.names = names;
-    this.reference = reference;
-    // A router changes the packet later on.
-    this.words = packet.words.slice();
     this.bytes = packet.spoilt;
   }
 
@@ -59,118 +50,13 @@ export class SegmentView {
     return this.names.nameAt(this.words, Word.Destination) ?? this.destination;
   }
 
-  /** Address of the sender. */
-  get source(): string {
-    return formatAddress(readAddress(this.words, Word.Source));
-  }
-
-  /** Address of the receiver. */
-  get destination(): string {
-    return formatAddress(readAddress(this.words, Word.Destination));
-  }
-
-  get sourcePort(): number {
-    return this.words[Word.SourcePort];
-  }
-
-  get destinationPort(): number {
-    return this.words[Word.DestinationPort];
-  }
-
-  /** Of the IP packet. */
-  get family(): 4 | 6 {
-    return this.words[Word.Family] === 6 ? 6 : 4;
-  }
-
-  /** TTL or hop limit. */
-  get ttl(): number {
-    return this.words[Word.HopLimit];
-  }
-
-  get ecn(): EcnCodepoint {
-    return ECN[this.words[Word.TrafficClass] & 3];
-  }
-
-  /** Sequence number as it stands in the header, 0 to 2^32 - 1. */
-  get seq(): number {
-    return this.words[Word.Sequence] >>> 0;
-  }
-
-  /** Acknowledgment number as it stands in the header, 0 to 2^32 - 1. */
-  get ack(): number {
-    return this.words[Word.Acknowledgment] >>> 0;
-  }
-
-  /** Sequence number counted from the sender's SYN, which is 0; the first byte is 1. */
-  get relativeSeq(): number {
-    return (this.words[Word.Sequence] - this.reference.sequence) >>> 0;
-  }
-
-  /** Acknowledgment number counted from the receiver's SYN; 0 without ACK. */
-  get relativeAck(): number {
-    if (!this.isAck) return 0;
-    return (this.words[Word.Acknowledgment] - this.reference.acknowledgment) >>> 0;
-  }
-
-  /** In tcpdump's letters: `S`, `S.`, `P.`, `F.`, `R`, `.`, `none`. */
-  get flags(): string {
-    return formatFlags(this.flagBits);
-  }
-
-  get isSyn(): boolean {
-    return this.has(Flag.SYN);
-  }
-
-  get isAck(): boolean {
-    return this.has(Flag.ACK);
-  }
-
-  get isFin(): boolean {
-    return this.has(Flag.FIN);
-  }
-
-  get isRst(): boolean {
-    return this.has(Flag.RST);
-  }
-
-  get isPsh(): boolean {
-    return this.has(Flag.PSH);
-  }
-
-  get isUrg(): boolean {
-    return this.has(Flag.URG);
-  }
-
-  get isEce(): boolean {
-    return this.has(Flag.ECE);
-  }
-
-  get isCwr(): boolean {
-    return this.has(Flag.CWR);
-  }
-
-  /** The window field, not scaled. */
-  get window(): number {
-    return isTcp(this.words, 0) ? this.words[Word.Window] : 0;
-  }
-
-  /** Urgent pointer. */
-  get urgent(): number {
-    return isTcp(this.words, 0) ? this.words[Word.Urgent] : 0;
-  }
-
-  /** Bytes of payload. */
-  get length(): number {
-    return this.words[Word.PayloadLength];
-  }
-
   /** Bytes of the IP packet, headers included. */
-  get packetLength(): number {
+  override get packetLength(): number {
     return this.packet.length;
   }
 
   /** A copy of the payload. */
-  get payload(): Buffer {
+  override get payload(): Buffer {
     const { bytes, words } = this;
     // What was parsed of a corrupted packet says where in it the payload lies.
     if (bytes === null || words[Word.PayloadOffset] === 0) return Buffer.from(this.packet.payload);
@@ -178,83 +64,9 @@ export class SegmentView {
     return Buffer.from(bytes.subarray(start, start + words[Word.PayloadLength]));
   }
 
-  /** Maximum segment size option; undefined: not there. */
-  get mss(): number | undefined {
-    return this.option(Option.Mss, Word.Mss);
-  }
-
-  /** Shift count of the window scale option (RFC 7323 §2.2). */
-  get windowScale(): number | undefined {
-    return this.option(Option.WindowScale, Word.WindowScale);
-  }
-
-  /** Whether the SACK-permitted option is there (RFC 2018 §2). */
-  get sackPermitted(): boolean {
-    return (this.words[Word.Options] & Option.SackPermitted) !== 0;
-  }
-
-  /** Edges of the SACK blocks, absolute: the first byte and the one behind the last. */
-  get sack(): [left: number, right: number][] {
-    const { words } = this;
-    if ((words[Word.Options] & Option.Sack) === 0) return [];
-    return Array.from({ length: words[Word.SackCount] }, (_, i) => [
-      words[Word.Sack + 2 * i] >>> 0,
-      words[Word.Sack + 2 * i + 1] >>> 0,
-    ]);
-  }
-
-  /** Timestamps option: TSval and TSecr (RFC 7323 §3.2). */
-  get timestamps(): { value: number; echo: number } | undefined {
-    const { words } = this;
-    if ((words[Word.Options] & Option.Timestamps) === 0) return undefined;
-    return { value: words[Word.TsVal] >>> 0, echo: words[Word.TsEcr] >>> 0 };
-  }
-
   /** Whether bits of it were flipped on its way. */
   get corrupted(): boolean {
     return this.bytes !== null;
-  }
-
-  /**
-   * Of an ICMP message what it says, and else undefined. Of an error that quotes a segment `seq`
-   * and the ports are that one's, `destinationPort` that of its sender; it has no flags.
-   */
-  get icmp(): { type: number; code: number; mtu?: number } | undefined {
-    const { words } = this;
-    if (!isIcmp(words, 0)) return undefined;
-    const kind = words[IcmpWord.Kind];
-    const mtu = messageMtu(words, 0);
-    return { type: kind >>> 8, code: kind & 0xff, ...(mtu > 0 && { mtu }) };
-  }
-
-  /** As `tcpdump -n -S` prints it: `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq …`. */
-  toString(): string {
-    return formatSegment(this.words, 0, { payload: this.packet.payload });
-  }
-
-  /** As `tcpdump -n` prints it, its numbers counted from the SYNs. */
-  toRelativeString(): string {
-    return formatSegment(this.words, 0, {
-      payload: this.packet.payload,
-      relativeTo: this.reference,
-    });
-  }
-
-  [inspect.custom](): string {
-    return `SegmentView <${this.toString()}>`;
-  }
-
-  private has(flag: Flag): boolean {
-    return (this.flagBits & flag) !== 0;
-  }
-
-  /** In another packet than a segment the word means something else. */
-  private get flagBits(): number {
-    return isTcp(this.words, 0) ? this.words[Word.Flags] : 0;
-  }
-
-  private option(option: Option, word: Word): number | undefined {
-    return (this.words[Word.Options] & option) === 0 ? undefined : this.words[word];
   }
 }
 

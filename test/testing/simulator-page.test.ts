@@ -39,7 +39,7 @@ describe('the page about the simulator', () => {
   });
 
   test('names what a segment has', () => {
-    const view = read('lib/testing/segment-view.ts');
+    const view = read('lib/testing/segment-view.ts') + read('lib/observe/segment-view.ts');
     const [, list] = /The segment is a picture([\s\S]+?)`String\(segment\)`/.exec(page) ?? [];
     const names = [...list.matchAll(/`(\w+)`/g)].map(([, name]) => name);
     expect(names.length).toBeGreaterThan(20);
