@@ -1,51 +1,48 @@
-import type { Random } from '../../core/environment';
 import type { SlabTable } from '../../core/memory/slabs';
 import { SegmentBatch } from '../../core/segment/batch';
 import type { Direction } from '../../core/segment/layout';
 import type { Alarm, ImpairmentClock } from './clock';
-import { Delay } from './delay';
-import { Dice } from './dice';
-import { Duplicate } from './duplicate';
 import { Holding, copyDescriptor } from './held';
-import { Loss } from './loss';
-import { DEFAULT_QUEUE, type ImpairOptions } from './options';
-import { Rate } from './rate';
-import { Reorder } from './reorder';
 import { type PathMtu, Split } from './split';
-import type { Counts, Stage, TimedStage } from './stage';
+import type { SplitCounts, Stage, TimedStage } from './stage';
 
 /** Segments handed over in one call. */
 const BATCH = 64;
 
-/** What a lane is made from, beside the options. */
+/** What a lane is made from, beside its stages. */
 export interface LaneContext {
   direction: Direction;
   slabs: SlabTable;
   hashKey: Int32Array;
   mtu: PathMtu;
   clock: ImpairmentClock;
-  /** Seeds the stages, one word each. */
-  random: Random;
-  /** A generator from a seed. */
-  generator: (seed: number) => Random;
   /** Takes what has passed; the batch is the lane's again on return. */
   sink: (batch: SegmentBatch) => void;
 }
 
+/** What the stages of a lane are made from. */
+export interface Way {
+  readonly direction: Direction;
+  readonly clock: ImpairmentClock;
+  readonly holding: Holding;
+  /** Behind the last stage: what comes here has passed. */
+  readonly end: Stage;
+  /** To be called for each stage that keeps segments, from the last to the first. */
+  time(stage: TimedStage): Stage;
+}
+
+/** The stages of a lane. */
+export interface Course<C extends SplitCounts = SplitCounts> {
+  readonly counts: C;
+  /** Puts the stages one before the other; the first of them. */
+  assemble(way: Way): Stage;
+}
+
 /**
- * The way of the segments of one direction: split, rate, loss, duplication, delay, reordering, in
- * this order, those of them that are asked for.
+ * The way of the segments of one direction: they are split, and pass the stages of a course.
  */
 export class Lane {
-  readonly counts: Counts = {
-    split: 0,
-    queueFull: 0,
-    lost: 0,
-    duplicated: 0,
-    delayed: 0,
-    reordered: 0,
-    overflow: 0,
-  };
+  readonly counts: SplitCounts;
   private readonly batch = new SegmentBatch(BATCH);
   private readonly holding: Holding;
   private readonly timed: TimedStage[] = [];
@@ -55,10 +52,20 @@ export class Lane {
 
   constructor(
     private readonly context: LaneContext,
-    options: ImpairOptions,
+    course: Course,
   ) {
-    this.holding = new Holding(context.slabs, context.hashKey, context.direction);
-    this.first = this.assemble(options);
+    const { direction, clock, mtu } = context;
+    const { counts } = course;
+    const holding = new Holding(context.slabs, context.hashKey, direction);
+    const end: Stage = { push: (batch, index) => this.collect(batch, index) };
+    const time = (stage: TimedStage) => {
+      this.timed.unshift(stage);
+      return stage;
+    };
+    const first = course.assemble({ direction, clock, holding, end, time });
+    this.counts = counts;
+    this.holding = holding;
+    this.first = new Split(first, direction, mtu, holding, counts);
     this.alarm = context.clock.alarm(() => this.expire(context.clock.now()));
   }
 
@@ -92,12 +99,17 @@ export class Lane {
     this.settle();
   }
 
-  private settle(): void {
-    this.flush();
+  /** To be called when a stage has been given something to keep from elsewhere. */
+  arm(): void {
     if (this.closed) return;
     let due = Infinity;
     for (const stage of this.timed) due = Math.min(due, stage.due());
     this.alarm.set(due);
+  }
+
+  private settle(): void {
+    this.flush();
+    this.arm();
   }
 
   private flush(): void {
@@ -113,41 +125,5 @@ export class Lane {
   private collect(batch: SegmentBatch, index: number): void {
     copyDescriptor(batch, index, this.batch, this.batch.count++);
     if (this.batch.count === BATCH) this.flush();
-  }
-
-  /** Puts the stages one before the other, from the last to the first. */
-  private assemble(options: ImpairOptions): Stage {
-    const { context, counts, holding } = this;
-    const { clock, direction, mtu } = context;
-    // Each stage has its own, so that one of them doesn't change what another one does.
-    const [forReorder, forDelay, forDuplicate, forLoss] = Array.from(
-      { length: 4 },
-      () => new Dice(context.generator(context.random.next())),
-    );
-    const { rate = Infinity, queue = DEFAULT_QUEUE } = options;
-    const { loss = 0, duplicate = 0, delay = 0, jitter = 0, reorder } = options;
-    let next: Stage = { push: (batch, index) => this.collect(batch, index) };
-    if (reorder !== undefined) {
-      const [least, most] = reorder.by ?? [1, 3];
-      const { probability } = reorder;
-      next = this.time(
-        new Reorder(next, forReorder, counts, holding, clock, probability, least, most),
-      );
-    }
-    if (delay > 0 || jitter > 0) {
-      next = this.time(new Delay(next, forDelay, counts, holding, clock, delay, jitter));
-    }
-    if (duplicate > 0) next = new Duplicate(next, forDuplicate, counts, duplicate);
-    if (loss > 0) next = new Loss(next, forLoss, counts, loss);
-    if (rate < Infinity) {
-      next = this.time(new Rate(next, direction, counts, holding, clock, rate, queue));
-    }
-    return new Split(next, direction, mtu, holding, counts);
-  }
-
-  /** Stages are called in the order of the way. */
-  private time(stage: TimedStage): Stage {
-    this.timed.unshift(stage);
-    return stage;
   }
 }

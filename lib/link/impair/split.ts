@@ -4,7 +4,7 @@ import { SegmentBatch } from '../../core/segment/batch';
 import { isTcp } from '../../core/segment/kind';
 import { Checksum, Direction, Flag, SLICE_WORDS, Word } from '../../core/segment/layout';
 import { type Held, type Holding, copyDescriptor } from './held';
-import type { Counts, Stage } from './stage';
+import type { SplitCounts, Stage } from './stage';
 
 /** Flags that only the last, and only the first of the pieces keeps. */
 const LAST_ONLY = Flag.FIN | Flag.PSH;
@@ -28,7 +28,7 @@ export class Split implements Stage {
     private readonly direction: Direction,
     private readonly mtu: PathMtu,
     private readonly holding: Holding,
-    private readonly counts: Counts,
+    private readonly counts: SplitCounts,
   ) {
     this.piece.count = 1;
   }

@@ -14,10 +14,16 @@ export interface TimedStage extends Stage {
   expire(now: number): void;
 }
 
-/** What was done in one direction, in segments. */
-export interface Counts {
+/** What every lane counts, in segments. */
+export interface SplitCounts {
   /** Super-segments that were cut. */
   split: number;
+  /** Dropped because too much was kept already. */
+  overflow: number;
+}
+
+/** What was done in one direction, in segments. */
+export interface Counts extends SplitCounts {
   /** Dropped because the queue before the rate was full. */
   queueFull: number;
   lost: number;
@@ -26,6 +32,4 @@ export interface Counts {
   delayed: number;
   /** Kept until later ones had gone. */
   reordered: number;
-  /** Dropped because too much was kept already. */
-  overflow: number;
 }

@@ -1,0 +1,61 @@
+import type { Random } from '../../core/environment';
+import { Delay } from './delay';
+import { Dice } from './dice';
+import { Duplicate } from './duplicate';
+import type { Course } from './lane';
+import { Loss } from './loss';
+import { DEFAULT_QUEUE, type ImpairOptions } from './options';
+import { Rate } from './rate';
+import { Reorder } from './reorder';
+import type { Counts } from './stage';
+
+/**
+ * Rate, loss, duplication, delay and reordering, in this order, those of them that are asked for.
+ *
+ * @param random seeds the stages, one word each
+ * @param generator a generator from a seed
+ */
+export function impairments(
+  options: ImpairOptions,
+  random: Random,
+  generator: (seed: number) => Random,
+): Course<Counts> {
+  const counts: Counts = {
+    split: 0,
+    queueFull: 0,
+    lost: 0,
+    duplicated: 0,
+    delayed: 0,
+    reordered: 0,
+    overflow: 0,
+  };
+  return {
+    counts,
+    assemble: ({ direction, clock, holding, end, time }) => {
+      // Each stage has its own, so that one of them doesn't change what another one does.
+      const [forReorder, forDelay, forDuplicate, forLoss] = Array.from(
+        { length: 4 },
+        () => new Dice(generator(random.next())),
+      );
+      const { rate = Infinity, queue = DEFAULT_QUEUE } = options;
+      const { loss = 0, duplicate = 0, delay = 0, jitter = 0, reorder } = options;
+      let next = end;
+      if (reorder !== undefined) {
+        const [least, most] = reorder.by ?? [1, 3];
+        const { probability } = reorder;
+        next = time(
+          new Reorder(next, forReorder, counts, holding, clock, probability, least, most),
+        );
+      }
+      if (delay > 0 || jitter > 0) {
+        next = time(new Delay(next, forDelay, counts, holding, clock, delay, jitter));
+      }
+      if (duplicate > 0) next = new Duplicate(next, forDuplicate, counts, duplicate);
+      if (loss > 0) next = new Loss(next, forLoss, counts, loss);
+      if (rate < Infinity) {
+        next = time(new Rate(next, direction, counts, holding, clock, rate, queue));
+      }
+      return next;
+    },
+  };
+}
