@@ -18,7 +18,9 @@ gateway.on('connection', async (webSocket) => {
     response.end(`${request.socket.remoteAddress} has asked for ${request.url}`);
   });
   const server = stack.net.createServer((socket) => web.emit('connection', socket));
-  server.on('error', ({ cause }) => console.log('the other end is gone:', cause.message)).listen(80);
+  server
+    .on('error', ({ cause }) => console.log('the other end is gone:', cause.message))
+    .listen(80);
 });
 await once(gateway, 'listening');
 

@@ -2,6 +2,8 @@ export { Stack } from './stack';
 export type { CloseOptions, StackCounters, StackOptions } from './stack';
 export type { StackRoute } from './driver/paths';
 export { capture } from './link/capture';
+export { filter } from './link/filter';
+export type { LinkFilter, LiveSegment, SegmentFields } from './link/filter';
 export { impair } from './link/impair';
 export { memoryLink } from './link/memory';
 export { rawLink } from './link/raw';

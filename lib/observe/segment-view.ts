@@ -9,7 +9,7 @@ import { type SegmentReference, formatFlags, formatSegment } from './tcpdump';
 export type EcnCodepoint = 'not-ect' | 'ect(1)' | 'ect(0)' | 'ce';
 
 /** By the value of the two bits. */
-const ECN: readonly EcnCodepoint[] = ['not-ect', 'ect(1)', 'ect(0)', 'ce'];
+export const ECN_CODEPOINTS: readonly EcnCodepoint[] = ['not-ect', 'ect(1)', 'ect(0)', 'ce'];
 
 /**
  * A TCP segment in its IP packet, or another packet (mostly an ICMP error that quotes a segment),
@@ -65,7 +65,7 @@ export abstract class SegmentView {
   }
 
   get ecn(): EcnCodepoint {
-    return ECN[this.words[Word.TrafficClass] & 3];
+    return ECN_CODEPOINTS[this.words[Word.TrafficClass] & 3];
   }
 
   /** Sequence number as it stands in the header, 0 to 2^32 - 1. */

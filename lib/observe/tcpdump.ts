@@ -60,6 +60,18 @@ export function formatFlags(flags: number): string {
   return letters.join('') || 'none';
 }
 
+/** The flags of which these are tcpdump's letters, in any order; -1: they are none. */
+export function parseFlags(letters: string): number {
+  if (letters === 'none') return 0;
+  let flags = 0;
+  for (const each of letters) {
+    const found = FLAG_LETTERS.find(([, letter]) => letter === each);
+    if (found === undefined) return -1;
+    flags |= found[0];
+  }
+  return flags;
+}
+
 /**
  * The line for the descriptor at `base`, as `tcpdump -n` prints it:
  * `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq 1368668675, win 29200, length 0`, or
