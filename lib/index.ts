@@ -1,7 +1,8 @@
 export { Stack } from './stack';
 export type { CloseOptions, StackCounters, StackOptions } from './stack';
 export type { StackRoute } from './driver/paths';
-export { capture } from './link/capture';
+export { capture, captureRing } from './link/capture';
+export type { RingLink } from './link/capture';
 export { filter } from './link/filter';
 export type { LinkFilter, LiveSegment, SegmentFields } from './link/filter';
 export { impair } from './link/impair';

@@ -3,8 +3,10 @@ import { performance } from 'node:perf_hooks';
 import type { Writable } from 'node:stream';
 import type { SegmentBatch } from '../core/segment/batch';
 import { Direction } from '../core/segment/layout';
+import { invalidArgType, outOfRange } from '../errors';
 import { PacketBytes } from '../observe/packet-bytes';
-import { type ByteSink, PcapngWriter } from '../observe/pcapng';
+import { PacketRing } from '../observe/packet-ring';
+import { PcapngWriter } from '../observe/pcapng';
 import { PortDecorator } from './decorator';
 import type { Link, LinkContext, LinkCounters, LinkHost, LinkPort } from './link';
 
@@ -14,6 +16,8 @@ const ORIGIN = performance.timeOrigin;
 
 /** What a stream may hold unwritten before packets are left out of the capture, bytes. */
 const STREAM_LIMIT = 64 * 1024 * 1024;
+/** The least that a ring keeps, bytes. */
+const MIN_RING = 1024;
 
 /**
  * A link that writes what passes `link`, both ways, as pcapng.
@@ -32,9 +36,40 @@ const STREAM_LIMIT = 64 * 1024 * 1024;
  * @param target a file's path, or a stream
  */
 export function capture(link: Link, target: string | Writable): Link {
-  const recording = new Recording(
+  return captured(
+    link,
     typeof target === 'string' ? new FileTarget(target) : new StreamTarget(target),
   );
+}
+
+/** A link that remembers what has passed last. */
+export interface RingLink extends Link {
+  /** What is kept now, as a file for tshark or Wireshark. */
+  toPcapng(): Buffer;
+}
+
+/**
+ * A link that keeps in memory the last packets that have passed `link`, both ways, for the moment
+ * in which something turns out to have gone wrong.
+ *
+ * Stacks that open it are interfaces of the capture by the names of their ports; what was captured
+ * stays when they have closed.
+ *
+ * @param bytes how much is kept at most, 1024 or more; each packet counts for 64 more than it has
+ * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE
+ */
+export function captureRing(link: Link, bytes: number): RingLink {
+  if (typeof bytes !== 'number') throw invalidArgType('bytes', 'of type number', bytes);
+  if (!Number.isSafeInteger(bytes) || bytes < MIN_RING) {
+    throw outOfRange('bytes', `an integer >= ${MIN_RING}`, bytes);
+  }
+  const ring = new PacketRing(bytes);
+  const target = { open: () => ring, hasRoom: () => true, close: () => undefined };
+  return { ...captured(link, target), toPcapng: () => ring.toPcapng() };
+}
+
+function captured(link: Link, target: Target): Link {
+  const recording = new Recording(target);
   return {
     kind: link.kind,
     async open(context: LinkContext): Promise<LinkPort> {
@@ -57,12 +92,15 @@ export function capture(link: Link, target: string | Writable): Link {
   };
 }
 
-interface Target extends ByteSink {
+/** Where the packets of a capture go. */
+type PacketLog = Pick<PcapngWriter, 'addInterface' | 'packet' | 'flush'>;
+
+interface Target {
   /**
    * @param onError told of a failure that comes later, not from `write`
    * @throws Node's errors
    */
-  open(onError: (error: Error) => void): void;
+  open(onError: (error: Error) => void): PacketLog;
   /** Whether a packet that is written now is kept. */
   hasRoom(): boolean;
   close(): void;
@@ -74,9 +112,10 @@ class FileTarget implements Target {
 
   constructor(private readonly path: string) {}
 
-  open(): void {
+  open(): PacketLog {
     this.descriptor = openSync(this.path, this.flags);
     this.flags = 'a';
+    return new PcapngWriter(this);
   }
 
   hasRoom(): boolean {
@@ -98,9 +137,10 @@ class StreamTarget implements Target {
 
   constructor(private readonly stream: Writable) {}
 
-  open(onError: (error: Error) => void): void {
+  open(onError: (error: Error) => void): PacketLog {
     this.onError = onError;
     this.stream.on('error', onError);
+    return new PcapngWriter(this);
   }
 
   hasRoom(): boolean {
@@ -120,15 +160,14 @@ class StreamTarget implements Target {
 /** One capture, shared by the ports that are open. */
 class Recording {
   private users = 0;
-  private writer: PcapngWriter | null = null;
+  private writer: PacketLog | null = null;
 
   constructor(private readonly target: Target) {}
 
   /** @throws Node's errors */
   retain(): void {
     if (this.users === 0) {
-      this.target.open((error) => this.fail(error));
-      this.writer = new PcapngWriter(this.target);
+      this.writer = this.target.open((error) => this.fail(error));
     }
     this.users++;
   }
@@ -150,7 +189,7 @@ class Recording {
   }
 
   /** Runs what may write; its failure ends the capture, and nothing else. */
-  attempt(action: (writer: PcapngWriter) => void): void {
+  attempt(action: (writer: PacketLog) => void): void {
     if (this.writer === null) return;
     try {
       action(this.writer);
