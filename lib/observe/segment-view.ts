@@ -36,6 +36,11 @@ export abstract class SegmentView {
   /** A copy of the payload. */
   abstract get payload(): Buffer;
 
+  /** What of the payload is at hand to be printed, where a message says more there. */
+  protected get printed(): Uint8Array | undefined {
+    return undefined;
+  }
+
   /** Address of the sender. */
   get source(): string {
     return formatAddress(readAddress(this.words, Word.Source));
@@ -187,12 +192,12 @@ export abstract class SegmentView {
 
   /** As `tcpdump -n -S` prints it: `IP 10.0.0.1.40000 > 10.0.0.2.80: Flags [S], seq …`. */
   toString(): string {
-    return formatSegment(this.words, 0, { payload: this.payload });
+    return formatSegment(this.words, 0, { payload: this.printed });
   }
 
   /** As `tcpdump -n` prints it, its numbers counted from the SYNs. */
   toRelativeString(): string {
-    return formatSegment(this.words, 0, { payload: this.payload, relativeTo: this.reference });
+    return formatSegment(this.words, 0, { payload: this.printed, relativeTo: this.reference });
   }
 
   [inspect.custom](): string {

@@ -64,6 +64,10 @@ export class SegmentView extends PlainView {
     return Buffer.from(bytes.subarray(start, start + words[Word.PayloadLength]));
   }
 
+  protected override get printed(): Uint8Array {
+    return this.packet.payload;
+  }
+
   /** Whether bits of it were flipped on its way. */
   get corrupted(): boolean {
     return this.bytes !== null;

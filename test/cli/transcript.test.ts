@@ -1,6 +1,6 @@
 import { Transcript } from '../../lib/cli/transcript';
 import { SegmentBatch } from '../../lib/core/segment/batch';
-import { Direction, Flag, Word } from '../../lib/core/segment/layout';
+import { Direction, Flag, IpProtocol, Word } from '../../lib/core/segment/layout';
 import { ipv4, writeAddress } from '../../lib/core/ip/address';
 import { State } from '../../lib/core/tcp/state';
 
@@ -25,6 +25,7 @@ function record(all: boolean, steps: Step[]): string[] {
   for (const { out, flags, sequence, acknowledgment = 0, length = 0, state } of steps) {
     words.fill(0);
     words[Word.Family] = 4;
+    words[Word.Protocol] = IpProtocol.Tcp;
     words[Word.Direction] = out ? Direction.Out : Direction.In;
     writeAddress(out ? client : server, words, Word.Source);
     writeAddress(out ? server : client, words, Word.Destination);

@@ -18,7 +18,7 @@ import { MAX_MADE_PACKET, PacketMaker, QuickRandom } from '../support/packets';
 import { needs } from '../support/skip';
 
 const PACKETS = 1_000_000;
-const BUILT = 1_000_000;
+const BUILT = process.env.NETLAND_NIGHTLY === '1' ? 2_000_000 : 200_000;
 /** Packets in one call of the addon. */
 const CHUNK = 5000;
 const KEY = Int32Array.of(0x01234567, -1234567);
@@ -117,15 +117,16 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
           const length = buildPackets(words, base, slices, batch.sliceBase(base), slabs, ours, 0);
           const bytes = theirs.subarray(i * room, (i + 1) * room);
           const place = firstDifference(ours, bytes, length);
-          if (length !== lengths[i] || place >= 0) {
+          const told = length > 0 ? packetsLength(words, base) : 0;
+          if (length !== lengths[i] || length !== told || place >= 0) {
             throw new Error(
-              `segment ${done + i}: ${length} bytes, natively ${lengths[i]}; byte ${place}; ` +
+              `segment ${done + i}: ${length} bytes, told ${told}, natively ${lengths[i]}; ` +
+                `byte ${place}; ` +
                 `words ${words.subarray(base, base + Word.Stride).join(' ')}`,
             );
           }
           if (length === 0) continue;
           built++;
-          expect(packetsLength(words, base)).toBe(length);
           const kind = needsFragments(words, base) ? 'fragments' : words[base + Word.Protocol];
           kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
         }
@@ -133,7 +134,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
       expect(built).toBeGreaterThan(BUILT * 0.6);
       expect(built).toBeLessThan(BUILT * 0.95);
       for (const kind of [6, 17, 1, 58, 2, 'fragments']) {
-        expect(kinds.get(kind)).toBeGreaterThan(10_000);
+        expect(kinds.get(kind)).toBeGreaterThan(BUILT / 100);
       }
     },
     TIMEOUT,

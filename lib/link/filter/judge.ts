@@ -1,10 +1,10 @@
 import type { SlabTable } from '../../core/memory/slabs';
 import { SegmentBatch } from '../../core/segment/batch';
+import { isTcp } from '../../core/segment/kind';
 import { Direction, Flag, Word } from '../../core/segment/layout';
 import { outOfRange } from '../../errors';
 import { Conversations } from '../../observe/conversations';
 import type { SegmentReference } from '../../observe/tcpdump';
-import { isIcmp } from '../../observe/tcpdump-icmp';
 import type { ImpairmentClock } from '../impair/clock';
 import { type Held, type Holding, copyDescriptor } from '../impair/held';
 import type { Way } from '../impair/lane';
@@ -191,7 +191,7 @@ export class Judge implements TimedStage {
 
   /** What the numbers of a segment are counted from; a SYN's own number is 0. */
   private reference(words: Int32Array, base: number): SegmentReference {
-    if (isIcmp(words, base)) return { sequence: 0, acknowledgment: 0, sack: 0 };
+    if (!isTcp(words, base)) return { sequence: 0, acknowledgment: 0, sack: 0 };
     const known = this.court.conversations.initial(words, base);
     if ((words[base + Word.Flags] & Flag.SYN) === 0) return known;
     const acknowledgment = (words[base + Word.Acknowledgment] - 1) | 0;

@@ -21,8 +21,8 @@ export interface Taken {
 export type Counters = Record<string, number>;
 
 /**
- * Words that make a process nobody with these capabilities alone, and with the one to read any file:
- * whose checkout lies in a folder of its own (mode 0700) hides this project from nobody.
+ * Words that make a process nobody with these capabilities alone, and with the one to read any
+ * file: a checkout in a folder of its owner's own (mode 0700) hides this project from nobody.
  */
 export function asNobody(...capabilities: string[]): string[] {
   const inherited = ['dac_read_search', ...capabilities].map((name) => `+${name}`).join(',');
