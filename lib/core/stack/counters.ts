@@ -167,6 +167,8 @@ export class Counters {
   NetlandSilences = 0;
   /** Answers without a connection that found no room in the outgoing queue. */
   NetlandReplyDrops = 0;
+  /** Packets of ICMP, IGMP, MLD and neighbour discovery that found no room in theirs. */
+  NetlandOwnPacketDrops = 0;
   /** Exceptions of congestion controllers of the program's. */
   NetlandCongestionErrors = 0;
   /** Windows that such a controller asked for, and that are none. */

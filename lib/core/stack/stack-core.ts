@@ -1,5 +1,6 @@
 import type { Environment } from '../environment';
 import type { IcmpError } from '../icmp/icmp-error';
+import { OwnPackets } from '../ip/own-packets';
 import type { SlabTable } from '../memory/slabs';
 import type { SegmentBatch } from '../segment/batch';
 import { DatagramSocket } from '../socket/datagram-socket';
@@ -40,6 +41,8 @@ export interface StackOptions {
  */
 export class StackCore {
   readonly tcp: Tcp;
+  /** What it sends by itself: ICMP, and what else belongs to no socket. */
+  readonly ownPackets: OwnPackets;
   /** Made when it is first needed. */
   private datagrams: Udp | null = null;
   /** Whose turn it is to send first, where a batch has no room for both. */
@@ -58,6 +61,7 @@ export class StackCore {
   ) {
     const { tcp, congestionControl } = options;
     this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(tcp), congestionControl);
+    this.ownPackets = new OwnPackets(slabs, environment.allocate, this.tcp.counters);
   }
 
   get udp(): Udp {
@@ -133,7 +137,8 @@ export class StackCore {
   /** Adds to `batch` what may be sent now, until nothing is left or it is full. */
   transmit(batch: SegmentBatch, now: number): void {
     this.tcp.setNow(now);
-    const { datagrams } = this;
+    const { datagrams, ownPackets } = this;
+    if (ownPackets.count > 0) ownPackets.transmit(batch);
     if (datagrams === null || !datagrams.hasOutput) {
       this.tcp.transmit(batch);
       return;
@@ -146,7 +151,8 @@ export class StackCore {
 
   /** Whether `transmit` may have something. */
   get hasOutput(): boolean {
-    return this.tcp.hasOutput || (this.datagrams !== null && this.datagrams.hasOutput);
+    if (this.tcp.hasOutput || this.ownPackets.count > 0) return true;
+    return this.datagrams !== null && this.datagrams.hasOutput;
   }
 
   /** The next socket whose readiness may have changed since it was last returned; null: none. */
