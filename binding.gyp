@@ -22,6 +22,7 @@
       "native/device/sender.cc",
       "native/device/socket_address.cc",
       "native/device/tun.cc",
+      "native/device/vnet_header.cc",
     ],
     "addon_sources": [
       "native/addon/addon.cc",

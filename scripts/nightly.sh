@@ -10,7 +10,7 @@ export NETLAND_NIGHTLY=1 NETLAND_NO_SKIP=1
 step 'npm run check' 300 npm run check
 step 'npm test' 3600 npm test
 step 'Native core, plain and sanitized' 600 npm run test:native
-step 'Native core, fuzzed' 1800 bash scripts/native-fuzz.sh 600
+step 'Native core, fuzzed' 2400 bash scripts/native-fuzz.sh 600
 step 'Development addon, built by cmake-js' 600 npm run test:dev
 step 'Package: prebuilt, built, and with neither' 600 npm run test:package
 step 'Simulator: 20,000 seeds of mixed faults' 5400 npm run sim -- --seeds 20000 --from 1000000

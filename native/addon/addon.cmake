@@ -10,6 +10,7 @@ set(NETLAND_DEVICE_SOURCES
   device/sender.cc
   device/socket_address.cc
   device/tun.cc
+  device/vnet_header.cc
 )
 set(NETLAND_ADDON_SOURCES
   addon/addon.cc

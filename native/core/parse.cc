@@ -25,6 +25,7 @@ struct Input {
   int32_t slab_index;
   const HashKey& key;
   int32_t* words;
+  const ChecksumHint& hint;
 };
 
 inline int32_t as_word(size_t value) noexcept { return static_cast<int32_t>(value); }
@@ -50,13 +51,21 @@ void write_payload(const Input& in, size_t start, size_t length) noexcept {
   in.words[Word::PayloadLength] = as_word(length);
 }
 
-// `field`: where the checksum stands.
-int32_t checksum_state(const uint8_t* segment, size_t length, size_t field,
-                       const int32_t* words) noexcept {
-  const uint64_t pseudo = pseudo_header_sum(words, static_cast<uint32_t>(length));
+// `start`: where the header starts in the packet; `length`: of the segment; `field`: where its
+// checksum stands.
+int32_t checksum_state(const Input& in, size_t start, size_t length, size_t field) noexcept {
+  const uint8_t* segment = in.packet + start;
+  const ChecksumHint& hint = in.hint;
+  if (hint.kind == ChecksumHint::Verified) return ChecksumState::Verified;
+  const uint64_t pseudo = pseudo_header_sum(in.words, static_cast<uint32_t>(length));
+  const uint16_t found = load_be16(segment + field);
+  if (hint.kind == ChecksumHint::Partial && hint.start == start && hint.field == field) {
+    // Zero has two forms.
+    const bool partial = found % 0xffff == fold_sum(pseudo) % 0xffff;
+    return partial ? ChecksumState::Partial : ChecksumState::Bad;
+  }
   if (fold_sum(pseudo + sum16(segment, length)) == 0xffff) return ChecksumState::Verified;
-  const bool partial = load_be16(segment + field) == fold_sum(pseudo);
-  return partial ? ChecksumState::Partial : ChecksumState::Bad;
+  return found == fold_sum(pseudo) ? ChecksumState::Partial : ChecksumState::Bad;
 }
 
 // Check 5. The IP words are there; `start` is where the header starts in the packet.
@@ -68,7 +77,7 @@ ParseResult parse_tcp(const Input& in, size_t start) noexcept {
   if (header < kTcpHeader || header > length) return ParseResult::BadTransportHeader;
 
   int32_t* words = in.words;
-  words[Word::Checksum] = checksum_state(segment, length, 16, words);
+  words[Word::Checksum] = checksum_state(in, start, length, 16);
   words[Word::SourcePort] = load_be16(segment);
   words[Word::DestinationPort] = load_be16(segment + 2);
   words[Word::Sequence] = static_cast<int32_t>(load_be32(segment + 4));
@@ -96,7 +105,7 @@ ParseResult parse_udp(const Input& in, size_t start) noexcept {
   if (load_be16(datagram + 6) == 0) {
     words[Word::Checksum] = is4 ? ChecksumState::None : ChecksumState::Bad;
   } else {
-    words[Word::Checksum] = checksum_state(datagram, length, 6, words);
+    words[Word::Checksum] = checksum_state(in, start, length, 6);
   }
   words[Word::SourcePort] = load_be16(datagram);
   words[Word::DestinationPort] = load_be16(datagram + 2);
@@ -215,10 +224,10 @@ ParseResult parse_ip6(Input& in) noexcept {
 }  // namespace
 
 ParseResult parse(const uint8_t* slab, size_t offset, size_t length, int32_t slab_index,
-                  const HashKey& key, int32_t* words) noexcept {
+                  const HashKey& key, int32_t* words, const ChecksumHint& hint) noexcept {
   std::fill_n(words, static_cast<int32_t>(Word::Stride), 0);
   if (length == 0) return ParseResult::Truncated;
-  Input in{slab + offset, length, offset, slab_index, key, words};
+  Input in{slab + offset, length, offset, slab_index, key, words, hint};
   switch (in.packet[0] >> 4) {
     case 4:
       return parse_ip4(in);

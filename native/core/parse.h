@@ -133,11 +133,30 @@ inline constexpr const char* kParseResultCounters[] = {
 };
 inline constexpr size_t kParseResults = sizeof(kParseResultNames) / sizeof(kParseResultNames[0]);
 
+/// What a device that has put the packet down says of the checksum of TCP or UDP in it.
+struct ChecksumHint {
+  enum Kind : uint8_t {
+    /// Nothing: the bytes are summed.
+    None,
+    /// It is right; the bytes aren't read.
+    Verified,
+    /// Its field holds the pseudo-header's sum alone, as the sender left it to a device. It is
+    /// Partial where that is so, else Bad, as it would be once it was completed; the bytes aren't
+    /// read. Of a checksum at another place than that of TCP or UDP nothing is said.
+    Partial,
+  };
+  Kind kind = None;
+  /// Of Partial: bytes from the IP header to where what is summed begins, and from there to the
+  /// field.
+  size_t start = 0;
+  size_t field = 0;
+};
+
 /// Reads the IPv4 or IPv6 packet of `length` bytes at `slab + offset`, all of which must be
 /// readable; offset + length is less than 2^31.
 /// @param slab_index goes into Word::Slab
 /// @param words Word::Stride of them, all written
 ParseResult parse(const uint8_t* slab, size_t offset, size_t length, int32_t slab_index,
-                  const HashKey& key, int32_t* words) noexcept;
+                  const HashKey& key, int32_t* words, const ChecksumHint& hint = {}) noexcept;
 
 }  // namespace netland
