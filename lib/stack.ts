@@ -35,6 +35,12 @@ export interface StackOptions {
    * without a gateway. Not for a raw link, which has the host's.
    */
   routes?: readonly StackRoute[];
+  /**
+   * Packets to every address of a host are for this stack, as at a tunnel's far end, and answers
+   * leave from there; sockets can be bound to any. What the stack itself sends to an address that
+   * isn't one of `addresses` goes out. Not for a raw link. Default: false.
+   */
+  anyAddress?: boolean;
   /** Changes to TCP's settings: docs name each with its sysctl, default and range. */
   tcp?: Partial<Settings>;
   /**
@@ -72,6 +78,7 @@ const OPTIONS: Readonly<Record<keyof StackOptions, true>> = {
   link: true,
   addresses: true,
   routes: true,
+  anyAddress: true,
   tcp: true,
   congestionControl: true,
   localPortRange: true,
@@ -111,7 +118,7 @@ function checkOptions(options: StackOptions): void {
     const names = Object.keys(OPTIONS).slice(0, -2).join(', ');
     throw invalidArgValue('options', options, `has no "${unknown}": there are ${names}`);
   }
-  const { addresses, routes, trace } = options;
+  const { addresses, routes, anyAddress, trace } = options;
   checkLink(options.link);
   checkSettings(options.tcp);
   if (addresses !== undefined && !Array.isArray(addresses)) {
@@ -119,6 +126,9 @@ function checkOptions(options: StackOptions): void {
   }
   if (routes !== undefined && !Array.isArray(routes)) {
     throw invalidArgType('options.routes', 'an instance of Array', routes);
+  }
+  if (anyAddress !== undefined && typeof anyAddress !== 'boolean') {
+    throw invalidArgType('options.anyAddress', 'of type boolean', anyAddress);
   }
   const { congestionControl } = options;
   if (congestionControl !== undefined) {

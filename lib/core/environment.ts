@@ -22,6 +22,11 @@ export interface Paths {
   isLocal(address: IpAddress): boolean;
   /** `isLocal` of the address in four words from `at`, where that can be had without making one. */
   isLocalAt?(words: Int32Array, at: number): boolean;
+  /**
+   * Packets to every address of a host are for this stack, beside those to its own, and answers
+   * leave from there. What it sends to such an address goes out all the same.
+   */
+  readonly anyAddress?: boolean;
   /** Whether all hosts of a network that we are in are meant by it, where that is known. */
   isBroadcast?(address: IpAddress): boolean;
   /**
@@ -50,6 +55,8 @@ export interface PortAuthority {
   ephemeralPort(family: number, index: number): number;
   /** Asks for more ephemeral ports; false when there are none to be had. */
   growEphemeral(family: number): boolean;
+  /** Nobody else has ports here: a socket may be bound to all that no other is bound to. */
+  readonly allowsAnyPort?: boolean;
 }
 
 /** What the pure core is given instead of an operating system. */

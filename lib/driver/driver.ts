@@ -40,6 +40,7 @@ export interface DriverOptions {
   link?: Link;
   addresses?: readonly string[];
   routes?: readonly StackRoute[];
+  anyAddress?: boolean;
   tcp?: Partial<Settings>;
   congestionControl?: string | CongestionController;
   localPortRange?: readonly [number, number];

@@ -34,7 +34,7 @@ export async function openPort(
   capacity: number,
   outside: LinkHost = context.host,
 ): Promise<OpenedPort> {
-  const addresses = options.addresses ?? [];
+  const { addresses = [], anyAddress = false } = options;
   const prefixes = parseAddresses(addresses);
   const routes = options.routes && parseRoutes(options.routes, prefixes);
   const ports = new FreePorts(...(options.localPortRange ?? []));
@@ -42,18 +42,20 @@ export async function openPort(
     memoryLink().open({ ...context, addresses: [...LOOPBACK, ...addresses] });
   if (options.link === undefined) {
     const port = await openLoopback();
-    return { port, paths: new AddressPaths(prefixes, port.mtu, port.mtu, routes), ports };
+    const paths = new AddressPaths(prefixes, port.mtu, port.mtu, routes, anyAddress);
+    return { port, paths, ports };
   }
-  const wire = await options.link.open({ ...context, host: outside, addresses });
+  const wire = await options.link.open({ ...context, host: outside, addresses, anyAddress });
   try {
     if (wire.paths !== undefined) {
       const reason = `is not for a ${options.link.kind} link, which has the host's`;
       if (addresses.length > 0) throw invalidArgValue('options.addresses', addresses, reason);
       if (routes !== undefined) throw invalidArgValue('options.routes', options.routes, reason);
+      if (anyAddress) throw invalidArgValue('options.anyAddress', anyAddress, reason);
       return { port: wire, paths: wire.paths, ports: wire.ports ?? ports };
     }
     const loopback = await openLoopback();
-    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu, routes);
+    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu, routes, anyAddress);
     const port = new LoopbackSwitch(wire, loopback, paths, capacity);
     return { port, paths, ports: wire.ports ?? ports, own: paths };
   } catch (error) {

@@ -24,6 +24,8 @@ export interface LinkContext {
   hashKey: Int32Array;
   /** The stack's own addresses as CIDR text; empty where the link knows them (raw). */
   addresses: readonly string[];
+  /** Every other address is the stack's, too. */
+  anyAddress?: boolean;
 }
 
 /** Counters of a link by name; each counts packets. */

@@ -29,8 +29,8 @@ const LOW_WATER = 256 * 1024;
 /**
  * A wire inside the process. Every stack that opens it has a port on it, and gets what is sent to
  * its addresses: the exact ones, and of a loopback address its whole prefix (127.0.0.1/8). What a
- * stack sends to its own addresses comes back to it alone; what nobody owns is counted
- * (`undeliverable`).
+ * stack sends to its own addresses comes back to it alone; what nobody owns goes to another stack
+ * with `anyAddress`, or is counted (`undeliverable`).
  *
  * Packets are real bytes, built and parsed again, and arrive in order in a later turn of the event
  * loop. With more than 1 MiB on its way to a stack the senders have to wait; beyond 8 MiB packets
@@ -171,7 +171,14 @@ class MemoryPort implements LinkPort {
       found = true;
       this.deliver(port, batch, base);
     }
-    if (!found) this.counters.undeliverable++;
+    if (!found) this.sendAbroad(batch, base);
+  }
+
+  /** Nobody has the address by name. */
+  private sendAbroad(batch: SegmentBatch, base: number): void {
+    const gateway = this.wire.ports.find((port) => port !== this && port.context.anyAddress);
+    if (gateway === undefined) this.counters.undeliverable++;
+    else this.deliver(gateway, batch, base);
   }
 
   private deliver(to: MemoryPort, batch: SegmentBatch, base: number): void {

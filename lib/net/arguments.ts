@@ -163,6 +163,7 @@ export interface ListenAddress {
   backlog: number;
   ipv6Only: boolean;
   reusePort: boolean;
+  anyPort: boolean;
 }
 
 /** As node:net's. */
@@ -180,13 +181,15 @@ export function readListenAddress(
     backlog?: unknown;
     ipv6Only?: unknown;
     reusePort?: unknown;
+    anyPort?: unknown;
   },
 ): ListenAddress {
   rejectMissing(options, ['path', 'fd', 'handle']);
   const { host } = options;
   const callbackOnly = args.length === 0 || typeof args[0] === 'function';
   const absent = options.port === null || (options.port === undefined && 'port' in options);
-  const given = callbackOnly || absent ? 0 : options.port;
+  const anyPort = readAnyPort(options);
+  const given = callbackOnly || absent || anyPort ? 0 : options.port;
   if (typeof given !== 'number' && typeof given !== 'string') {
     if ('port' in options) throw invalidArgValue('options', options);
     throw invalidArgValue('options', options, 'must have the property "port" or "path"');
@@ -202,7 +205,15 @@ export function readListenAddress(
     backlog,
     ipv6Only: options.ipv6Only === true,
     reusePort: options.reusePort === true,
+    anyPort,
   };
+}
+
+function readAnyPort({ anyPort, port }: { anyPort?: unknown; port?: unknown }): boolean {
+  expectType(anyPort, 'boolean', 'options.anyPort');
+  if (anyPort !== true) return false;
+  if (port === undefined || port === null) return true;
+  throw invalidArgValue('options.port', port, 'must not be given together with anyPort');
 }
 
 /** What of a socket's options is for the Duplex. */

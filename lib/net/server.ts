@@ -143,7 +143,8 @@ export class Server extends EventEmitter {
     else this.#bind('0.0.0.0', 4, address);
   }
 
-  #bind(host: string, family: 4 | 6, { port, backlog, ipv6Only, reusePort }: ListenAddress): void {
+  #bind(host: string, family: 4 | 6, listen: ListenAddress): void {
+    const { port, backlog } = listen;
     const { driver } = this.#host;
     const address = parseAddress(host);
     if (driver.closing || address === null) {
@@ -153,10 +154,11 @@ export class Server extends EventEmitter {
     }
     const stream = driver.socket(family, this);
     stream.setOption(SocketOption.ReuseAddress, 1);
-    if (ipv6Only) stream.setOption(SocketOption.Ipv6Only, 1);
-    if (reusePort) stream.setOption(SocketOption.ReusePort, 1);
+    if (listen.ipv6Only) stream.setOption(SocketOption.Ipv6Only, 1);
+    if (listen.reusePort) stream.setOption(SocketOption.ReusePort, 1);
     this.#tuning.apply(stream);
-    let result = stream.bind(everywhere(address, family), port);
+    const local = everywhere(address, family);
+    let result = listen.anyPort ? stream.bindAnyPort(local) : stream.bind(local, port);
     if (result >= 0) result = stream.listen(backlog);
     if (result < 0) {
       stream.owner = null;

@@ -127,6 +127,12 @@ export interface ListenOptions {
   port?: number | string | null;
   /** Name or address; default: every address of the stack. */
   host?: string | null;
+  /**
+   * On every port that no other server listens on, instead of `port`: `address().port` is 0, and
+   * the `localPort` of a connection is that which the peer has asked for. Not on a raw link, which
+   * shares its ports with the kernel. Default false.
+   */
+  anyPort?: boolean;
   /** Connections that may wait to be accepted; default 511. */
   backlog?: number;
   /** Accepted and without effect: a stack belongs to one process. */

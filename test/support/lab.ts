@@ -56,6 +56,7 @@ export function address(text: string): IpAddress {
 /** Ports that are free for all, and which of them are taken. */
 class CountedPorts implements PortAuthority {
   readonly held = new Set<string>();
+  readonly allowsAnyPort = true;
   private readonly free: FreePorts;
 
   constructor(range: readonly [number, number] | undefined) {

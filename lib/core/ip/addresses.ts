@@ -5,6 +5,7 @@ import {
   isIpv4,
   isLoopback,
   isLoopbackAt,
+  isUnicast,
   isWildcard,
   readAddress,
   sameAddress,
@@ -109,7 +110,7 @@ export class OwnAddresses {
 export const enum Destination {
   /** Another host. */
   Foreign = 0,
-  /** An address of ours. */
+  /** An address of ours, or any one where all are. */
   Own = 1,
   /** All hosts of a network of ours. */
   Broadcast = 2,
@@ -126,7 +127,13 @@ export function destinationAt(paths: Paths, words: Int32Array, at: number): Dest
   if (isWildcard(address)) return Destination.Foreign;
   if (is4 && isBroadcast(paths, address)) return Destination.Broadcast;
   const own = paths.isLocalAt === undefined && paths.isLocal(address);
-  return own ? Destination.Own : Destination.Foreign;
+  return own || paths.anyAddress === true ? Destination.Own : Destination.Foreign;
+}
+
+/** Whether packets to it are for this stack alone, and may leave from there. */
+export function isOurs(paths: Paths, address: IpAddress): boolean {
+  if (paths.isLocal(address)) return true;
+  return paths.anyAddress === true && isUnicast(address) && !isBroadcast(paths, address);
 }
 
 /** Whether all hosts of a network, or of the link, are meant by it. */

@@ -13,7 +13,7 @@ import {
   type IpAddress,
   type Prefix,
 } from './address';
-import { isBroadcast, MAPPED_BITS, OwnAddresses } from './addresses';
+import { isBroadcast, isOurs, MAPPED_BITS, OwnAddresses } from './addresses';
 import { Route, RouteTable, type RouteOptions } from './routes';
 import { selectSource } from './source-selection';
 
@@ -45,12 +45,14 @@ export class AddressPaths implements Paths {
    * @param mtu of the link, bytes; may be set anew
    * @param loopbackMtu of the loopback inside, bytes
    * @param routes beside those to the networks that the addresses are in, or instead of these
+   * @param anyAddress as in `Paths`
    */
   constructor(
     prefixes: readonly Prefix[],
     public mtu: number,
     private readonly loopbackMtu: number,
     routes: readonly RouteOptions[] = EVERYTHING,
+    readonly anyAddress = false,
   ) {
     for (const prefix of prefixes) this.addresses.add(prefix);
     for (const options of routes) this.routes.add(new Route(options));
@@ -106,7 +108,9 @@ export class AddressPaths implements Paths {
     }
     const errno = this.refusal(remote, local);
     if (errno !== 0) return errno;
-    return isLoopback(local) && !inside ? Errno.EINVAL : this.path(route, local, inside);
+    // What is inside stays there: neither end can be outside.
+    if (inside ? !this.isLocal(local) : isLoopback(local)) return Errno.EINVAL;
+    return this.path(route, local, inside);
   }
 
   routeToMany(group: IpAddress, local: IpAddress | null): Path | number {
@@ -121,7 +125,7 @@ export class AddressPaths implements Paths {
   /** Why nothing to `remote` can start at `local`: an errno, or 0. */
   private refusal(remote: IpAddress, local: IpAddress | null): number {
     if (local === null || isWildcard(local)) return 0;
-    if (!this.isLocal(local)) return Errno.EADDRNOTAVAIL;
+    if (!isOurs(this, local)) return Errno.EADDRNOTAVAIL;
     return isIpv4(local) === isIpv4(remote) ? 0 : Errno.ENETUNREACH;
   }
 

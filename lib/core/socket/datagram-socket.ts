@@ -12,7 +12,7 @@ import {
   writeAddress,
   type IpAddress,
 } from '../ip/address';
-import { isBroadcast } from '../ip/addresses';
+import { isBroadcast, isOurs } from '../ip/addresses';
 import { truesize } from '../memory/truesize';
 import type { DatagramInfo } from '../udp/datagram-info';
 import { DatagramQueue } from '../udp/datagram-queue';
@@ -112,7 +112,7 @@ export class DatagramSocket {
     if (this.closed) return -Errno.EBADF;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     const { paths } = this.udp.environment;
-    const known = isWildcard(address) || isMulticast(address) || paths.isLocal(address);
+    const known = isWildcard(address) || isMulticast(address) || isOurs(paths, address);
     if (!known && !isBroadcast(paths, address)) return -Errno.EADDRNOTAVAIL;
     if (this.localPort !== 0) return -Errno.EINVAL;
     const taken = this.takePort(address, port);
@@ -383,7 +383,7 @@ export class DatagramSocket {
   setMulticastInterface(address: IpAddress): number {
     if (this.closed) return -Errno.EBADF;
     const isAny = isWildcard(address);
-    if (!isAny && !this.udp.environment.paths.isLocal(address)) return -Errno.EADDRNOTAVAIL;
+    if (!isAny && !isOurs(this.udp.environment.paths, address)) return -Errno.EADDRNOTAVAIL;
     this.multicastSource = isAny ? null : address;
     return 0;
   }

@@ -8,6 +8,7 @@ import {
   LOOPBACK6,
   type IpAddress,
 } from '../ip/address';
+import { isOurs } from '../ip/addresses';
 import { knownMtu, startPathMtu } from '../tcp/path-mtu';
 import { Has, type Connection } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
@@ -50,13 +51,8 @@ export class StreamSocket extends SocketStatus {
 
   /** bind(2). Port 0 takes an ephemeral port. */
   bind(address: IpAddress, port: number): number {
-    if (this.closed) return -Errno.EBADF;
-    if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
-    if (isMulticast(address)) return -Errno.EADDRNOTAVAIL;
-    if (!isWildcard(address) && !this.tcp.environment.paths.isLocal(address)) {
-      return -Errno.EADDRNOTAVAIL;
-    }
-    if (this.holdsPort || this.isLive) return -Errno.EINVAL;
+    const refused = this.mayBind(address);
+    if (refused < 0) return refused;
     if (port === 0 && (this.options.bindNoPort & BindNoPort.Asked) !== 0) {
       this.local = address;
       this.setOption(SocketOption.BindNoPort, BindNoPort.Asked | BindNoPort.Bound);
@@ -65,8 +61,33 @@ export class StreamSocket extends SocketStatus {
     return this.takePort(address, port);
   }
 
+  /**
+   * bind(2) to every port that no other socket is bound to, to listen there: its own port stays 0,
+   * accepted ones have that which the peer has asked for. -EOPNOTSUPP where the link shares ports.
+   */
+  bindAnyPort(address: IpAddress): number {
+    const refused = this.mayBind(address);
+    if (refused < 0) return refused;
+    return this.holdPort(address, this.tcp.ports.bindAnyPort(this.domain, address, this.options));
+  }
+
+  private mayBind(address: IpAddress): number {
+    if (this.closed) return -Errno.EBADF;
+    if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
+    if (isMulticast(address)) return -Errno.EADDRNOTAVAIL;
+    if (!isWildcard(address) && !isOurs(this.tcp.environment.paths, address)) {
+      return -Errno.EADDRNOTAVAIL;
+    }
+    return this.holdsPort || this.isLive ? -Errno.EINVAL : 0;
+  }
+
   private takePort(address: IpAddress, port: number): number {
     const taken = this.tcp.ports.bind(this.domain, address, port, this.options);
+    return this.holdPort(address, taken);
+  }
+
+  /** @param taken the port, or -errno */
+  private holdPort(address: IpAddress, taken: number): number {
     if (taken < 0) return taken;
     this.local = address;
     this.localPort = taken;
@@ -211,6 +232,8 @@ export class StreamSocket extends SocketStatus {
 
   private mayConnect(address: IpAddress): number {
     if (this.phase === Phase.Disconnecting) return -Errno.EINVAL;
+    // On any port: there is none to come from.
+    if (this.holdsPort && this.localPort === 0) return -Errno.EINVAL;
     if (this.listening !== null || this.phase === Phase.Connected) return -Errno.EISCONN;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
     if (isIpv4(address) && !this.acceptsIpv4) return -Errno.ENETUNREACH;

@@ -6,6 +6,7 @@ const LAST = 60_999;
 
 /** The ports of an address that is the stack's own: nobody else wants them, all are allowed. */
 export class FreePorts implements PortAuthority {
+  readonly allowsAnyPort = true;
   private readonly count: number;
 
   /**

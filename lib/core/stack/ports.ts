@@ -36,6 +36,9 @@ function isInRange(port: number, range: number): boolean {
   return port >= (range & 0xffff) && (last === 0 || port <= last);
 }
 
+/** In place of the port of a socket that has all that no other has. */
+const ANY_PORT = 0;
+
 /** Bits of `families`. */
 const IPV4 = 1;
 const IPV6 = 2;
@@ -44,6 +47,14 @@ const IPV6 = 2;
 function familiesOf(domain: 4 | 6, address: IpAddress, ipv6Only: number): number {
   if (isIpv4(address)) return IPV4;
   return domain === 6 && ipv6Only === 0 && isWildcard(address) ? IPV4 | IPV6 : IPV6;
+}
+
+/** What bind(2) asks for; -errno where such a socket can't have that address. */
+function makeBinding(domain: 4 | 6, address: IpAddress, options: BindOptions): Binding | number {
+  if (domain === 4 && !isIpv4(address)) return -Errno.EAFNOSUPPORT;
+  if (domain === 6 && options.ipv6Only !== 0 && isIpv4(address)) return -Errno.EINVAL;
+  const families = familiesOf(domain, address, options.ipv6Only);
+  return { address, sharing: sharingOf(options), families, listening: false };
 }
 
 /** Whether some local address belongs to both. */
@@ -77,16 +88,21 @@ export class LocalPorts {
    * @returns the port, or -errno: EADDRINUSE, EINVAL, or what the link says (EACCES, EPERM)
    */
   bind(domain: 4 | 6, address: IpAddress, port: number, options: BindOptions): number {
-    if (domain === 4 && !isIpv4(address)) return -Errno.EAFNOSUPPORT;
-    if (domain === 6 && options.ipv6Only !== 0 && isIpv4(address)) return -Errno.EINVAL;
-    const binding: Binding = {
-      address,
-      sharing: sharingOf(options),
-      families: familiesOf(domain, address, options.ipv6Only),
-      listening: false,
-    };
+    const binding = makeBinding(domain, address, options);
+    if (typeof binding === 'number') return binding;
     if (port !== 0) return this.bindTo(binding, port);
     return this.bindEphemeral(binding, options.localPortRange ?? 0);
+  }
+
+  /**
+   * The same for a socket on every port that no other is bound to. For `listen` and the other calls
+   * its port is 0.
+   * @returns 0, or -errno: EADDRINUSE, EINVAL, EOPNOTSUPP where the link shares its ports
+   */
+  bindAnyPort(domain: 4 | 6, address: IpAddress, options: BindOptions): number {
+    if (this.environment.ports.allowsAnyPort !== true) return -Errno.EOPNOTSUPP;
+    const binding = makeBinding(domain, address, options);
+    return typeof binding === 'number' ? binding : this.bindTo(binding, ANY_PORT);
   }
 
   /**
@@ -170,7 +186,8 @@ export class LocalPorts {
       this.picked = -1;
       return 0;
     }
-    const sharing = this.bindingFor(address, port)?.sharing ?? Sharing.None;
+    const binding = this.bindingFor(address, port) ?? this.bindingFor(address, ANY_PORT);
+    const sharing = binding?.sharing ?? Sharing.None;
     return Math.min(this.holds.connect(address, port, sharing), 0);
   }
 

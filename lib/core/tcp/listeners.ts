@@ -7,6 +7,10 @@ import { COOKIE_LIFETIME_MS } from './syn-cookies';
 
 const MAPPED = 0xffff;
 
+/** The `localPort` of a listener on every port that no other listens on. */
+const ANY_PORT = 0;
+const NOBODY: readonly StreamSocket[] = [];
+
 /** The sockets in LISTEN, by port. */
 export class Listeners {
   private readonly byPort = new Map<number, StreamSocket[]>();
@@ -42,19 +46,38 @@ export class Listeners {
 
   /** Whether a listener on the segment's port has answered with a cookie that may be good yet. */
   sentCookies({ words, base }: Segment, nowMs: number): boolean {
-    const listeners = this.byPort.get(words[base + Word.DestinationPort]) ?? [];
-    return listeners.some(({ listening }) => {
+    const mayHave = ({ listening }: StreamSocket): boolean => {
       const sent = listening?.cookieMs ?? null;
       return sent !== null && elapsedMs(nowMs, sent) <= COOKIE_LIFETIME_MS;
-    });
+    };
+    const port = words[base + Word.DestinationPort];
+    return this.on(port).some(mayHave) || this.on(ANY_PORT).some(mayHave);
+  }
+
+  private on(port: number): readonly StreamSocket[] {
+    return this.byPort.get(port) ?? NOBODY;
   }
 
   /**
-   * The listener that a received segment is for: the most specific address wins. Where several
-   * listen there (SO_REUSEPORT), the four-tuple's hash chooses, always the same one.
+   * The listener that a received segment is for: one on its port before one on any, then the most
+   * specific address. Where several listen there (SO_REUSEPORT), the four-tuple's hash chooses,
+   * always the same one.
    */
   find(words: Int32Array, base: number): StreamSocket | null {
-    const candidates = this.byPort.get(words[base + Word.DestinationPort]);
+    const port = words[base + Word.DestinationPort];
+    // Nobody can ask for port 0, which is no port (RFC 6335 §6).
+    if (port === 0) return null;
+    return (
+      this.findAmong(this.byPort.get(port), words, base) ??
+      this.findAmong(this.byPort.get(ANY_PORT), words, base)
+    );
+  }
+
+  private findAmong(
+    candidates: readonly StreamSocket[] | undefined,
+    words: Int32Array,
+    base: number,
+  ): StreamSocket | null {
     if (candidates === undefined) return null;
     const destination = readAddress(words, base + Word.Destination);
     let best: StreamSocket | null = null;

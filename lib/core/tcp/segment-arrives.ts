@@ -1,5 +1,6 @@
 import type { Paths } from '../environment';
 import { isUnicast, readAddress, type IpAddress } from '../ip/address';
+import { isOurs } from '../ip/addresses';
 import { Checksum, Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { Shape } from '../stack/four-tuples';
@@ -67,7 +68,7 @@ function segmentsOf(seg: Segment): number {
 function arrivesAtPort(tcp: Tcp, seg: Segment): void {
   const destination = readAddress(seg.words, seg.base + Word.Destination);
   const { paths } = tcp.environment;
-  if (!paths.isLocal(destination)) return;
+  if (!isOurs(paths, destination)) return;
   if (isMartian(paths, readAddress(seg.words, seg.base + Word.Source))) {
     tcp.counters.NetlandMartianSources++;
     return;

@@ -1,0 +1,171 @@
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { memoryLink, rawLink, Stack } from '../../lib/index';
+import type { Server, Socket } from '../../lib/index';
+
+const ADDRESSES = ['10.0.0.1/24', 'fd00::1/64'];
+
+/** A host, and a tunnel's far end, which is everybody else to it. */
+async function tunnel(): Promise<{ host: Stack; far: Stack }> {
+  const link = memoryLink();
+  const host = await Stack.open({ link, addresses: ADDRESSES });
+  const far = await Stack.open({ link, addresses: ['192.0.2.1/32'], anyAddress: true });
+  return { host, far };
+}
+
+async function listening(server: Server): Promise<Server> {
+  await once(server, 'listening');
+  return server;
+}
+
+/** A server that says where the peer believes to be. */
+function teller(stack: Stack): Server {
+  return stack.net.createServer((socket) => {
+    socket.end(`${socket.localAddress} ${socket.localPort}`);
+  });
+}
+
+function ask(stack: Stack, host: string, port: number): Promise<string> {
+  return text(stack.net.connect({ host, port }));
+}
+
+describe('a stack with any address', () => {
+  let host: Stack;
+  let far: Stack;
+
+  beforeEach(async () => {
+    ({ host, far } = await tunnel());
+  });
+
+  afterEach(() => {
+    host.destroy();
+    far.destroy();
+  });
+
+  it.each([
+    ['8.8.8.8', 53],
+    ['2001:db8::1', 443],
+    ['10.0.0.77', 1],
+    ['192.0.2.1', 65_535],
+    ['fe80::1', 80],
+  ])('takes connections to %s on any port', async (address, port) => {
+    await listening(teller(far).listen({ anyPort: true, host: address.includes(':') ? '::' : '' }));
+    const shown = address.includes(':') ? address : `::ffff:${address}`;
+    expect(await ask(host, address, port)).toBe(`${shown} ${port}`);
+  });
+
+  it('has nobody where no server listens, and resets', async () => {
+    await listening(teller(far).listen(80));
+    const client = host.net.connect(81, '8.8.8.8');
+    const [error] = (await once(client, 'error')) as [Error];
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', address: '8.8.8.8', port: 81 });
+    expect(await ask(host, '8.8.8.8', 80)).toBe('::ffff:8.8.8.8 80');
+  });
+
+  it('prefers the server on the port', async () => {
+    const options = [
+      { port: 80, host: '8.8.8.8' },
+      { port: 81, host: '0.0.0.0' },
+      { anyPort: true, host: '8.8.8.8' },
+      { anyPort: true, host: '::', ipv6Only: true },
+    ];
+    const asked = [
+      ['8.8.8.8', 80],
+      ['9.9.9.9', 81],
+      ['8.8.8.8', 82],
+      ['2001:db8::1', 81],
+    ] as const;
+    const servers = options.map((option, index) =>
+      far.net.createServer((socket) => void socket.end(`${index}`)).listen(option),
+    );
+    await Promise.all(servers.map(listening));
+    const answers = await Promise.all(asked.map(([address, port]) => ask(host, address, port)));
+    expect(answers).toEqual(['0', '1', '2', '3']);
+    for (const server of servers.slice(0, 2)) server.close();
+    expect(await ask(host, '8.8.8.8', 80)).toBe('2');
+    await expect(ask(host, '9.9.9.9', 80)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('lets one server have all ports of an address, and others theirs', async () => {
+    const server = await listening(teller(far).listen({ anyPort: true }));
+    expect(server.address()).toEqual({ address: '::', family: 'IPv6', port: 0 });
+    expect(far.connections()[0]).toMatchObject({ state: 'LISTEN', localPort: 0 });
+    const second = far.net.createServer().listen({ anyPort: true, host: '8.8.8.8' });
+    const [error] = (await once(second, 'error')) as [Error];
+    expect(error).toMatchObject({ code: 'EADDRINUSE', address: '8.8.8.8' });
+    await listening(far.net.createServer().listen(80));
+    server.close();
+    await once(server, 'close');
+    await listening(second.listen({ anyPort: true, host: '8.8.8.8' }));
+  });
+
+  it('comes from any address that it is told to', async () => {
+    const server = await listening(
+      host.net.createServer((socket) => void socket.end(socket.remoteAddress)).listen(80),
+    );
+    for (const localAddress of ['8.8.8.8', '2001:db8::1']) {
+      const to = localAddress.includes(':') ? 'fd00::1' : '10.0.0.1';
+      const client = far.net.connect({ port: 80, host: to, localAddress, localPort: 443 });
+      expect(await text(client)).toBe(localAddress.includes(':') ? localAddress : '::ffff:8.8.8.8');
+    }
+    server.close();
+  });
+
+  it('keeps its loopback and its own addresses inside', async () => {
+    await listening(teller(far).listen({ anyPort: true }));
+    expect(await ask(far, '127.0.0.1', 7)).toBe('::ffff:127.0.0.1 7');
+    expect(await ask(far, '192.0.2.1', 7)).toBe('::ffff:192.0.2.1 7');
+    const mixed = far.net.connect({ host: '192.0.2.1', port: 7, localAddress: '8.8.8.8' });
+    const [error] = (await once(mixed, 'error')) as [Error];
+    expect(error).toMatchObject({ code: 'EINVAL' });
+  });
+
+  it('takes a program’s connections to what is on the wire, not its own server', async () => {
+    await listening(teller(far).listen({ anyPort: true }));
+    await listening(host.net.createServer((socket) => void socket.end('host')).listen(7));
+    expect(await ask(far, '10.0.0.1', 7)).toBe('host');
+  });
+
+  it.each<[object, string, RegExp]>([
+    [{ anyPort: true, port: 80 }, 'ERR_INVALID_ARG_VALUE', /together with anyPort/],
+    [{ anyPort: 1 }, 'ERR_INVALID_ARG_TYPE', /boolean/],
+  ])('does not listen on %j', (options, code, message) => {
+    const listen = (): Server => far.net.createServer().listen(options);
+    expect(listen).toThrow(
+      expect.objectContaining({ code, message: expect.stringMatching(message) }),
+    );
+  });
+
+  it('leaves nothing of a port behind when its connections are gone', async () => {
+    const server = far.net.createServer((socket) => void socket.on('error', () => undefined));
+    await listening(server.listen({ anyPort: true }));
+    for (let round = 0; round < 3; round++) {
+      const clients: Socket[] = [];
+      for (let port = 1000; port < 1030; port++) clients.push(host.net.connect(port, '8.8.8.8'));
+      await Promise.all(clients.map((client) => once(client, 'connect')));
+      expect(far.connections()).toHaveLength(31);
+      for (const client of clients) client.resetAndDestroy();
+      while (far.connections().length > 1) await new Promise((done) => setImmediate(done));
+    }
+  });
+});
+
+describe('any address', () => {
+  it('is not for a raw link, which has the host’s', async () => {
+    const opening = Stack.open({ link: rawLink(), anyAddress: true });
+    await expect(opening).rejects.toMatchObject({ code: expect.stringMatching(/^E/) });
+  });
+
+  it('is yes or no', async () => {
+    const wrong = { anyAddress: 'yes' } as object;
+    await expect(Stack.open(wrong)).rejects.toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+  });
+
+  it('leaves what nobody has undeliverable where no stack takes it', async () => {
+    const link = memoryLink();
+    await using host = await Stack.open({ link, addresses: ADDRESSES, tcp: { synRetries: 1 } });
+    host.net.connect(80, '8.8.8.8').on('error', () => undefined);
+    while (host.counters.link.undeliverable === 0) await new Promise((done) => setImmediate(done));
+    host.destroy();
+  });
+});
