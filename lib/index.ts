@@ -4,7 +4,7 @@ export type { StackRoute } from './driver/paths';
 export { capture, captureRing } from './link/capture';
 export type { RingLink } from './link/capture';
 export { filter } from './link/filter';
-export type { LinkFilter, LiveSegment, SegmentFields } from './link/filter';
+export type { LinkFilter, LiveSegment, RejectReason, SegmentFields } from './link/filter';
 export { impair } from './link/impair';
 export { memoryLink } from './link/memory';
 export { rawLink } from './link/raw';

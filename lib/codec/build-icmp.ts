@@ -19,6 +19,11 @@ export interface IcmpMessage {
   readonly mtu?: number;
 }
 
+/** Bytes of a packet that an error quotes at most. */
+export function mostQuoted(is4: boolean): number {
+  return (is4 ? MAX_ERROR4 - IPV4_HEADER : MAX_ERROR6 - IPV6_HEADER) - ICMP_HEADER;
+}
+
 /**
  * The ICMP error that says this of an IP packet, to the packet's source. Quotes as much of it as an
  * error may.
@@ -31,8 +36,7 @@ export function icmpError(
   { type, code, mtu = 0 }: IcmpMessage,
 ): Uint8Array {
   const is4 = isIpv4(from);
-  const most = is4 ? MAX_ERROR4 - IPV4_HEADER : MAX_ERROR6 - IPV6_HEADER;
-  const quoted = packet.subarray(0, Math.min(packet.length, most - ICMP_HEADER));
+  const quoted = packet.subarray(0, Math.min(packet.length, mostQuoted(is4)));
   const words = new Int32Array(Word.Stride);
   words[Word.Family] = is4 ? 4 : 6;
   words[Word.Protocol] = is4 ? IpProtocol.Icmp : IpProtocol.Icmp6;

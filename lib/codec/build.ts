@@ -3,6 +3,7 @@
  * the same bytes for every descriptor.
  */
 import {
+  BuildWord,
   Checksum,
   IcmpWord,
   IpProtocol,
@@ -12,8 +13,15 @@ import {
 } from '../core/segment/layout';
 import { store16, store32 } from './bytes';
 import { fold, pseudoHeaderSum, sumBytes } from './checksum';
-import { ICMP_HEADER, IPV6_HEADER, TCP_HEADER, UDP_HEADER } from './headers';
-import { ipHeaderLength, writeIpHeader } from './ip-header';
+import {
+  FRAGMENT_MASK,
+  ICMP_HEADER,
+  IPV6_EXTENSION,
+  IPV6_HEADER,
+  TCP_HEADER,
+  UDP_HEADER,
+} from './headers';
+import { ipHeaderLength, makeFragmentHeader, writeIpHeader } from './ip-header';
 import { optionsLength, writeOptions } from './options';
 
 /** Largest value of IPv4's total length and of IPv6's payload length. */
@@ -37,13 +45,17 @@ function isIcmp(words: Int32Array, base: number): boolean {
 }
 
 function transportHeaderLength(words: Int32Array, base: number): number {
+  if (words[base + Word.Fragment] < 0) return words[base + Word.Family] === 4 ? 0 : IPV6_EXTENSION;
   const protocol = words[base + Word.Protocol];
   if (protocol === IpProtocol.Tcp) return TCP_HEADER + optionsLength(words, base);
   if (protocol === IpProtocol.Udp) return UDP_HEADER;
   return isIcmp(words, base) ? ICMP_HEADER : 0;
 }
 
-/** Bytes of the IP and the transport header of the descriptor; 0 for an unknown family. */
+/**
+ * Bytes of the IP header, and of the transport header or IPv6's fragment header, of the descriptor;
+ * 0 for an unknown family.
+ */
 export function headerLength(words: Int32Array, base: number): number {
   const ip = ipHeaderLength(words, base);
   return ip === 0 ? 0 : ip + transportHeaderLength(words, base);
@@ -85,6 +97,11 @@ export function buildPacket(
   if (length === 0 || at < 0 || at + length > out.length) return 0;
   if (!areSlicesRight(words, base, slices, sliceBase, slabs)) return 0;
   const transport = writeIpHeader(words, base, out, at, length);
+  if (words[base + Word.Fragment] < 0) {
+    const payload = makeFragment(words, base, out, at, transport - at);
+    gather(words[base + Word.SliceCount], slices, sliceBase, slabs, out, payload);
+    return length;
+  }
   const isTcp = words[base + Word.Protocol] === IpProtocol.Tcp;
   const payload = isTcp
     ? writeTcpHeader(words, base, out, transport)
@@ -95,6 +112,19 @@ export function buildPacket(
     store16(out, transport + TCP_CHECKSUM, sum);
   } else if (payload > transport) writeChecksum(words, base, out, transport, at + length);
   return length;
+}
+
+/** Makes a fragment of a packet with an IP header of `header` bytes; where its payload starts. */
+function makeFragment(
+  words: Int32Array,
+  base: number,
+  out: Uint8Array,
+  at: number,
+  header: number,
+): number {
+  const field = words[base + Word.Fragment] & FRAGMENT_MASK;
+  const id = words[base + BuildWord.FragmentId];
+  return makeFragmentHeader(out, at, header, field, id, words[base + Word.PayloadLength]);
 }
 
 /** The checksum, over the pseudo-header too, of what stands from `at` to `end`. */

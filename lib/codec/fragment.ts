@@ -17,13 +17,18 @@ export function needsFragments(words: Int32Array, base: number): boolean {
  * Bytes that one fragment carries at most; 0 where the packet can't be split: in IPv4 without
  * `MAY_FRAGMENT`, or where a fragment had no room for the headers and 8 bytes.
  */
-function fragmentRoom(words: Int32Array, base: number): number {
+export function fragmentRoom(words: Int32Array, base: number): number {
   const is4 = words[base + Word.Family] === 4;
   if (is4 && (words[base + Word.Identification] & MAY_FRAGMENT) === 0) return 0;
   const ip = ipHeaderLength(words, base);
   const transport = headerLength(words, base) - ip;
   const room = words[base + Word.Fragment] - ip - (is4 ? 0 : IPV6_EXTENSION);
   return room < Math.max(8, (transport + 7) & ~7) ? 0 : room;
+}
+
+/** Bytes of the packet, or of a fragment of it at most; 0 where it can't be built even whole. */
+export function largestPacket(words: Int32Array, base: number): number {
+  return needsFragments(words, base) ? words[base + Word.Fragment] : packetLength(words, base);
 }
 
 /** How many packets the descriptor becomes; 0: it can't be built. */

@@ -17,6 +17,9 @@ export const enum NextHeader {
   DestinationOptions = 60,
 }
 
+/** The offset in bytes, and `MORE_FRAGMENTS`, of a fragment's field. */
+export const FRAGMENT_MASK = 0xfff9;
+
 /** The payload begins `header` bytes behind `TransportOffset` and ends with the packet. */
 export function writePayload(words: Int32Array, base: number, header: number): void {
   const start = words[base + Word.TransportOffset] + header;

@@ -1,10 +1,8 @@
 import { IcmpWord, IpProtocol, Word } from '../core/segment/layout';
 import { load16, load32 } from './bytes';
-import { IPV6_EXTENSION, IPV6_HEADER, NextHeader } from './headers';
+import { FRAGMENT_MASK, IPV6_EXTENSION, IPV6_HEADER, NextHeader } from './headers';
 import { ParseResult } from './result';
 
-/** Fragment offset and the M flag. */
-const FRAGMENT_MASK = 0xfff9;
 const PARAMETER_PROBLEM = 4;
 const ROUTER_ALERT = 5;
 

@@ -1,6 +1,7 @@
 import { Direction } from '../core/segment/layout';
 import { invalidArgType } from '../errors';
 import { Conversations } from '../observe/conversations';
+import { PacketBytes } from '../observe/packet-bytes';
 import { type Court, type FilterCounts, Judge, type LinkFilter } from './filter/judge';
 import { type ImpairmentClock, systemClock } from './impair/clock';
 import type { Lane, Way } from './impair/lane';
@@ -8,17 +9,19 @@ import { openLanes } from './impair/lanes';
 import type { Link } from './link';
 
 export type { LinkFilter } from './filter/judge';
-export type { LiveSegment } from './filter/live-segment';
+export type { LiveSegment, RejectReason } from './filter/live-segment';
 export type { SegmentFields } from './filter/fields';
 
 /**
- * A link whose segments a function of the program's sees, in both directions, before the stack or
- * the link has them. It lets them pass, drops or delays them by what it returns, changes them
- * (`segment.change`) and answers them (`segment.answer`, `segment.reset`).
+ * A link whose packets a function of the program's sees, in both directions, before the stack or
+ * the link has them: TCP segments, datagrams, ICMP and all else (`segment.protocol`). It lets them
+ * pass, drops or delays them by what it returns, changes them (`segment.change`) and answers them
+ * (`segment.answer`, `segment.reset`, `segment.reject`).
  *
- * Super-segments are cut to segments of at most one MSS first. What the function throws is an
- * uncaught exception; the segment is dropped then. Segments that are kept when the port closes
- * leave at once.
+ * Super-segments are cut to segments of at most one MSS first; what is sent as fragments is seen
+ * whole, and received fragments one by one (`segment.fragment`). What the function throws is an
+ * uncaught exception; the packet is dropped then. Packets that are kept when the port closes leave
+ * at once.
  *
  * Counters: `outFiltered` and `inFiltered` (dropped by the function), and the same with `Changed`,
  * `Delayed`, `Answers` (sent by it that way), `Split`, `Overflow` (dropped because more than 64 MiB
@@ -37,6 +40,7 @@ export function filter(link: Link, decide: LinkFilter, clock: ImpairmentClock = 
       const court: Court = {
         filter: decide,
         slabs: context.slabs,
+        bytes: new PacketBytes(context.slabs.slabs),
         conversations: new Conversations(),
         answer: (direction, draft) => {
           const other = direction === Direction.In ? Direction.Out : Direction.In;

@@ -9,12 +9,14 @@ import type { Link } from './link';
 export type { ImpairOptions } from './impair/options';
 
 /**
- * A link that slows down, loses, duplicates, delays and reorders what passes `link`, by a seed.
- * Super-segments are cut to segments of at most one MSS first, so each of these things happens to
- * one segment.
+ * A link that slows down, loses, duplicates, delays and reorders the packets that pass `link`, by
+ * a seed, whatever their protocol.
+ * Super-segments are cut to segments of at most one MSS first, and what is longer than its path
+ * into its fragments, so each of these things happens to one packet: a datagram is lost with one of
+ * its fragments.
  *
- * The same seed and the same segments give the same result; with several stacks on it, if they open
- * it in the same order. Segments that are kept when the port closes leave at once.
+ * The same seed and the same packets give the same result; with several stacks on it, if they open
+ * it in the same order. Packets that are kept when the port closes leave at once.
  *
  * Counters: `outLost`, `inLost`, and the same with `Split`, `QueueFull`, `Duplicated`, `Delayed`,
  * `Reordered`, `Overflow` (dropped because more than 64 MiB were kept).

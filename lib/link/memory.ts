@@ -1,5 +1,4 @@
-import { packetLength } from '../codec/build';
-import { packetCount } from '../codec/fragment';
+import { largestPacket, packetCount } from '../codec/fragment';
 import { ParseResult, RESULT_COUNTERS } from '../codec/result';
 import { isIpv4, isLoopback, parsePrefix } from '../core/ip/address';
 import { SegmentBatch } from '../core/segment/batch';
@@ -155,8 +154,7 @@ class MemoryPort implements LinkPort {
       this.counters.invalid++;
       return;
     }
-    const length = packetLength(batch.words, base);
-    if (length > this.mtu && (count === 1 || batch.words[base + Word.Fragment] > this.mtu)) {
+    if (largestPacket(batch.words, base) > this.mtu) {
       this.counters.tooBig++;
       return;
     }

@@ -1,6 +1,8 @@
 import type { Duplex } from 'node:stream';
 import * as timers from 'node:timers';
-import { buildPacket, packetLength } from '../codec/build';
+import { load16 } from '../codec/bytes';
+import { buildPackets, largestPacket, packetCount, packetsLength } from '../codec/fragment';
+import { IPV6_HEADER } from '../codec/headers';
 import { Errno } from '../core/errno';
 import type { SegmentBatch } from '../core/segment/batch';
 import { codeError, failedCall, invalidArgType, invalidArgValue } from '../errors';
@@ -17,9 +19,9 @@ export interface StreamLinkOptions {
   mtu?: number;
   /**
    * How packets stand in the stream. 'bytes': one behind the other, told apart by the length fields
-   * of IP, in chunks of any size. 'message': one packet in each chunk, both ways; the stream's
-   * `readableObjectMode` must be true, or it would join chunks. Default: 'message' where
-   * `readableObjectMode` is true, else 'bytes'.
+   * of IP, in chunks of any size. 'message': one packet (also a fragment) in each chunk, both ways;
+   * the stream's `readableObjectMode` must be true, or it would join chunks. Default: 'message'
+   * where `readableObjectMode` is true, else 'bytes'.
    */
   framing?: 'bytes' | 'message';
 }
@@ -139,7 +141,7 @@ class StreamPort implements LinkPort {
     let end = 0;
     for (let i = 0; i < batch.count; i++) {
       const length = this.build(batch, batch.base(i), out, end);
-      if (this.messages && length > 0) this.write(out.subarray(end, end + length));
+      if (this.messages) this.writeEach(out.subarray(end, end + length));
       end += length;
     }
     if (!this.messages && end > 0) this.write(out.subarray(0, end));
@@ -189,29 +191,39 @@ class StreamPort implements LinkPort {
   private room(batch: SegmentBatch): number {
     let size = 0;
     for (let i = 0; i < batch.count; i++) {
-      const length = packetLength(batch.words, batch.base(i));
-      if (length <= this.mtu) size += length;
+      const base = batch.base(i);
+      if (largestPacket(batch.words, base) <= this.mtu) size += packetsLength(batch.words, base);
     }
     const left = QUEUE_LIMIT - this.stream.writableLength * this.unit;
     return Math.max(0, Math.min(size, left));
   }
 
-  /** Builds a packet at `at`; its length, 0 for one that is dropped. */
+  /** Builds a packet at `at`, or its fragments; their length, 0 for what is dropped. */
   private build(batch: SegmentBatch, base: number, out: Uint8Array, at: number): number {
     const { counters } = this;
     const { words, slices } = batch;
-    const length = packetLength(words, base);
-    if (length > this.mtu) {
+    if (largestPacket(words, base) > this.mtu) {
       counters.tooBig++;
       return 0;
     }
-    if (at + length > out.length) {
-      counters.dropped++;
+    const count = packetCount(words, base);
+    if (at + packetsLength(words, base) > out.length) {
+      counters.dropped += count;
       return 0;
     }
-    const built = buildPacket(words, base, slices, batch.sliceBase(base), this.slabs, out, at);
-    counters[built === 0 ? 'invalid' : 'sent']++;
+    const built = buildPackets(words, base, slices, batch.sliceBase(base), this.slabs, out, at);
+    if (built === 0) counters.invalid++;
+    else counters.sent += count;
     return built;
+  }
+
+  /** Packets that stand one behind the other, one in each message. */
+  private writeEach(packets: Uint8Array): void {
+    for (let at = 0, length; at < packets.length; at += length) {
+      length =
+        packets[at] >>> 4 === 4 ? load16(packets, at + 2) : load16(packets, at + 4) + IPV6_HEADER;
+      this.write(packets.subarray(at, at + length));
+    }
   }
 
   private write(bytes: Uint8Array): void {

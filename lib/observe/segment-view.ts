@@ -1,8 +1,9 @@
 import { inspect } from 'node:util';
 import { formatAddress, readAddress } from '../core/ip/address';
 import { messageMtu } from '../core/icmp/icmp-error';
-import { isIcmp, isTcp } from '../core/segment/kind';
-import { Flag, IcmpWord, Option, Word } from '../core/segment/layout';
+import { FRAGMENT_MASK } from '../codec/headers';
+import { isFragment, isIcmp, isTcp } from '../core/segment/kind';
+import { Flag, IcmpWord, IpProtocol, MORE_FRAGMENTS, Option, Word } from '../core/segment/layout';
 import { type SegmentReference, formatFlags, formatSegment } from './tcpdump';
 
 /** ECN field of the IP header (RFC 3168 §5). */
@@ -11,9 +12,13 @@ export type EcnCodepoint = 'not-ect' | 'ect(1)' | 'ect(0)' | 'ce';
 /** By the value of the two bits. */
 export const ECN_CODEPOINTS: readonly EcnCodepoint[] = ['not-ect', 'ect(1)', 'ect(0)', 'ce'];
 
+/** What an IP packet carries: a name, or the number of any other protocol. */
+export type ProtocolName = 'tcp' | 'udp' | 'icmp' | number;
+
 /**
- * A TCP segment in its IP packet, or another packet (mostly an ICMP error that quotes a segment),
- * as it was when somebody looked at it. Read-only: nothing done to it changes the packet.
+ * A TCP segment in its IP packet, or another packet (`protocol`), as it was when somebody looked at
+ * it. What a packet of its protocol doesn't have is 0, false or undefined. Read-only: nothing done
+ * to it changes the packet.
  */
 export abstract class SegmentView {
   /** The descriptor, a copy. */
@@ -62,6 +67,26 @@ export abstract class SegmentView {
   /** Of the IP packet. */
   get family(): 4 | 6 {
     return this.words[Word.Family] === 6 ? 6 : 4;
+  }
+
+  /** 'icmp' is the ICMP of the packet's own family. A fragment is of the protocol of its whole. */
+  get protocol(): ProtocolName {
+    const protocol = this.words[Word.Protocol];
+    if (protocol === IpProtocol.Tcp) return 'tcp';
+    if (protocol === IpProtocol.Udp) return 'udp';
+    const own = this.family === 4 ? IpProtocol.Icmp : IpProtocol.Icmp6;
+    return protocol === own ? 'icmp' : protocol;
+  }
+
+  /**
+   * Of a fragment the place of its payload in that of the whole, bytes, and whether more follow; of
+   * any other packet undefined. Ports, flags and all else of the transport header are not known of
+   * a fragment: it is among the payload of the first one.
+   */
+  get fragment(): { offset: number; more: boolean } | undefined {
+    if (!isFragment(this.words, 0)) return undefined;
+    const field = this.words[Word.Fragment] & FRAGMENT_MASK;
+    return { offset: field & ~MORE_FRAGMENTS, more: (field & MORE_FRAGMENTS) !== 0 };
   }
 
   /** TTL or hop limit. */
@@ -141,7 +166,7 @@ export abstract class SegmentView {
     return isTcp(this.words, 0) ? this.words[Word.Urgent] : 0;
   }
 
-  /** Bytes of payload. */
+  /** Bytes of payload: behind the header of TCP, UDP or ICMP, else behind the IP headers. */
   get length(): number {
     return this.words[Word.PayloadLength];
   }

@@ -1,4 +1,5 @@
 import { load16, load32 } from '../codec/bytes';
+import { FRAGMENT_MASK } from '../codec/headers';
 import { formatAddress, readAddress } from '../core/ip/address';
 import { isFragment, isIcmp, isUdp } from '../core/segment/kind';
 import { IcmpWord, IpProtocol, MORE_FRAGMENTS, Option, Word } from '../core/segment/layout';
@@ -47,7 +48,7 @@ export function formatBody(
   if (!is6) {
     return first === null ? `ip-proto-${words[base + Word.Protocol]}` : formatBody(first, 0);
   }
-  const offset = words[base + Word.Fragment] & ~MORE_FRAGMENTS;
+  const offset = words[base + Word.Fragment] & FRAGMENT_MASK & ~MORE_FRAGMENTS;
   const place = `frag (${offset}|${words[base + Word.PayloadLength]})`;
   return `${alert}${place}${first === null ? '' : ` ${inside(first, names)}`}`;
 }
@@ -74,7 +75,8 @@ function firstOf(
   base: number,
   payload: Uint8Array | undefined,
 ): Int32Array | null {
-  if (!isFragment(words, base) || words[base + Word.Fragment] !== MORE_FRAGMENTS) return null;
+  if (!isFragment(words, base)) return null;
+  if ((words[base + Word.Fragment] & FRAGMENT_MASK) !== MORE_FRAGMENTS) return null;
   if (payload === undefined || payload.length < UDP_HEADER) return null;
   const first = words.slice(base, base + Word.Stride);
   first[Word.Fragment] = 0;

@@ -15,6 +15,7 @@ constexpr size_t kIp4Header = 20;
 constexpr size_t kTcpHeader = 20;
 constexpr size_t kUdpHeader = 8;
 constexpr uint32_t kDontFragment = 0x4000;
+constexpr uint32_t kMoreFragments4 = 0x2000;
 
 // Router alert (RFC 2113): the option, of four bytes; and as hop-by-hop options (RFC 2711) behind
 // the next header, padded to eight.
@@ -41,6 +42,7 @@ struct Lengths {
 
 // Not inlined, as all that isn't TCP: TCP's way stays short.
 [[gnu::noinline]] size_t other_header_length(const int32_t* words) noexcept {
+  if (words[Word::Fragment] < 0) return words[Word::Family] == 4 ? 0 : kExtensionHeader;
   if (words[Word::Protocol] == IpProtocol::Udp) return kUdpHeader;
   return is_icmp(words) ? kIcmpHeader : 0;
 }
@@ -51,11 +53,11 @@ inline Lengths measure(const int32_t* words) noexcept {
   Lengths lengths;
   lengths.ip = is4 ? kIp4Header : kIp6Header;
   const int32_t protocol = words[Word::Protocol];
-  if (protocol == IpProtocol::Tcp) {
+  if (protocol == IpProtocol::Tcp && words[Word::Fragment] >= 0) {
     lengths.transport = kTcpHeader + tcp_options_length(words);
   } else {
     lengths.transport = other_header_length(words);
-    if ((words[Word::Options] & Option::RouterAlert) != 0) {
+    if (protocol != IpProtocol::Tcp && (words[Word::Options] & Option::RouterAlert) != 0) {
       lengths.ip += is4 ? kRouterAlertOption : kExtensionHeader;
     }
     if (protocol < 0 || protocol > 0xff) return lengths;
@@ -197,6 +199,27 @@ size_t header_length(const int32_t* words) noexcept {
 
 size_t packet_length(const int32_t* words) noexcept { return measure(words).total; }
 
+size_t make_fragment_header(uint8_t* out, size_t length, uint32_t field, int32_t id,
+                            size_t carried) noexcept {
+  if (out[0] >> 4 == 4) {
+    store_be16(out + 2, static_cast<uint32_t>(length + carried));
+    store_be16(out + 6, field >> 3 | ((field & kMoreFragments) != 0 ? kMoreFragments4 : 0));
+    store_be16(out + 10, 0);
+    store_be16(out + 10, static_cast<uint16_t>(~sum16(out, length)));
+    return length;
+  }
+  store_be16(out + 4, static_cast<uint32_t>(length + kExtensionHeader - kIp6Header + carried));
+  // The byte that names what follows the headers of each fragment.
+  uint8_t& next = out[length == kIp6Header ? 6 : kIp6Header];
+  uint8_t* header = out + length;
+  header[0] = next;
+  header[1] = 0;
+  next = kFragmentHeader;
+  store_be16(header + 2, field);
+  store_be32(header + 4, static_cast<uint32_t>(id));
+  return length + kExtensionHeader;
+}
+
 size_t build_headers(const int32_t* words, const Payload& payload, uint8_t* out,
                      TransportChecksum checksum) noexcept {
   const Lengths lengths = measure(words);
@@ -207,6 +230,10 @@ size_t build_headers(const int32_t* words, const Payload& payload, uint8_t* out,
     write_ip4(words, ip, total, out);
   } else {
     write_ip6(words, ip, total, out);
+  }
+  if (words[Word::Fragment] < 0) {
+    const auto field = static_cast<uint32_t>(words[Word::Fragment] & kFragmentMask);
+    return make_fragment_header(out, ip, field, words[BuildWord::FragmentId], payload.length);
   }
   uint8_t* header = out + ip;
   if (words[Word::Protocol] == IpProtocol::Tcp) {

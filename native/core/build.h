@@ -14,6 +14,8 @@
 //   NOP NOP SACK with as many of its blocks as fit into 40 bytes of options (none fit: left out).
 // UDP: the ports; a checksum of zero is sent as 0xffff, and ChecksumState::None in IPv4 as 0.
 // ICMP (1 in IPv4, 58 in IPv6): Kind, Rest. Any other protocol: nothing stands before the payload.
+// With kIsFragment in Fragment a fragment of that protocol: nothing but IPv6's fragment header stands
+// before the payload.
 // All checksums are right, those of TCP, UDP and ICMPv6 over the pseudo-header too.
 
 #include <cstddef>
@@ -51,13 +53,23 @@ bool find_payload(const int32_t* words, const int32_t* slices, const SlabTable& 
 /// Bytes of the IP header with its option, or extension header; 0 for an unknown family.
 size_t ip_header_length(const int32_t* words) noexcept;
 
-/// Bytes of the IP and the transport header, up to kMaxHeaderLength; 0 for an unknown family.
+/// Bytes of the IP header, and of the transport header or IPv6's fragment header, up to
+/// kMaxHeaderLength; 0 for an unknown family.
 size_t header_length(const int32_t* words) noexcept;
 
 /// Bytes of the packet (headers and PayloadLength), were it not split; 0 when no such packet can be
 /// built: unknown family, no protocol number, negative payload length, longer than IP's length field
 /// can say.
 size_t packet_length(const int32_t* words) noexcept;
+
+/// Makes the IP header of `length` bytes that of a fragment (RFC 791 §3.2, RFC 8200 §4.5), and writes
+/// IPv6's fragment header behind it.
+/// @param field offset in bytes, and kMoreFragments
+/// @param id IPv6's identification; IPv4 has its own already
+/// @param carried bytes that it carries
+/// @return where its payload starts
+size_t make_fragment_header(uint8_t* out, size_t length, uint32_t field, int32_t id,
+                            size_t carried) noexcept;
 
 /// Of TCP and UDP.
 enum class TransportChecksum {

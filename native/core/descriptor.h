@@ -136,6 +136,12 @@ inline constexpr int32_t kMayFragment = 0x10000;
 /// Bit of Word::Fragment: more fragments follow. The others are the offset in bytes.
 inline constexpr int32_t kMoreFragments = 1;
 
+/// What of Word::Fragment a fragment has in its header.
+inline constexpr int32_t kFragmentMask = 0xfff9;
+
+/// Bit of Word::Fragment of a packet to be built: it is a fragment.
+inline constexpr int32_t kIsFragment = INT32_MIN;
+
 /// SACK blocks that a descriptor holds.
 inline constexpr int32_t kMaxSackBlocks = 4;
 
@@ -164,7 +170,8 @@ inline constexpr NamedNumber kProtocolNames[] = {NETLAND_PROTOCOLS(NETLAND_NAMED
 inline constexpr NamedNumber kLimitNames[] = {{"MAX_SLICES", kMaxSlices},
                                               {"SLICE_WORDS", kSliceWords},
                                               {"MAY_FRAGMENT", kMayFragment},
-                                              {"MORE_FRAGMENTS", kMoreFragments}};
+                                              {"MORE_FRAGMENTS", kMoreFragments},
+                                              {"IS_FRAGMENT", kIsFragment}};
 
 #undef NETLAND_NAMED
 

@@ -3,14 +3,10 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/bytes.h"
-#include "core/checksum.h"
 #include "core/extension_headers.h"
 
 namespace netland {
 namespace {
-
-constexpr uint32_t kMoreFragments4 = 0x2000;
 
 // The bytes from `from` on of a payload, `length` of them.
 void cut(const Payload& whole, size_t from, size_t length, Payload& part) noexcept {
@@ -54,8 +50,10 @@ size_t Fragments::next(uint8_t* out, Payload& part) noexcept {
   const size_t left = total_ - done_;
   const bool last = left <= room_;
   const size_t carried = last ? left : room_ & ~size_t{7};
+  std::memcpy(out, headers_, repeated_);
+  const uint32_t field = static_cast<uint32_t>(done_) | (last ? 0 : kMoreFragments);
   size_t length =
-      words_[Word::Family] == 4 ? write_ip4(carried, last, out) : write_ip6(carried, last, out);
+      make_fragment_header(out, repeated_, field, words_[BuildWord::FragmentId], carried);
   if (done_ == 0) {
     std::memcpy(out + length, headers_ + repeated_, transport_);
     length += transport_;
@@ -64,31 +62,6 @@ size_t Fragments::next(uint8_t* out, Payload& part) noexcept {
     cut(*payload_, done_ - transport_, carried, part);
   }
   done_ += carried;
-  return length;
-}
-
-size_t Fragments::write_ip4(size_t carried, bool last, uint8_t* out) const noexcept {
-  std::memcpy(out, headers_, repeated_);
-  store_be16(out + 2, static_cast<uint32_t>(repeated_ + carried));
-  store_be16(out + 6, static_cast<uint32_t>(done_ >> 3) | (last ? 0 : kMoreFragments4));
-  store_be16(out + 10, 0);
-  store_be16(out + 10, static_cast<uint16_t>(~sum16(out, repeated_)));
-  return repeated_;
-}
-
-size_t Fragments::write_ip6(size_t carried, bool last, uint8_t* out) const noexcept {
-  std::memcpy(out, headers_, repeated_);
-  const size_t length = repeated_ + kExtensionHeader;
-  store_be16(out + 4, static_cast<uint32_t>(length - kIp6Header + carried));
-  // The byte that names what follows the headers of each fragment.
-  uint8_t& next = out[repeated_ == kIp6Header ? 6 : kIp6Header];
-  uint8_t* header = out + repeated_;
-  header[0] = next;
-  header[1] = 0;
-  next = kFragmentHeader;
-  const uint32_t more = last ? 0 : kMoreFragments;
-  store_be16(header + 2, static_cast<uint32_t>(done_) | more);
-  store_be32(header + 4, static_cast<uint32_t>(words_[BuildWord::FragmentId]));
   return length;
 }
 

@@ -35,9 +35,6 @@ class Fragments {
   size_t next(uint8_t* out, Payload& part) noexcept;
 
  private:
-  size_t write_ip4(size_t carried, bool last, uint8_t* out) const noexcept;
-  size_t write_ip6(size_t carried, bool last, uint8_t* out) const noexcept;
-
   const int32_t* words_ = nullptr;
   const Payload* payload_ = nullptr;
   /// The headers of the whole.

@@ -4,9 +4,11 @@ import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult, RESULT_COUNTERS } from '../../lib/codec/result';
 import { fourTupleHash } from '../../lib/core/random/half-sip-hash';
 import { SegmentBatch } from '../../lib/core/segment/batch';
-import { isIcmp, isTcp, isUdp } from '../../lib/core/segment/kind';
+import { isFragment, isIcmp, isTcp, isUdp } from '../../lib/core/segment/kind';
 import {
+  Direction,
   IcmpWord,
+  IS_FRAGMENT,
   IpProtocol,
   MAX_SLICES,
   Option,
@@ -127,13 +129,17 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
           }
           if (length === 0) continue;
           built++;
-          const kind = needsFragments(words, base) ? 'fragments' : words[base + Word.Protocol];
+          const kind = needsFragments(words, base)
+            ? 'fragments'
+            : isFragment(words, base)
+              ? 'fragment'
+              : words[base + Word.Protocol];
           kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
         }
       }
       expect(built).toBeGreaterThan(BUILT * 0.6);
       expect(built).toBeLessThan(BUILT * 0.95);
-      for (const kind of [6, 17, 1, 58, 2, 'fragments']) {
+      for (const kind of [6, 17, 1, 58, 2, 'fragments', 'fragment']) {
         expect(kinds.get(kind)).toBeGreaterThan(BUILT / 100);
       }
     },
@@ -193,7 +199,9 @@ function fillDescriptor(batch: SegmentBatch, maker: PacketMaker, random: QuickRa
   words[base + Word.Family] = maker.chance(50) ? 4 : 6;
   words[base + Word.Protocol] = maker.chance(60) ? 6 : [17, 17, 1, 58, 2, 253][maker.below(6)];
   words[base + Word.Checksum] = maker.below(4);
+  words[base + Word.Direction] = Direction.Out;
   words[base + Word.Fragment] = maker.chance(70) ? 0 : maker.below(1500);
+  if (maker.chance(5)) words[base + Word.Fragment] = IS_FRAGMENT | random.next();
   words[base + Word.SackCount] = maker.below(6) - 1;
   const count = maker.below(MAX_SLICES + 1);
   words[base + Word.SliceCount] = count;

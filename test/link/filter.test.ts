@@ -242,22 +242,24 @@ describe('a filter', () => {
     expect(a.port.counters.outSplit).toBe(1);
   });
 
-  test('sees ICMP errors, which are neither changed nor answered', async () => {
+  test('sees ICMP errors, which have no answers', async () => {
     const stream = new Duplex({ read: () => undefined, objectMode: true, write: () => undefined });
     const kinds: unknown[] = [];
     const decide: LinkFilter = (segment) => {
       kinds.push(segment.icmp);
-      for (const act of ['change', 'answer'] as const) {
-        expect(() => segment[act]({})).toThrow(
+      for (const act of ['reject', 'answer', 'reset'] as const) {
+        expect(() => segment[act]()).toThrow(
           expect.objectContaining({ code: 'ERR_INVALID_STATE' }),
         );
       }
+      segment.change({ ttl: 3 });
     };
     const host = await RecordingHost.open(filter(streamLink(stream), decide), A);
     stream.push(unreachable());
     await settle(host);
     expect(kinds).toEqual([{ type: 3, code: 1 }]);
-    expect(host.arrivals).toHaveLength(1);
+    expect(host.arrivals).toMatchObject([{ line: expect.stringContaining('unreachable') }]);
+    expect(host.arrivals[0].words[Word.HopLimit]).toBe(3);
   });
 
   test('a view that is kept is what it was, but for its payload', async () => {

@@ -112,6 +112,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the native addon', 
       SLICE_WORDS: layout.SLICE_WORDS,
       MAY_FRAGMENT: layout.MAY_FRAGMENT,
       MORE_FRAGMENTS: layout.MORE_FRAGMENTS,
+      IS_FRAGMENT: layout.IS_FRAGMENT,
     });
     expect(named(result.ParseResult)).toEqual(native.layout.ParseResult);
     expect(native.counterNames.slice(-RESULT_COUNTERS.length)).toEqual(RESULT_COUNTERS);

@@ -1,9 +1,10 @@
 /** What a descriptor stands for. */
 import { Direction, IcmpWord, IpProtocol, Word } from './layout';
 
-/** Whether it is a received fragment. (To be built, the same word is a limit.) */
+/** Whether it is a fragment. (Of a whole packet that is to be built the same word is a limit.) */
 export function isFragment(words: Int32Array, base: number): boolean {
-  return words[base + Word.Fragment] !== 0 && words[base + Word.Direction] === Direction.In;
+  const field = words[base + Word.Fragment];
+  return field < 0 || (field !== 0 && words[base + Word.Direction] === Direction.In);
 }
 
 /** Whether it is a TCP segment; of a fragment of one nothing is known. */

@@ -61,7 +61,9 @@ export const enum Word {
   /**
    * Of a received fragment the offset of its payload in bytes, and `MORE_FRAGMENTS`; 0: the packet
    * is whole. To be built: the largest IP packet, bytes; a longer one becomes fragments (of IPv4
-   * only with `MAY_FRAGMENT`, else it can't be built). 0: no limit.
+   * only with `MAY_FRAGMENT`, else it can't be built). 0: no limit. With `IS_FRAGMENT` what is to
+   * be built is a fragment itself, the other bits as of a received one; nothing is written between
+   * its IP header and its payload.
    */
   Fragment = 28,
   /** Of TCP's options, which start 20 bytes behind `TransportOffset`: 0 to 40 bytes. */
@@ -108,7 +110,7 @@ export const enum IcmpWord {
 
 /** Words that mean something else in the descriptor of a packet to be built. */
 export const enum BuildWord {
-  /** Identification of the fragments of an IPv6 packet, 32 bits. */
+  /** Identification of the fragments of an IPv6 packet, or of one that is built, 32 bits. */
   FragmentId = 23,
 }
 
@@ -171,6 +173,9 @@ export const MAY_FRAGMENT = 65536;
 
 /** Bit of `Word.Fragment` of a received fragment: it isn't the last. */
 export const MORE_FRAGMENTS = 1;
+
+/** Bit of `Word.Fragment` of a packet to be built: it is a fragment. */
+export const IS_FRAGMENT = -0x80000000;
 
 /** Payload slices that one descriptor can have. */
 export const MAX_SLICES = 8;

@@ -1,13 +1,16 @@
 import { isIpv4, parseAddress, writeAddress } from '../../core/ip/address';
-import { Option, Word } from '../../core/segment/layout';
+import { IpProtocol, Option, Word } from '../../core/segment/layout';
 import { invalidArgType, invalidArgValue } from '../../errors';
 import { ECN_CODEPOINTS, type EcnCodepoint } from '../../observe/segment-view';
 import { parseFlags } from '../../observe/tcpdump';
 import { checkInteger, checkNames } from '../validate';
 
-/** Fields of a segment to be set, by the names that they have in `SegmentView`. */
+/**
+ * Fields of a packet to be set, by the names that they have in `SegmentView`. Every packet has
+ * addresses, `ttl`, `ecn` and a payload, TCP and UDP have ports, and TCP the rest.
+ */
 export interface SegmentFields {
-  /** Of the segment's own family. */
+  /** Of the packet's own family. */
   source?: string;
   destination?: string;
   sourcePort?: number;
@@ -15,6 +18,7 @@ export interface SegmentFields {
   /** TTL or hop limit. */
   ttl?: number;
   ecn?: EcnCodepoint;
+  payload?: Uint8Array;
   /** As it stands in the header, 0 to 2^32 - 1. */
   seq?: number;
   ack?: number;
@@ -24,7 +28,6 @@ export interface SegmentFields {
   window?: number;
   /** Urgent pointer. */
   urgent?: number;
-  payload?: Uint8Array;
   /** Options: null takes one away. */
   mss?: number | null;
   windowScale?: number | null;
@@ -51,10 +54,20 @@ const OPTIONS = {
 
 const ADDRESSES = { source: Word.Source, destination: Word.Destination } as const;
 
-const NAMES = [
-  ...Object.keys({ ...NUMBERS, ...OPTIONS, ...ADDRESSES }),
-  ...['ecn', 'flags', 'payload', 'sackPermitted', 'timestamps'],
+/** What packets of other protocols have, UDP, and TCP. */
+const NAMES = [...Object.keys(ADDRESSES), 'ttl', 'ecn', 'payload'];
+const UDP_NAMES = [...NAMES, 'sourcePort', 'destinationPort'];
+const TCP_NAMES = [
+  ...UDP_NAMES,
+  ...['seq', 'ack', 'window', 'urgent', 'flags'],
+  ...[...Object.keys(OPTIONS), 'sackPermitted', 'timestamps'],
 ];
+
+function namesOf(words: Int32Array): readonly string[] {
+  const protocol = words[Word.Protocol];
+  if (protocol === IpProtocol.Tcp) return TCP_NAMES;
+  return protocol === IpProtocol.Udp ? UDP_NAMES : NAMES;
+}
 
 /** More does not fit into any packet. */
 const MAX_PAYLOAD = 0xffff;
@@ -69,7 +82,7 @@ const entries = <T extends object>(table: T) =>
  *   some may have been written
  */
 export function writeFields(words: Int32Array, fields: SegmentFields): void {
-  checkNames('fields', fields, NAMES);
+  checkNames('fields', fields, namesOf(words));
   for (const [name, [word, max]] of entries(NUMBERS)) {
     const value = fields[name];
     if (value === undefined) continue;

@@ -4,6 +4,7 @@ import { isTcp } from '../../core/segment/kind';
 import { Direction, Flag, Word } from '../../core/segment/layout';
 import { outOfRange } from '../../errors';
 import { Conversations } from '../../observe/conversations';
+import type { PacketBytes } from '../../observe/packet-bytes';
 import type { SegmentReference } from '../../observe/tcpdump';
 import type { ImpairmentClock } from '../impair/clock';
 import { type Held, type Holding, copyDescriptor } from '../impair/held';
@@ -12,14 +13,14 @@ import type { SplitCounts, Stage, TimedStage } from '../impair/stage';
 import { type Draft, LiveSegment } from './live-segment';
 
 /**
- * Sees each segment of a link.
+ * Sees each packet of a link.
  * @param direction 'in': the stack receives it; 'out': the stack sends it
  * @returns false: it is dropped; a number: so many ms later it passes, while others do; anything
  *   else: it passes
  */
 export type LinkFilter = (segment: LiveSegment, direction: 'in' | 'out') => boolean | number | void;
 
-/** What the filter has done in one direction, in segments. */
+/** What the filter has done in one direction, in packets. */
 export interface FilterCounts extends SplitCounts {
   /** Dropped by the filter. */
   filtered: number;
@@ -51,6 +52,8 @@ function rethrow(error: unknown): void {
 export interface Court {
   readonly filter: LinkFilter;
   readonly slabs: SlabTable;
+  /** The bytes of what these point to. */
+  readonly bytes: PacketBytes;
   readonly conversations: Conversations;
   /** Sends a segment the other way. */
   answer(direction: Direction, draft: Draft): void;
@@ -82,9 +85,9 @@ export class Judge implements TimedStage {
 
   push(batch: SegmentBatch, index: number): void {
     const { direction, counts, court } = this;
-    const base = batch.base(index);
-    const reference = this.reference(batch.words, base);
-    const segment = new LiveSegment(batch, base, direction, court.slabs.slabs, reference);
+    const { slabs, bytes } = court;
+    const reference = this.reference(batch.words, batch.base(index));
+    const segment = new LiveSegment(batch, index, direction, slabs.slabs, bytes, reference);
     const delay = this.judge(segment);
     segment.release();
     // An answer first: the segment itself is then still what it was.

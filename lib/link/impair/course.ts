@@ -1,7 +1,9 @@
 import type { Random } from '../../core/environment';
+import { Direction } from '../../core/segment/layout';
 import { Delay } from './delay';
 import { Dice } from './dice';
 import { Duplicate } from './duplicate';
+import { Fragment } from './fragment';
 import type { Course } from './lane';
 import { Loss } from './loss';
 import { DEFAULT_QUEUE, type ImpairOptions } from './options';
@@ -55,7 +57,7 @@ export function impairments(
       if (rate < Infinity) {
         next = time(new Rate(next, direction, counts, holding, clock, rate, queue));
       }
-      return next;
+      return direction === Direction.Out ? new Fragment(next, holding, counts) : next;
     },
   };
 }

@@ -60,17 +60,27 @@ export class Holding {
     return held;
   }
 
-  /**
-   * A received packet made from a descriptor that is to be built, as if it had come in like that.
-   * Null when too much is held already, or it can't be built.
-   */
-  receive(batch: SegmentBatch, index: number): Held | null {
+  /** The whole packet of a descriptor that is to be built; null as of `receive`. */
+  build(batch: SegmentBatch, index: number): Held | null {
     const base = batch.base(index);
     const { words, slices } = batch;
     const held = this.take(packetLength(words, base));
     if (held === null) return null;
     const sliceBase = batch.sliceBase(base);
-    const length = buildPacket(words, base, slices, sliceBase, this.slabs.slabs, held.slab, 0);
+    const { slabs } = this.slabs;
+    if (buildPacket(words, base, slices, sliceBase, slabs, held.slab, 0) > 0) return held;
+    this.free(held);
+    return null;
+  }
+
+  /**
+   * A received packet made from a descriptor that is to be built, as if it had come in like that.
+   * Null when too much is held already, or it can't be built.
+   */
+  receive(batch: SegmentBatch, index: number): Held | null {
+    const held = this.build(batch, index);
+    if (held === null) return null;
+    const length = packetLength(batch.words, batch.base(index));
     const { slab, slabIndex } = held;
     const result = parsePacket(slab, slabIndex, 0, length, held.batch.words, 0, this.hashKey);
     if (result === ParseResult.Ok) return held;

@@ -16,7 +16,7 @@ export interface TimedStage extends Stage {
 
 /** What every lane counts, in segments. */
 export interface SplitCounts {
-  /** Super-segments that were cut. */
+  /** Super-segments, and packets longer than their path, that were cut. */
   split: number;
   /** Dropped because too much was kept already. */
   overflow: number;
