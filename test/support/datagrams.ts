@@ -30,6 +30,7 @@ export interface DatagramHostOptions {
   routes?: readonly RouteOptions[];
   batch?: number;
   udpPorts?: PortAuthority;
+  anyAddress?: boolean;
 }
 
 /** What the stack wants to send: its descriptor and, for whom it may concern, its bytes. */
@@ -52,7 +53,8 @@ export class DatagramHost {
 
   constructor(options: DatagramHostOptions = {}) {
     const { addresses = ADDRESSES, mtu = 1500, routes, batch = 8, udpPorts } = options;
-    this.paths = new AddressPaths(addresses.map(parsePrefix) as Prefix[], mtu, 65_536, routes);
+    const prefixes = addresses.map(parsePrefix) as Prefix[];
+    this.paths = new AddressPaths(prefixes, mtu, 65_536, routes, options.anyAddress);
     this.batch = new SegmentBatch(batch);
     this.incomingIndex = this.slabs.add(this.incoming);
     const environment = {

@@ -60,7 +60,7 @@ export class DatagramSocket {
   readonly outgoing: SendQueue;
   /** Where bound, or the source that connect(2) has chosen; else a wildcard. */
   localAddress: IpAddress;
-  /** 0: not bound. */
+  /** 0: not bound, or to every port that no other is bound to. */
   localPort = 0;
   remoteAddress: IpAddress;
   remotePort = 0;
@@ -109,12 +109,8 @@ export class DatagramSocket {
 
   /** bind(2). Port 0 takes an ephemeral port; the address may be a group or a broadcast address. */
   bind(address: IpAddress, port: number): number {
-    if (this.closed) return -Errno.EBADF;
-    if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
-    const { paths } = this.udp.environment;
-    const known = isWildcard(address) || isMulticast(address) || isOurs(paths, address);
-    if (!known && !isBroadcast(paths, address)) return -Errno.EADDRNOTAVAIL;
-    if (this.localPort !== 0) return -Errno.EINVAL;
+    const refused = this.mayBind(address);
+    if (refused < 0) return refused;
     const taken = this.takePort(address, port);
     if (taken < 0) return taken;
     if (!isWildcard(address)) this.bound = address;
@@ -122,9 +118,45 @@ export class DatagramSocket {
     return 0;
   }
 
+  /**
+   * bind(2) to every port that no other socket is bound to, for datagrams to this host alone.
+   * `DatagramInfo` tells to whom each was sent; `sendFrom` answers from there. -EOPNOTSUPP where
+   * the link shares its ports.
+   */
+  bindAnyPort(address: IpAddress): number {
+    const refused = this.mayBind(address);
+    if (refused < 0) return refused;
+    const taken = this.udp.ports.bindAnyPort(this.domain, address, this.options);
+    if (taken < 0) return taken;
+    if (!isWildcard(address)) this.bound = address;
+    this.isPortChosen = true;
+    return this.hold(address, 0);
+  }
+
+  private mayBind(address: IpAddress): number {
+    if (this.closed) return -Errno.EBADF;
+    if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
+    const { paths } = this.udp.environment;
+    const known = isWildcard(address) || isMulticast(address) || isOurs(paths, address);
+    if (!known && !isBroadcast(paths, address)) return -Errno.EADDRNOTAVAIL;
+    return this.isBound ? -Errno.EINVAL : 0;
+  }
+
+  /** It has a port, or any. */
+  get isBound(): boolean {
+    return this.held !== null;
+  }
+
+  private get isOnAnyPort(): boolean {
+    return this.held !== null && this.localPort === 0;
+  }
+
   private takePort(address: IpAddress, port: number): number {
     const taken = this.udp.ports.bind(this.domain, address, port, this.options);
-    if (taken < 0) return taken;
+    return taken < 0 ? taken : this.hold(address, taken);
+  }
+
+  private hold(address: IpAddress, taken: number): number {
     this.held = { ...this.options };
     this.localAddress = address;
     this.localPort = taken;
@@ -134,7 +166,7 @@ export class DatagramSocket {
 
   /** Before the first datagram; -EAGAIN where no port is left, as Linux has it. */
   private autobind(): number {
-    if (this.localPort !== 0) return 0;
+    if (this.isBound) return 0;
     const taken = this.takePort(this.bound ?? this.wildcard, 0);
     return taken === -Errno.EADDRINUSE ? -Errno.EAGAIN : taken;
   }
@@ -154,11 +186,12 @@ export class DatagramSocket {
   connect(address: IpAddress, port: number): number {
     if (this.closed) return -Errno.EBADF;
     if (!this.fits(address)) return -Errno.EAFNOSUPPORT;
+    if (this.isOnAnyPort) return -Errno.EINVAL;
     const taken = this.autobind();
     if (taken < 0) return taken;
     const remote = this.meant(address);
     if (isIpv4(remote) && !this.acceptsIpv4) return -Errno.ENETUNREACH;
-    const path = this.route(remote);
+    const path = this.route(remote, this.localAddress);
     if (typeof path === 'number') return -path;
     if (this.isForbidden(remote)) return -Errno.EACCES;
     this.udp.table.remove(this);
@@ -170,7 +203,7 @@ export class DatagramSocket {
   /** connect(2) with AF_UNSPEC: there is no peer any more, nor what connect has chosen. */
   disconnect(): number {
     if (this.closed) return -Errno.EBADF;
-    if (this.localPort === 0) return 0;
+    if (!this.isBound || this.isOnAnyPort) return 0;
     this.udp.table.remove(this);
     this.localAddress = this.bound ?? this.wildcard;
     this.setRemote(this.wildcard, 0, false);
@@ -204,6 +237,25 @@ export class DatagramSocket {
     return length;
   }
 
+  /**
+   * Answers from the end that a datagram was sent to, for a socket on any port: -EINVAL for others,
+   * and for port 0; -EADDRNOTAVAIL for an address that isn't the stack's.
+   */
+  sendFrom(
+    from: IpAddress,
+    fromPort: number,
+    bytes: Uint8Array,
+    to: IpAddress,
+    port: number,
+  ): number {
+    if (!this.isOnAnyPort) return this.closed ? -Errno.EBADF : -Errno.EINVAL;
+    const refused = this.begin(bytes.length, to, port, from, fromPort);
+    if (refused < 0) return refused;
+    this.outgoing.append(bytes, 0, bytes.length);
+    this.udp.markReady(this);
+    return bytes.length;
+  }
+
   /** sendmsg(2): the same with a datagram in several parts. */
   sendParts(parts: readonly Uint8Array[], to: IpAddress | null = null, port = 0): number {
     let length = 0;
@@ -216,8 +268,15 @@ export class DatagramSocket {
   }
 
   /** Looks whether a datagram may be sent, and puts all but its bytes into the queue. */
-  private begin(length: number, to: IpAddress | null, port: number): number {
+  private begin(
+    length: number,
+    to: IpAddress | null,
+    port: number,
+    from: IpAddress | null = null,
+    fromPort = 0,
+  ): number {
     if (this.closed) return -Errno.EBADF;
+    if (fromPort === 0 && this.isOnAnyPort) return -Errno.EINVAL;
     if (length > MAX_LENGTH) return -Errno.EMSGSIZE;
     if (to !== null && !this.fits(to)) return -Errno.EAFNOSUPPORT;
     if (to !== null && port === 0) return -Errno.EINVAL;
@@ -226,7 +285,7 @@ export class DatagramSocket {
     if (taken < 0) return taken;
     const remote = to === null ? this.remoteAddress : this.meant(to);
     if (isIpv4(remote) && !this.acceptsIpv4) return -Errno.ENETUNREACH;
-    const path = this.route(remote);
+    const path = this.route(remote, from ?? this.localAddress);
     if (typeof path === 'number') return this.udp.noRoute(isIpv4(remote), path);
     if (this.isForbidden(remote)) return -Errno.EACCES;
     const tooLong = findWay(this.udp, this.options, path, remote, length);
@@ -241,7 +300,7 @@ export class DatagramSocket {
     const { words } = this.outgoing.rows;
     writeAddress(path.source, words, row + Out.Source);
     writeAddress(remote, words, row + Out.Destination);
-    words[row + Out.SourcePort] = this.localPort;
+    words[row + Out.SourcePort] = fromPort === 0 ? this.localPort : fromPort;
     words[row + Out.DestinationPort] = to === null ? this.remotePort : port;
     words[row + Out.Header] = this.udp.way.hopLimit | (this.options.trafficClass << 8);
     words[row + Out.Flags] = this.udp.way.flags;
@@ -250,9 +309,9 @@ export class DatagramSocket {
   }
 
   /** The way to a peer, a group, or all hosts; an errno. */
-  private route(remote: IpAddress): Path | number {
+  private route(remote: IpAddress, from: IpAddress): Path | number {
     const { paths } = this.udp.environment;
-    const local = isUnicast(this.localAddress) ? this.localAddress : null;
+    const local = isUnicast(from) ? from : null;
     const isGroup = isMulticast(remote);
     if (!isGroup && !isBroadcast(paths, remote)) return paths.route(remote, local);
     const source = local ?? (isGroup ? this.multicastSource : null);
@@ -371,7 +430,7 @@ export class DatagramSocket {
   setOption(option: DatagramOption, value: number): number {
     if (this.closed) return -Errno.EBADF;
     // Linux: the family is chosen before a port is.
-    if (option === DatagramOption.Ipv6Only && this.localPort !== 0) return -Errno.EINVAL;
+    if (option === DatagramOption.Ipv6Only && this.isBound) return -Errno.EINVAL;
     return setDatagramOption(this.options, option, value) ? 0 : -Errno.EINVAL;
   }
 

@@ -6,6 +6,8 @@ export class DatagramInfo {
   readonly destination = new Int32Array(4);
   /** 0: the sender wants no answer. */
   sourcePort = 0;
+  /** To which port: the socket's own, unless it is bound to any. */
+  destinationPort = 0;
   /** Bytes of the datagram, however many were asked for. */
   length = 0;
   /** MSG_TRUNC: there was no room for all of it. */

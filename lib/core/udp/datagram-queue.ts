@@ -8,7 +8,8 @@ import type { DatagramInfo } from './datagram-info';
 const enum Row {
   Source = 0,
   Destination = 4,
-  SourcePort = 8,
+  /** Source port << 16 | destination port. */
+  Ports = 8,
   /** Hop limit, traffic class << 8. */
   Header = 9,
   Interface = 10,
@@ -41,7 +42,7 @@ export class DatagramQueue {
     return words[first + 2] === 0xffff && words[first + 1] === 0 && words[first] === 0;
   }
 
-  /** Copies a datagram with the addresses, source port and IP fields of a descriptor. */
+  /** Copies a datagram with the addresses, ports and IP fields of a descriptor. */
   push(words: Int32Array, base: number, bytes: Uint8Array, offset: number, length: number): void {
     const piece = this.arena.store(bytes, offset, length, length);
     if (this.tail === null) this.head = piece;
@@ -54,7 +55,8 @@ export class DatagramQueue {
       into[row + Row.Source + i] = words[base + Word.Source + i];
       into[row + Row.Destination + i] = words[base + Word.Destination + i];
     }
-    into[row + Row.SourcePort] = words[base + Word.SourcePort];
+    into[row + Row.Ports] =
+      (words[base + Word.SourcePort] << 16) | words[base + Word.DestinationPort];
     into[row + Row.Header] = words[base + Word.HopLimit] | (words[base + Word.TrafficClass] << 8);
     into[row + Row.Interface] = words[base + Word.Interface];
   }
@@ -66,7 +68,8 @@ export class DatagramQueue {
       info.source[i] = words[first + Row.Source + i];
       info.destination[i] = words[first + Row.Destination + i];
     }
-    info.sourcePort = words[first + Row.SourcePort];
+    info.sourcePort = words[first + Row.Ports] >>> 16;
+    info.destinationPort = words[first + Row.Ports] & 0xffff;
     info.hopLimit = words[first + Row.Header] & 0xff;
     info.trafficClass = words[first + Row.Header] >>> 8;
     info.interface = words[first + Row.Interface];

@@ -13,6 +13,9 @@ const enum Score {
   Address = 8,
 }
 
+/** The `localPort` of a socket on every port that no other is on. */
+const ANY_PORT = 0;
+
 /** The sockets of one port, the newest first. */
 interface PortSockets {
   /** Those that are found by looking at each. */
@@ -72,7 +75,20 @@ export class SocketTable {
       const row = this.tuples.find(words, base);
       if (row >= 0) return this.owners[row][0];
     }
-    const sockets = this.ports.get(words[base + Word.DestinationPort]);
+    const port = words[base + Word.DestinationPort];
+    // Nobody can send to port 0, which is no port (RFC 6335 §6).
+    if (port === 0) return null;
+    return (
+      this.findOpen(this.ports.get(port), words, base) ??
+      this.findOpen(this.ports.get(ANY_PORT), words, base)
+    );
+  }
+
+  private findOpen(
+    sockets: PortSockets | undefined,
+    words: Int32Array,
+    base: number,
+  ): DatagramSocket | null {
     if (sockets === undefined) return null;
     let best: DatagramSocket | null = null;
     let most: number = Score.None;
