@@ -1,4 +1,4 @@
-import type { SocketFile } from './files';
+import type { AnySocketFile } from './files';
 import { Epoll, EpollCtl, Event, O_RDWR } from './linux';
 import { CallError } from './request';
 import { events, Progress } from './readiness';
@@ -6,7 +6,7 @@ import { events, Progress } from './readiness';
 /** A file in an epoll set. */
 interface Item {
   readonly fd: number;
-  readonly file: SocketFile;
+  readonly file: AnySocketFile;
   events: number;
   data: unknown;
   /** Edge-triggered: something has happened since it was last reported. */
@@ -29,7 +29,7 @@ export class EpollSet {
     return this.items.some((item) => item.ready && pending(item) !== 0);
   }
 
-  control(operation: number, fd: number, file: SocketFile, mask: number, data: unknown): void {
+  control(operation: number, fd: number, file: AnySocketFile, mask: number, data: unknown): void {
     const known = this.items.find((item) => item.file === file && item.fd === fd);
     switch (operation as EpollCtl) {
       case EpollCtl.ADD:
@@ -59,7 +59,7 @@ export class EpollSet {
   }
 
   /** The file is closed. */
-  forget(file: SocketFile): void {
+  forget(file: AnySocketFile): void {
     this.items = this.items.filter((item) => item.file !== file);
   }
 

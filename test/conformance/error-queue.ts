@@ -1,6 +1,6 @@
 import type { QueuedError } from '../../lib/core/socket/error-queue';
 import { formatAddressAs, type IpAddress } from '../../lib/core/ip/address';
-import type { SocketFile } from './files';
+import type { AnySocketFile } from './files';
 import { AF_INET, AF_INET6, Level, Msg } from './linux';
 import { check, type Reply } from './request';
 
@@ -15,7 +15,7 @@ const WITH_INET = 32;
 const WITH_INET6 = 44;
 
 /** recv(2) and the like with MSG_ERRQUEUE; `recvmsg` has room for so much control data. */
-export function receiveError({ socket }: SocketFile, length: number, room: number): Reply {
+export function receiveError({ socket }: AnySocketFile, length: number, room: number): Reply {
   const first = socket.takeKeptError();
   if (typeof first === 'number') return { ret: check(first) };
   const { domain } = socket;

@@ -1,31 +1,24 @@
+import type { DatagramSocket } from '../../lib/core/socket/datagram-socket';
 import type { StreamSocket } from '../../lib/core/socket/stream-socket';
 import type { EpollSet } from './epoll';
 import { O_NONBLOCK, O_RDWR } from './linux';
 import { CallError } from './request';
 
-/** What the stack's socket has and the program's calls see beside it. */
-export class SocketFile {
+/** What a program has of a socket beside the stack's own. */
+abstract class OpenSocket {
   nonblock: boolean;
   /** SO_RCVTIMEO and SO_SNDTIMEO, µs; Infinity: none. */
   receiveTimeout = Infinity;
   sendTimeout = Infinity;
-  /** TCP_INQ: recvmsg(2) tells how much is left. */
-  tellsQueue = 0;
   /** Calls that are blocked on it: the socket lives as long as one of them. */
   users = 0;
   closed = false;
 
-  constructor(
-    readonly socket: StreamSocket,
-    nonblock: boolean,
-  ) {
+  constructor(nonblock: boolean) {
     this.nonblock = nonblock;
   }
 
-  /** Whether the socket has a connection that is not over. */
-  get isConnected(): boolean {
-    return (this.socket.status?.row ?? -1) >= 0;
-  }
+  abstract readonly socket: StreamSocket | DatagramSocket;
 
   /** What F_GETFL says. */
   get flags(): number {
@@ -33,7 +26,54 @@ export class SocketFile {
   }
 }
 
-export type File = SocketFile | EpollSet;
+/** A TCP socket. */
+export class SocketFile extends OpenSocket {
+  /** TCP_INQ: recvmsg(2) tells how much is left. */
+  tellsQueue = 0;
+
+  constructor(
+    readonly socket: StreamSocket,
+    nonblock: boolean,
+  ) {
+    super(nonblock);
+  }
+
+  /** Whether the socket has a connection that is not over. */
+  get isConnected(): boolean {
+    return (this.socket.status?.row ?? -1) >= 0;
+  }
+}
+
+/** What recvmsg(2) tells of a datagram beside its bytes. */
+export const enum Told {
+  /** IP_RECVTTL, IPV6_RECVHOPLIMIT. */
+  HopLimit = 1,
+  /** IP_RECVTOS, IPV6_RECVTCLASS. */
+  TrafficClass = 2,
+}
+
+/** A UDP socket. */
+export class DatagramFile extends OpenSocket {
+  /** `Told` bits: of IPv4's datagrams, and of IPv6's. */
+  told4 = 0;
+  told6 = 0;
+
+  constructor(
+    readonly socket: DatagramSocket,
+    nonblock: boolean,
+  ) {
+    super(nonblock);
+  }
+}
+
+/** A socket of either kind. */
+export type AnySocketFile = SocketFile | DatagramFile;
+
+export function isSocket(file: File | undefined): file is AnySocketFile {
+  return file instanceof OpenSocket;
+}
+
+export type File = AnySocketFile | EpollSet;
 
 /** More than any test opens, and less than would hurt. */
 const MAX_FILES = 65_536;
@@ -70,8 +110,10 @@ export class FileTable {
     return file;
   }
 
+  /** A TCP socket: for calls that UDP has none of. */
   socket(fd: number): SocketFile {
     const file = this.get(fd);
+    if (file instanceof DatagramFile) throw new CallError('EOPNOTSUPP');
     if (!(file instanceof SocketFile)) throw new CallError('ENOTSOCK');
     return file;
   }

@@ -1,18 +1,19 @@
 import { buildPacket, MAX_PACKET_LENGTH, packetLength } from '../../lib/codec/build';
+import { Fragments, needsFragments } from '../../lib/codec/fragment';
 import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult } from '../../lib/codec/result';
-import type { Path, Paths } from '../../lib/core/environment';
-import { Errno } from '../../lib/core/errno';
+import type { Paths } from '../../lib/core/environment';
 import {
-  contains,
+  ANY4,
+  ANY6,
   isIpv4,
   isLoopback,
   isMulticast,
   readAddress,
-  sameAddress,
-  type IpAddress,
   type Prefix,
 } from '../../lib/core/ip/address';
+import { MAPPED_BITS } from '../../lib/core/ip/addresses';
+import { AddressPaths } from '../../lib/core/ip/paths';
 import { SlabTable } from '../../lib/core/memory/slabs';
 import { SegmentBatch } from '../../lib/core/segment/batch';
 import { Checksum, Word } from '../../lib/core/segment/layout';
@@ -23,8 +24,8 @@ import { SystemRandom } from '../../lib/driver/random';
 
 /** Where a stack is. */
 export interface HostOptions {
-  /** Its addresses, at most one of each family. */
-  local: readonly IpAddress[];
+  /** Its addresses, at most one of each family, each in its network. */
+  local: readonly Prefix[];
   /** What it can reach; empty: everything. */
   remote: readonly Prefix[];
   mtu: number;
@@ -32,6 +33,8 @@ export interface HostOptions {
 
 const LOOPBACK_MTU = 65_536;
 const BATCH = 64;
+const ALL4: Prefix = { address: ANY4, length: MAPPED_BITS };
+const ALL6: Prefix = { address: ANY6, length: 0 };
 
 /** Where Netland's defaults are not Linux's. Buffers hold payload: half of what Linux counts. */
 const LINUX_SETTINGS: Partial<Settings> = {
@@ -43,7 +46,7 @@ const LINUX_SETTINGS: Partial<Settings> = {
 };
 
 /** One stack with its packets as bytes; what it sends to itself stays inside. */
-export class Host implements Paths {
+export class Host {
   readonly core: StackCore;
   private readonly slabs = new SlabTable();
   private readonly hashKey: Int32Array;
@@ -51,34 +54,30 @@ export class Host implements Paths {
   private readonly leaving = new SegmentBatch(BATCH);
   private readonly incoming = new Uint8Array(MAX_PACKET_LENGTH);
   private readonly slab: number;
+  private readonly fragments = new Fragments();
 
-  constructor(private readonly options: HostOptions) {
+  private readonly paths: Paths;
+
+  constructor({ local, remote, mtu }: HostOptions) {
+    const everything = [4, 6].filter(
+      (family) => !remote.some(({ address }) => isIpv4(address) === (family === 4)),
+    );
+    const all = everything.map((family) => (family === 4 ? ALL4 : ALL6));
+    const routes = [...remote, ...all].map((to) => ({ to }));
+    this.paths = new AddressPaths(local, mtu, LOOPBACK_MTU, routes);
     const random = new SystemRandom();
     this.hashKey = Int32Array.of(random.next(), random.next());
     this.slab = this.slabs.add(this.incoming);
     const environment = {
       random,
-      paths: this,
+      paths: this.paths,
       ports: new FreePorts(),
       allocate: (bytes: number) => new Uint8Array(bytes),
     };
     this.core = new StackCore(environment, this.slabs, this.hashKey, { tcp: LINUX_SETTINGS });
   }
 
-  isLocal(address: IpAddress): boolean {
-    return isLoopback(address) || this.options.local.some((own) => sameAddress(own, address));
-  }
-
-  route(remote: IpAddress, local: IpAddress | null): Path | number {
-    if (this.isLocal(remote)) return { source: local ?? remote, mtu: LOOPBACK_MTU };
-    const own = this.options.local.find((address) => isIpv4(address) === isIpv4(remote));
-    const known = this.options.remote.filter(({ address }) => isIpv4(address) === isIpv4(remote));
-    const reachable = known.length === 0 || known.some((prefix) => contains(prefix, remote));
-    if (own === undefined || !reachable) return Errno.ENETUNREACH;
-    return { source: own, mtu: this.options.mtu };
-  }
-
-  /** A packet arrives from outside; what isn't TCP, or ICMP about it, is dropped. */
+  /** A packet arrives from outside. */
   arrive(packet: Uint8Array, now: number): void {
     this.take(packet, now, true);
   }
@@ -109,10 +108,11 @@ export class Host implements Paths {
       any = true;
       const inside: Uint8Array[] = [];
       for (let i = 0; i < leaving.count; i++) {
-        const packet = this.build(i);
         const destination = readAddress(leaving.words, leaving.base(i) + Word.Destination);
-        if (this.isLocal(destination)) inside.push(packet);
-        else emit(packet);
+        const isInside = this.paths.isLocal(destination);
+        for (const packet of this.build(i))
+          if (isInside) inside.push(packet);
+          else emit(packet);
       }
       for (const packet of inside) this.take(packet, now, false);
     }
@@ -123,17 +123,28 @@ export class Host implements Paths {
   private isMartian(words: Int32Array): boolean {
     const source = readAddress(words, Word.Source);
     const destination = readAddress(words, Word.Destination);
-    return this.isLocal(source) || isMulticast(source) || isLoopback(destination);
+    return this.paths.isLocal(source) || isMulticast(source) || isLoopback(destination);
   }
 
-  private build(index: number): Uint8Array {
+  /** The packet of a descriptor, or its fragments. */
+  private *build(index: number): Generator<Uint8Array> {
     const { words, slices } = this.leaving;
     const base = this.leaving.base(index);
-    const packet = new Uint8Array(packetLength(words, base));
     const at = this.leaving.sliceBase(base);
-    if (buildPacket(words, base, slices, at, this.slabs.slabs, packet, 0) === 0) {
-      throw new Error('the codec refuses a segment of the core');
+    const { slabs } = this.slabs;
+    if (needsFragments(words, base)) {
+      this.fragments.begin(words, base, slices, at, slabs);
+      for (let length; (length = this.fragments.nextLength) > 0;) {
+        const fragment = new Uint8Array(length);
+        this.fragments.next(fragment, 0);
+        yield fragment;
+      }
+      return;
     }
-    return packet;
+    const packet = new Uint8Array(packetLength(words, base));
+    if (buildPacket(words, base, slices, at, slabs, packet, 0) === 0) {
+      throw new Error('the codec refuses a packet of the core');
+    }
+    yield packet;
   }
 }

@@ -37,6 +37,7 @@ export const enum Event {
   NVAL = 0x020,
   RDNORM = 0x040,
   WRNORM = 0x100,
+  WRBAND = 0x200,
   RDHUP = 0x2000,
 }
 
@@ -58,6 +59,7 @@ export const enum Level {
   IP = 0,
   SOCKET = 1,
   TCP = 6,
+  UDP = 17,
   IPV6 = 41,
 }
 

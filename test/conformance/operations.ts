@@ -1,3 +1,6 @@
+import { DATAGRAM_CALLS } from './datagram-calls';
+import { DATAGRAM_OPTION_CALLS } from './datagram-option-calls';
+import { DatagramFile } from './files';
 import { OPTION_CALLS } from './option-calls';
 import { POLL_CALLS } from './poll-calls';
 import type { Outcome, Request } from './request';
@@ -17,3 +20,21 @@ export const OPERATIONS: Readonly<Record<string, Operation>> = {
   ...OPTION_CALLS,
   sysctl: (session, request) => sysctl(session.host.core, request),
 };
+
+/** One of the same that a UDP socket answers in its own way. */
+export type DatagramOperation = (session: Session, file: DatagramFile, request: Request) => Outcome;
+
+const OF_DATAGRAMS: Readonly<Record<string, DatagramOperation>> = {
+  ...DATAGRAM_CALLS,
+  ...DATAGRAM_OPTION_CALLS,
+};
+
+/** The call of a request; undefined: there is none of that name. */
+export function findOperation(session: Session, request: Request): Operation | undefined {
+  const { op } = request;
+  const file = request.has('fd') ? session.files.find(request.int('fd')) : undefined;
+  if (file instanceof DatagramFile && Object.hasOwn(OF_DATAGRAMS, op)) {
+    return () => OF_DATAGRAMS[op](session, file, request);
+  }
+  return Object.hasOwn(OPERATIONS, op) ? OPERATIONS[op] : undefined;
+}

@@ -10,6 +10,16 @@ import { mssCache, type TcpInfo } from '../../lib/core/tcp/tcp-info';
 import type { SocketFile } from './files';
 import { Level } from './linux';
 import type { Operation } from './operations';
+import {
+  inRange,
+  INT,
+  int,
+  intOrByte,
+  optionBytes,
+  optionReply,
+  readTimeout,
+  writeTimeout,
+} from './option-values';
 import { CallError, check, type Reply, type Request } from './request';
 import type { Session } from './session';
 import { infoMembers } from './tcp-info';
@@ -20,8 +30,6 @@ interface SocketOptionCall {
   set?(file: SocketFile, value: Buffer, session: Session): void;
 }
 
-const INT = 4;
-const TIMEVAL = 16;
 const LINGER = 8;
 /** net.core.rmem_max and wmem_max of Linux 6.18. */
 const BUFFER_MAX = 4_194_304;
@@ -29,23 +37,6 @@ const LEAST_SEND_BUFFER = 4608;
 const LEAST_RECEIVE_BUFFER = 2304;
 const LEAST_MSS = 88;
 const DEFAULT_MSS = 536;
-const SECOND_US = 1_000_000;
-
-function int(value: Buffer): number {
-  if (value.length < INT) throw new CallError('EINVAL');
-  return value.readInt32LE(0);
-}
-
-/** TOS and the like may be given as one byte; as none they are 0. */
-function intOrByte(value: Buffer): number {
-  if (value.length >= INT) return value.readInt32LE(0);
-  return value.length === 0 ? 0 : value[0];
-}
-
-function inRange(value: number, min: number, max: number): number {
-  if (value < min || value > max) throw new CallError('EINVAL');
-  return value;
-}
 
 /** An option that is on or off. */
 function onOff(option: SocketOption): SocketOptionCall {
@@ -76,24 +67,12 @@ function buffer(option: SocketOption, least: number, share: number): SocketOptio
   };
 }
 
-/** SO_RCVTIMEO and SO_SNDTIMEO; 0 is for ever. */
+/** SO_RCVTIMEO and SO_SNDTIMEO. */
 function timeout(member: 'receiveTimeout' | 'sendTimeout'): SocketOptionCall {
   return {
-    get: (file) => {
-      const us = file[member] === Infinity ? 0 : file[member];
-      const raw = Buffer.alloc(TIMEVAL);
-      raw.writeBigInt64LE(BigInt(Math.floor(us / SECOND_US)), 0);
-      raw.writeBigInt64LE(BigInt(us % SECOND_US), 8);
-      return raw;
-    },
+    get: (file) => writeTimeout(file[member]),
     set: (file, value) => {
-      if (value.length < TIMEVAL) throw new CallError('EINVAL');
-      const seconds = Number(value.readBigInt64LE(0));
-      const us = Number(value.readBigInt64LE(8));
-      if (us < 0 || us >= SECOND_US) throw new CallError('EDOM');
-      const all = seconds * SECOND_US + us;
-      // A negative time is no time at all.
-      file[member] = seconds < 0 ? 0 : all === 0 || seconds > 2 ** 31 ? Infinity : all;
+      file[member] = readTimeout(value);
     },
   };
 }
@@ -435,15 +414,7 @@ function getsockopt(session: Session, request: Request): Reply {
   if ((optlen | 0) < 0) throw new CallError('EINVAL');
   const option = find(file, level, request.int('opt'));
   const value = option.get(file, session, optlen);
-  if (typeof value === 'number') {
-    const raw = Buffer.alloc(INT);
-    raw.writeInt32LE(value | 0);
-    // Of IP's options a small value takes one byte, where four have no room.
-    const isByte = level === Level.IP && optlen < INT && value >= 0 && value <= 255;
-    const length = isByte ? Math.min(optlen, 1) : optlen;
-    return { ret: 0, val: value, raw: raw.subarray(0, length).toString('base64') };
-  }
-  if (Buffer.isBuffer(value)) return { ret: 0, raw: value.subarray(0, optlen).toString('base64') };
+  if (typeof value === 'number' || Buffer.isBuffer(value)) return optionReply(value, level, optlen);
   return { ret: 0, ...infoMembers(value, optlen) };
 }
 
@@ -458,18 +429,6 @@ function setsockopt(session: Session, request: Request): Reply {
   if (option.set === undefined) throw new CallError('ENOPROTOOPT');
   option.set(file, bytes, session);
   return { ret: 0 };
-}
-
-/** The option's value as the program's memory: `raw`, or an int in `val`. */
-function optionBytes(request: Request): Buffer {
-  const optlen = request.int('optlen', INT);
-  if (request.has('raw')) {
-    const bytes = request.bytes('raw');
-    return bytes.subarray(0, Math.max(request.int('optlen', bytes.length), 0));
-  }
-  const raw = Buffer.alloc(INT);
-  raw.writeInt32LE(request.int('val') | 0);
-  return raw.subarray(0, Math.max(optlen, 0));
 }
 
 export const OPTION_CALLS: Readonly<Record<string, Operation>> = { getsockopt, setsockopt };

@@ -1,11 +1,11 @@
-import { isIpv4, parseAddress, parsePrefix } from '../../lib/core/ip/address';
+import { isIpv4, parsePrefix, type Prefix } from '../../lib/core/ip/address';
 import type { HostOptions } from './host';
 import { CallError } from './request';
 
 const LEAST_MTU = 68;
 const MOST_MTU = 65_535;
-/** Where packetdrill has its IPv6 address when nobody says otherwise. */
-const LOCAL6 = 'fd3d:fa7b:d17d::1';
+/** Where packetdrill has its addresses when nobody says otherwise, and their networks. */
+const LOCAL = ['192.168.0.1/16', 'fd3d:fa7b:d17d::1/48'];
 
 /** The words behind `npm run conformance:server --`, or in the `flags` of hello. */
 export interface Words {
@@ -17,7 +17,7 @@ export interface Words {
 }
 
 const DEFAULTS: HostOptions = {
-  local: ['192.168.0.1', LOCAL6].map((text) => parseAddress(text)).filter((a) => a !== null),
+  local: LOCAL.map((text) => prefix(text)),
   remote: [],
   mtu: 1500,
 };
@@ -31,10 +31,11 @@ export function hostOptions(words: Words, base: HostOptions = DEFAULTS): HostOpt
   const local = [...base.local];
   for (const text of [words.local, words.local6]) {
     if (text === undefined) continue;
-    const { address } = prefix(text);
-    const same = local.findIndex((other) => isIpv4(other) === isIpv4(address));
+    const own = prefix(text);
+    const is4 = isIpv4(own.address);
+    const same = local.findIndex(({ address }) => isIpv4(address) === is4);
     if (same >= 0) local.splice(same, 1);
-    local.push(address);
+    local.push(own);
   }
   const given = [words.remote, words.remote6].filter((text) => text !== undefined);
   const networks = given.map((text) => ({ text, network: prefix(text) }));
@@ -44,7 +45,7 @@ export function hostOptions(words: Words, base: HostOptions = DEFAULTS): HostOpt
   return { local, remote: remote.length > 0 ? remote : base.remote, mtu };
 }
 
-function prefix(text: string) {
+function prefix(text: string): Prefix {
   const parsed = parsePrefix(text);
   if (parsed === null) throw new CallError('EINVAL');
   return parsed;

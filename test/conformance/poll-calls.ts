@@ -1,5 +1,5 @@
 import { EpollSet } from './epoll';
-import { SocketFile } from './files';
+import { isSocket } from './files';
 import { Event } from './linux';
 import type { Operation } from './operations';
 import { events } from './readiness';
@@ -20,7 +20,7 @@ function polled(session: Session, fd: number, mask: number): number {
   if (fd < 0) return 0;
   const file = session.files.find(fd);
   if (file === undefined) return Event.NVAL;
-  const all = file instanceof SocketFile ? events(file) : file.isReadable ? Event.IN : 0;
+  const all = isSocket(file) ? events(file) : file.isReadable ? Event.IN : 0;
   return all & (mask | ALWAYS);
 }
 
@@ -61,7 +61,7 @@ function epollCtl(session: Session, request: Request): Reply {
   const file = session.files.get(fd);
   const set = epollOf(session, request);
   // A set within a set: nobody asks for it here.
-  if (!(file instanceof SocketFile)) throw new CallError('EINVAL');
+  if (!isSocket(file)) throw new CallError('EINVAL');
   set.control(request.int('ctl'), fd, file, request.int('events', 0), request.raw('data') ?? fd);
   return { ret: 0 };
 }

@@ -1,5 +1,6 @@
 import { hostOptions } from './options';
 import { Ours, type Message } from './support/backend';
+import { datagram, datagramSocket } from './support/datagram-talk';
 import { Talk, type Entry } from './support/exchange';
 import { payload } from './support/peer-side';
 
@@ -432,4 +433,44 @@ test('TCP_TIMESTAMP is what the next segment says', async () => {
   expect(val).toBe(talk.lastStamp);
   await backend.pass(5000);
   expect((await backend.request('getsockopt', option)).val).toBe((talk.lastStamp + 5) | 0);
+});
+
+describe('datagram sockets', () => {
+  const TRUNC = 0x20;
+
+  test('MSG_TRUNC tells the whole length, epoll each datagram; what TCP’s calls say', async () => {
+    const [talk, backend] = await open();
+    const fd = await datagramSocket(talk, 8900);
+    const { ret: epfd } = await backend.request('epoll_create', {});
+    await backend.request('epoll_ctl', { epfd, fd, ctl: 1, events: (1 << 31) | IN });
+    for (const data of ['0123456789', 'second']) {
+      await datagram(talk, { data });
+      const waited = await backend.request('epoll_wait', { epfd, max: 8, timeout: 0 });
+      expect(waited).toMatchObject({ ret: 1, events: [[IN, fd]] });
+    }
+    expect(await backend.request('ioctl', { fd, name: 'SIOCINQ' })).toMatchObject({ val: 10 });
+    const cut = await backend.request('recv', { fd, len: 2, flags: TRUNC });
+    expect(cut).toMatchObject({ ret: 10, data: Buffer.from('01').toString('base64') });
+    expect(await backend.request('sendto', { fd, data: '', flags: 1 })).toMatchObject({
+      errno: 'EOPNOTSUPP',
+    });
+    expect(await backend.request('getsockopt', { fd, level: 6, opt: 1 })).toMatchObject({
+      errno: 'EOPNOTSUPP',
+    });
+  });
+
+  test('an IPv6 socket hears IPv4, and tells it as a mapped address', async () => {
+    const [talk, backend] = await open(4);
+    const domain = { domain: 6, type: 2, nonblock: 1 };
+    const { ret: fd } = await backend.request('socket', domain);
+    await backend.request('bind', { fd, family: 6, addr: '::', port: 8901 });
+    await datagram(talk, { data: 'four', destinationPort: 8901 });
+    const heard = await backend.request('recvfrom', { fd, len: 10 });
+    expect(heard).toMatchObject({ ret: 4, addr: `::ffff:${talk.remote}`, port: talk.peerPort });
+    const { addr, port } = heard;
+    const members = { fd, family: 6, addr, port, data: 'eA==', len: 1, flags: 0 };
+    expect(await backend.request('sendto', members)).toMatchObject({ ret: 1 });
+    expect(backend.packets).toHaveLength(1);
+    expect(backend.packets[0].bytes[0] >> 4).toBe(4);
+  });
 });

@@ -1,9 +1,9 @@
 import { SocketOption } from '../../lib/core/socket/options';
 import { RealClock, VirtualClock, type Clock } from './clock';
 import { EpollSet } from './epoll';
-import { FileTable, SocketFile } from './files';
+import { DatagramFile, FileTable, isSocket, type AnySocketFile } from './files';
 import { Host, type HostOptions } from './host';
-import { OPERATIONS } from './operations';
+import { findOperation } from './operations';
 import { flagWords, hostOptions } from './options';
 import { Blocked, CallError, Request, type Outcome, type Reply } from './request';
 
@@ -11,7 +11,7 @@ import { Blocked, CallError, Request, type Outcome, type Reply } from './request
 interface Waiting {
   readonly id: unknown;
   readonly blocked: Blocked;
-  readonly file: SocketFile | null;
+  readonly file: AnySocketFile | null;
 }
 
 /** Told of every message, in order. */
@@ -100,7 +100,7 @@ export class Session {
         this.reply(id, OK);
         return;
       default:
-        this.call(id, op, request);
+        this.call(id, request);
     }
   }
 
@@ -113,8 +113,8 @@ export class Session {
     this.stack = new Host(options);
   }
 
-  private call(id: unknown, op: string, request: Request): void {
-    const operation = Object.hasOwn(OPERATIONS, op) ? OPERATIONS[op] : undefined;
+  private call(id: unknown, request: Request): void {
+    const operation = findOperation(this, request);
     if (operation === undefined) throw new CallError('ENOSYS');
     let outcome: Outcome;
     try {
@@ -130,7 +130,7 @@ export class Session {
 
   private block(id: unknown, request: Request, blocked: Blocked): void {
     const file = request.has('fd') ? this.files.find(request.int('fd')) : undefined;
-    const held = file instanceof SocketFile ? file : null;
+    const held = isSocket(file) ? file : null;
     if (held !== null) held.users++;
     this.waiting.push({ id, blocked, file: held });
     this.settle();
@@ -217,10 +217,11 @@ export class Session {
   }
 
   /** The program lets go of a file; a call that is blocked on it holds it a little longer. */
-  closeFile(file: SocketFile): Reply | Blocked {
+  closeFile(file: AnySocketFile): Reply | Blocked {
     file.closed = true;
-    const { socket } = file;
     this.release(file);
+    if (file instanceof DatagramFile) return OK;
+    const { socket } = file;
     // Also where calls don't block, as on Linux.
     if (!socket.lingers) return OK;
     const attempt = (): Reply | null => (socket.lingers ? null : OK);
@@ -229,7 +230,7 @@ export class Session {
   }
 
   /** Closes the socket of a file that no descriptor and no call has any more. */
-  private release({ closed, users, socket }: SocketFile): void {
+  private release({ closed, users, socket }: AnySocketFile): void {
     if (closed && users === 0) socket.close();
   }
 

@@ -1,28 +1,37 @@
 import { Errno } from '../../lib/core/errno';
 import { formatAddressAs } from '../../lib/core/ip/address';
+import type { DatagramSocket } from '../../lib/core/socket/datagram-socket';
 import { Shutdown, type StreamSocket } from '../../lib/core/socket/stream-socket';
 import { State } from '../../lib/core/tcp/state';
 import { EpollSet } from './epoll';
-import { SocketFile } from './files';
+import { DatagramFile, isSocket, SocketFile } from './files';
 import { AF_INET, AF_INET6, O_NONBLOCK, SOCK_CLOEXEC, SOCK_DGRAM, SOCK_STREAM } from './linux';
 import type { Operation } from './operations';
 import { Blocked, CallError, check, Request, type Endpoint, type Reply } from './request';
 import type { Session } from './session';
 
 const IPPROTO_TCP = 6;
+const IPPROTO_UDP = 17;
 const OK: Reply = { ret: 0 };
 
-/** socket(2). There is no UDP yet. */
+/** socket(2). */
 function socket(session: Session, request: Request): Reply {
   const domain = domainOf(request.int('domain'));
   const bits = request.int('type');
   const type = bits & ~(O_NONBLOCK | SOCK_CLOEXEC);
   const protocol = request.int('protocol', 0);
-  if (type === SOCK_DGRAM) throw new CallError('EPROTONOSUPPORT');
-  if (type !== SOCK_STREAM) throw new CallError(type > 10 ? 'EINVAL' : 'ESOCKTNOSUPPORT');
-  if (protocol !== 0 && protocol !== IPPROTO_TCP) throw new CallError('EPROTONOSUPPORT');
+  if (type !== SOCK_STREAM && type !== SOCK_DGRAM) {
+    throw new CallError(type > 10 ? 'EINVAL' : 'ESOCKTNOSUPPORT');
+  }
+  const own = type === SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP;
+  if (protocol !== 0 && protocol !== own) throw new CallError('EPROTONOSUPPORT');
   const nonblock = request.flag('nonblock') || (bits & O_NONBLOCK) !== 0;
-  return { ret: session.files.add(new SocketFile(session.host.core.socket(domain), nonblock)) };
+  const { core } = session.host;
+  const file =
+    type === SOCK_STREAM
+      ? new SocketFile(core.socket(domain), nonblock)
+      : new DatagramFile(core.datagramSocket(domain), nonblock);
+  return { ret: session.files.add(file) };
 }
 
 function domainOf(domain: number): 4 | 6 {
@@ -32,7 +41,7 @@ function domainOf(domain: number): 4 | 6 {
 }
 
 /** An endpoint that a socket of its domain may be given (Linux: the length, then the family). */
-function endpointFor(socket: StreamSocket, request: Request): Endpoint {
+export function endpointFor(socket: StreamSocket | DatagramSocket, request: Request): Endpoint {
   const endpoint = request.endpoint();
   if (endpoint === null) throw new CallError('EINVAL');
   if (socket.domain === 6 && endpoint.family === 4) throw new CallError('EINVAL');
@@ -135,7 +144,7 @@ function fcntl(session: Session, request: Request): Reply {
   const nonblock = request.has('arg')
     ? (request.int('arg') & O_NONBLOCK) !== 0
     : request.flag('nonblock');
-  if (file instanceof SocketFile) file.nonblock = nonblock;
+  if (isSocket(file)) file.nonblock = nonblock;
   return OK;
 }
 

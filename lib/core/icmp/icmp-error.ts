@@ -123,7 +123,7 @@ export function readIcmpError(
   };
 }
 
-/** The quoted packet from its TCP header on: we send IPv6 without extension headers. */
-export function quotedTcp({ family, quoted }: IcmpError): Uint8Array {
+/** The quoted packet from its transport header on: we send IPv6 without extension headers. */
+export function quotedSegment({ family, quoted }: IcmpError): Uint8Array {
   return quoted.subarray(family === 6 ? 40 : (quoted[0] & 0x0f) * 4);
 }

@@ -1,5 +1,6 @@
 import type { Path } from '../environment';
 import { Errno } from '../errno';
+import { quotedSegment, type IcmpError } from '../icmp/icmp-error';
 import {
   ANY4,
   ANY6,
@@ -16,7 +17,7 @@ import { isBroadcast, isOurs } from '../ip/addresses';
 import { truesize } from '../memory/truesize';
 import type { DatagramInfo } from '../udp/datagram-info';
 import { DatagramQueue } from '../udp/datagram-queue';
-import { findWay } from '../udp/way';
+import { findWay, pathMtu } from '../udp/way';
 import { Out, SendQueue } from '../udp/send-queue';
 import type { Udp } from '../udp/udp';
 import { countUdp } from '../udp/udp-counters';
@@ -27,6 +28,7 @@ import {
   DatagramOptions,
   setDatagramOption,
 } from './datagram-options';
+import { ErrorQueue, type QueuedError } from './error-queue';
 import { Poll, Shut } from './socket-status';
 import type { Shutdown } from './stream-socket';
 
@@ -38,6 +40,8 @@ export const enum Message {
   Truncate = 0x20,
 }
 
+/** Bytes of UDP's header. */
+const HEADER = 8;
 /** The length field of UDP holds no more, bytes. */
 const MAX_LENGTH = 0xffff;
 
@@ -74,6 +78,8 @@ export class DatagramSocket {
   private closed = false;
   private shut = 0;
   private error = 0;
+  /** For MSG_ERRQUEUE; null: none. */
+  private errors: ErrorQueue | null = null;
   /** The address that the program has bound; null: the family's wildcard. */
   private bound: IpAddress | null = null;
   /** The program has chosen the port. */
@@ -389,7 +395,7 @@ export class DatagramSocket {
 
   /** poll(2). */
   poll(): number {
-    let mask = this.error !== 0 ? Poll.ERR : 0;
+    let mask = this.error !== 0 || this.errors !== null ? Poll.ERR : 0;
     if ((this.shut & Shut.Receive) !== 0) mask |= Poll.IN | Poll.RDHUP;
     if (this.shut === Shut.Both) mask |= Poll.HUP;
     if (this.arrived.count > 0) mask |= Poll.IN;
@@ -407,6 +413,26 @@ export class DatagramSocket {
     const { error } = this;
     this.error = 0;
     return error;
+  }
+
+  /**
+   * recvmsg(2) with MSG_ERRQUEUE, where IP_RECVERR is on: the oldest error that is kept, or
+   * -EAGAIN. Then `takeError` tells of the next one, or nothing.
+   */
+  takeKeptError(): QueuedError | number {
+    if (this.closed) return -Errno.EBADF;
+    const first = this.errors?.shift() ?? null;
+    if (first === null) return -Errno.EAGAIN;
+    this.error = this.errors?.errno ?? 0;
+    if (this.error === 0) this.errors = null;
+    return first;
+  }
+
+  /** IP_MTU: of the way to the peer, with what routers have said of it, bytes; -ENOTCONN. */
+  get pathMtu(): number {
+    if (!this.isConnected) return -Errno.ENOTCONN;
+    const path = this.route(this.remoteAddress, this.localAddress);
+    return typeof path === 'number' ? -path : pathMtu(this.udp, path, this.remoteAddress);
   }
 
   /** shutdown(2): without a peer it is noted, and fails. */
@@ -431,6 +457,7 @@ export class DatagramSocket {
     if (this.closed) return -Errno.EBADF;
     // Linux: the family is chosen before a port is.
     if (option === DatagramOption.Ipv6Only && this.isBound) return -Errno.EINVAL;
+    if (option === DatagramOption.ReceiveErrors && value === 0) this.errors = null;
     return setDatagramOption(this.options, option, value) ? 0 : -Errno.EINVAL;
   }
 
@@ -463,6 +490,14 @@ export class DatagramSocket {
   report(error: number): void {
     this.error = error;
     this.udp.notify(this);
+  }
+
+  /** Called by UDP: the program may read what ICMP says, beside being told of the error. */
+  keepError(error: IcmpError, errno: number): void {
+    this.errors ??= new ErrorQueue();
+    const told = quotedSegment(error).subarray(HEADER);
+    this.errors.add(error, errno, told, this.options.receiveBuffer);
+    if (this.errors.errno === 0) this.errors = null;
   }
 
   private fits(address: IpAddress): boolean {

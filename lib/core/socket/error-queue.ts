@@ -1,5 +1,4 @@
 import type { IcmpError } from '../icmp/icmp-error';
-import { quotedTcp } from '../icmp/icmp-error';
 import type { IpAddress } from '../ip/address';
 import { truesize } from '../memory/truesize';
 
@@ -16,7 +15,7 @@ export interface QueuedError {
   /** Where the quoted packet was to go. */
   readonly remote: IpAddress;
   readonly remotePort: number;
-  /** As much of the packet as was quoted, from its TCP header on. */
+  /** As much of the packet as was quoted: of TCP its header first, of UDP what follows it. */
   readonly quoted: Uint8Array;
 }
 
@@ -30,14 +29,16 @@ export class ErrorQueue {
     return this.entries.length === 0 ? 0 : this.entries[0].errno;
   }
 
-  /** @param room for all entries, as Linux counts memory (SO_RCVBUF), bytes; no more is kept */
-  add(error: IcmpError, errno: number, room: number): void {
-    const tcp = quotedTcp(error);
-    const size = truesize(tcp.length);
+  /**
+   * @param told what the program sees of the quoted packet; copied
+   * @param room for all entries, as Linux counts memory (SO_RCVBUF), bytes; no more is kept
+   */
+  add(error: IcmpError, errno: number, told: Uint8Array, room: number): void {
+    const size = truesize(told.length);
     if (this.held + size >= room) return;
     this.held += size;
     const { family, type, code, info, offender, remote, remotePort } = error;
-    const quoted = tcp.slice();
+    const quoted = told.slice();
     this.entries.push({ errno, family, type, code, info, offender, remote, remotePort, quoted });
   }
 

@@ -1,5 +1,5 @@
 import { Errno } from '../errno';
-import type { IcmpError } from '../icmp/icmp-error';
+import { quotedSegment, type IcmpError } from '../icmp/icmp-error';
 import { ANY4, ANY6, type IpAddress } from '../ip/address';
 import type { CongestionController } from '../tcp/congestion-controller';
 import { changeControl } from '../tcp/controllers';
@@ -179,7 +179,7 @@ export class SocketStatus {
   /** Called by TCP: the program may read what ICMP says, beside being told of the error. */
   keepError(error: IcmpError, errno: number): void {
     this.errors ??= new ErrorQueue();
-    this.errors.add(error, errno, 2 * this.options.receiveBuffer);
+    this.errors.add(error, errno, quotedSegment(error), 2 * this.options.receiveBuffer);
     if (this.errors.errno === 0) this.errors = null;
   }
 

@@ -44,6 +44,7 @@ export function errorArrives(udp: Udp, error: IcmpError): void {
   }
   const errno = icmpErrno(error);
   if (errno === 0) return;
+  if (receiveErrors === 1) socket.keepError(error, errno);
   if (receiveErrors === 1 || (isHard && socket.isConnected)) socket.report(errno);
 }
 

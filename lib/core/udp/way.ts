@@ -53,6 +53,12 @@ export function findWay(
   return 0;
 }
 
+/** The MTU of the way to `remote`, bytes, with what routers have said of it. */
+export function pathMtu(udp: Udp, path: Path, remote: IpAddress): number {
+  writeAddress(remote, udp.address, 0);
+  return knownMtu(udp, path.mtu);
+}
+
 /** What routers have said of the way to the address in `udp.address`. */
 function knownMtu({ pathMtus, address, nowMs }: Udp, mtu: number): number {
   const known = pathMtus.count === 0 ? 0 : pathMtus.find(address, 0, nowMs());

@@ -1,6 +1,7 @@
 import type { Exchange } from '../support/exchange';
 import { CALLS } from './calls';
 import { CLOSINGS } from './closing';
+import { DATAGRAMS } from './datagrams';
 import { ECN } from './ecn';
 import { FLOWS } from './flow';
 import { HANDSHAKES } from './handshake';
@@ -52,4 +53,5 @@ export const EXCHANGES: readonly Exchange[] = [
   ...URGENT,
   ...ICMPS,
   ...ERROR_QUEUES,
+  ...DATAGRAMS,
 ];

@@ -14,8 +14,8 @@ async function main(): Promise<void> {
 }
 
 async function run(): Promise<Transcripts> {
-  const script = new Script('test/conformance/exchanges-child.ts');
-  const transcripts = await script.call<Transcripts>('run');
+  const script = new Script('test/conformance/child.ts');
+  const transcripts = await script.call<Transcripts>('exchanges');
   await script.end();
   return transcripts;
 }

@@ -1,8 +1,9 @@
 import { icmpError, type IcmpMessage } from '../../../lib/codec/build-icmp';
-import { parseAddress } from '../../../lib/core/ip/address';
+import { parseAddress, type IpAddress } from '../../../lib/core/ip/address';
 import { Flag } from '../../../lib/core/segment/layout';
 import { decodeInfo, INFO_BYTES } from '../tcp-info';
 import type { Backend, Message } from './backend';
+import { readOther } from './other-wire';
 import { payload, PeerSide, type Say } from './peer-side';
 import { makePacket, readPacket, type Sent } from './wire';
 
@@ -37,8 +38,15 @@ export interface Exchange {
 }
 
 const PEER_PORT = 9000;
+/** net.ipv4.ip_local_port_range; those of the peer are among them, too. */
+const FIRST_EPHEMERAL = 32_768;
 /** Ports of the peer that an exchange may use. */
 export const PORTS = 8;
+
+/** The address of every peer. */
+export function remoteAddress(family: 4 | 6): string {
+  return family === 4 ? '192.0.2.1' : '2001:db8::1';
+}
 
 /** One run of an exchange: the program's calls and the peer's packets, and what came of them. */
 export class Talk {
@@ -55,7 +63,8 @@ export class Talk {
   private began = 0;
   private taken = 0;
   private readonly peerSide = new PeerSide();
-  private readonly handles = new Map<number, string>();
+  /** What handles are called in the transcript. */
+  readonly handles = new Map<number, string>();
 
   /** @param expected the packets that had left after each step of another run, to wait for */
   constructor(
@@ -70,7 +79,7 @@ export class Talk {
 
   /** The peer's address. */
   get remote(): string {
-    return this.family === 4 ? '192.0.2.1' : '2001:db8::1';
+    return remoteAddress(this.family);
   }
 
   /** The last timestamp heard. */
@@ -132,6 +141,7 @@ export class Talk {
     return { ret: -1, errno: 'STILL BLOCKED', us: 0 };
   }
 
+  /** A call as the transcript has it. */
   private describe(op: string, members: Message): string {
     const words = Object.entries(members)
       .filter(([name]) => name !== 'data' && name !== 'name')
@@ -151,7 +161,7 @@ export class Talk {
     const rest = {
       data: data === '' ? undefined : data,
       addr,
-      port: typeof port === 'number' ? port - this.firstPort : undefined,
+      port: typeof port === 'number' ? this.relative(port) : undefined,
       revents,
       events,
       val: typeof raw === 'string' ? asNumber(raw) : val,
@@ -164,12 +174,17 @@ export class Talk {
     this.transcript.calls.sort((a, b) => a.step - b.step);
   }
 
-  /** socket(2); its name stands for the handle in the transcript. */
-  async socket(name = 'S', nonblock = true): Promise<number> {
+  /** The peer's ports are told from the first that it has. */
+  private relative(port: number): number {
+    return port < this.firstPort ? port : port - this.firstPort;
+  }
+
+  /** socket(2); its name stands for the handle in the transcript. @param type 2: a UDP socket */
+  async socket(name = 'S', nonblock = true, type: 1 | 2 = 1): Promise<number> {
     this.start();
     const reply = await this.backend.request('socket', {
       domain: this.family,
-      type: 1,
+      type,
       nonblock: Number(nonblock),
       protocol: 0,
     });
@@ -343,6 +358,22 @@ export class Talk {
     await this.finish();
   }
 
+  /** Packets from outside. */
+  async inject(packets: readonly Uint8Array[]): Promise<void> {
+    this.start();
+    for (const packet of packets) {
+      await this.backend.request('pkt', { data: Buffer.from(packet).toString('base64') });
+    }
+    await this.finish();
+  }
+
+  /** Who says what has become of packets. */
+  get router(): IpAddress {
+    const router = parseAddress(this.family === 4 ? '192.0.2.254' : '2001:db8::fe');
+    if (router === null) throw new Error('no address');
+    return router;
+  }
+
   /** The peer's window is another from now on, and its acknowledgment says so. */
   async offer(window: number, say: Say = {}): Promise<void> {
     this.window = window;
@@ -362,9 +393,7 @@ export class Talk {
       destinationPort: this.peerPort,
       sequence: (this.peerSide.of(this.peerPort).iss + seq) | 0,
     });
-    const router = parseAddress(this.family === 4 ? '192.0.2.254' : '2001:db8::fe');
-    if (router === null) throw new Error('no address');
-    const packet = Buffer.from(icmpError(router, quoted, message));
+    const packet = Buffer.from(icmpError(this.router, quoted, message));
     await this.backend.request('pkt', { data: packet.toString('base64') });
     await this.finish();
   }
@@ -398,11 +427,24 @@ export class Talk {
     for (; this.taken < packets.length; this.taken++) {
       const { us, bytes } = packets[this.taken];
       const sent = readPacket(bytes);
-      const text = sent === null ? `no TCP: ${bytes.toString('hex')}` : this.hearSegment(sent);
+      const text = sent === null ? this.hearOther(bytes) : this.hearSegment(sent);
       const exact = sent === null || (sent.flags & (Flag.SYN | Flag.RST)) !== 0;
       const window = exact ? undefined : sent.window;
       this.transcript.packets.push({ step: this.step, text, after: us - this.began, window });
     }
+  }
+
+  private hearOther(bytes: Buffer): string {
+    const other = readOther(bytes, (port) => this.tellPort(port));
+    if (other === null) return `unreadable: ${bytes.toString('hex')}`;
+    if (other.sourcePort > 0) this.port = other.sourcePort;
+    return `${other.text} to ${other.destination}`;
+  }
+
+  private tellPort(port: number): string {
+    if (port >= this.firstPort && port < this.firstPort + PORTS)
+      return `peer's ${port - this.firstPort}`;
+    return port >= FIRST_EPHEMERAL ? 'ephemeral' : String(port);
   }
 
   private hearSegment(sent: Sent): string {

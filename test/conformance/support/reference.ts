@@ -4,9 +4,10 @@ import { join, resolve } from 'node:path';
 import type { StackCore } from '../../../lib/core/stack/stack-core';
 import { Namespace } from '../../support/netns';
 import { Kernel, Ours } from './backend';
-import { PORTS, Talk, type Exchange, type Transcript } from './exchange';
+import { PORTS, remoteAddress, Talk, type Exchange, type Transcript } from './exchange';
 import { hostOptions } from '../options';
 import { Forks } from './forks';
+import { readOther } from './other-wire';
 import { readPacket } from './wire';
 
 /** The kernel's side of the protocol, which comes beside a clone of the project. */
@@ -64,8 +65,12 @@ export class Reference {
     const before = await this.usually(Object.keys(sysctls));
     await setSysctls(namespace, sysctls);
     const { pid, socket } = await this.waiting;
+    const remote = remoteAddress(this.family);
     const isOurs = (packet: Buffer): boolean => {
-      const port = readPacket(packet)?.destinationPort ?? 0;
+      const other = readOther(packet, String);
+      const port = readPacket(packet)?.destinationPort ?? other?.destinationPort ?? 0;
+      // What has no ports: fragments and ICMP.
+      if (port < 0) return other?.destination === remote;
       return port >= firstPort && port < firstPort + PORTS;
     };
     const backend = await Kernel.connect(socket, isOurs);

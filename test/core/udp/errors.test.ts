@@ -10,7 +10,9 @@ function error(family: 4 | 6, type: number, code: number, changes: object = {}):
   const [local, remote] = family === 4 ? ['10.0.0.1', '10.0.0.9'] : ['fd00::1', 'fd00::9'];
   const ends = { local: ip(local), localPort: 5000, remote: ip(remote), remotePort: 53 };
   const fixed = { kind: 'icmp', family, type, code, mtu: 0, intact: true, sequence: 0 } as const;
-  return { ...fixed, ...ends, ...changes } as IcmpError;
+  const header = family === 4 ? [0x45, ...new Array<number>(19).fill(0)] : new Array(40).fill(0);
+  const quoted = Uint8Array.of(...(header as number[]), ...new Array<number>(8).fill(0), 1, 2);
+  return { ...fixed, quoted, ...ends, ...changes } as IcmpError;
 }
 
 function connected(family: 4 | 6) {
@@ -46,6 +48,9 @@ describe('an ICMP error', () => {
     socket.setOption(DatagramOption.ReceiveErrors, 1);
     host.core.udp.onError(error(family, type, code));
     expect(socket.takeError()).toBe(all);
+    const kept = socket.takeKeptError();
+    if (all === 0) expect(kept).toBe(-Errno.EAGAIN);
+    else expect(kept).toMatchObject({ errno: all, type, code, quoted: Uint8Array.of(1, 2) });
   });
 
   it('tells a socket without a peer nothing, unless it asks for it', () => {
