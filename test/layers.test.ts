@@ -11,7 +11,7 @@ const TYPESCRIPT_LAYERS: Record<string, readonly string[]> = {
   observe: ['core', 'codec'],
   errors: ['core'],
   link: ['core', 'codec', 'observe', 'errors'],
-  driver: ['core', 'link', 'errors'],
+  driver: ['core', 'codec', 'link', 'errors'],
   net: ['core', 'driver', 'errors'],
   stack: ['core', 'driver', 'link', 'net', 'errors'],
   testing: ['core', 'codec', 'observe', 'errors', 'link', 'driver', 'net'],

@@ -68,6 +68,19 @@ export interface Environment {
   udpPorts?: PortAuthority;
   /** Memory for payload, uninitialised where that is cheaper. */
   allocate(bytes: number): Uint8Array;
+  /**
+   * Reads a packet that was put together from fragments, as links read what arrives: writes its
+   * descriptor to `base` of `words`, and returns 0 if it is sound. Without it there are none.
+   */
+  parse?(
+    slab: Uint8Array,
+    slabIndex: number,
+    offset: number,
+    length: number,
+    words: Int32Array,
+    base: number,
+    hashKey: Int32Array,
+  ): number;
   /** Takes what the program's own code has thrown, to throw it again when the stack is at rest. */
   report?(error: unknown): void;
 }

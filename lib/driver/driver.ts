@@ -1,3 +1,4 @@
+import { parsePacket } from '../codec/parse';
 import type { Environment, Random } from '../core/environment';
 import { isLoopbackAt } from '../core/ip/address';
 import type { AddressPaths } from '../core/ip/paths';
@@ -149,7 +150,7 @@ export class Driver {
     this.port = port;
     this.#own = opened.own ?? null;
     this.clock = clock;
-    this.environment = { random, paths, ports, allocate: allocateSlab, report };
+    this.environment = { random, paths, ports, parse: parsePacket, allocate: allocateSlab, report };
     const { slabs, hashKey } = context;
     this.core = new StackCore(this.environment, slabs, hashKey, options);
     this.#timer = clock.timer(() => this.#alarm());

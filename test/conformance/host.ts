@@ -72,6 +72,7 @@ export class Host {
       random,
       paths: this.paths,
       ports: new FreePorts(),
+      parse: parsePacket,
       allocate: (bytes: number) => new Uint8Array(bytes),
     };
     this.core = new StackCore(environment, this.slabs, this.hashKey, { tcp: LINUX_SETTINGS });

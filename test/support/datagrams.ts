@@ -62,6 +62,7 @@ export class DatagramHost {
       ports: new FreePorts(),
       udpPorts,
       paths: this.paths,
+      parse: parsePacket,
       allocate: (bytes: number) => new Uint8Array(bytes),
     };
     this.core = new StackCore(environment, this.slabs, this.hashKey);

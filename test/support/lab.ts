@@ -119,6 +119,7 @@ export class LabHost {
         route: (remote) =>
           isIpv4(remote) === isIpv4(address) ? { source: address, mtu } : Errno.ENETUNREACH,
       },
+      parse: parsePacket,
       allocate: (bytes) => new Uint8Array(bytes),
     };
     this.hashKey = Int32Array.of(random.next(), random.next());

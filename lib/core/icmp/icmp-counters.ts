@@ -34,6 +34,38 @@ const IN6: Readonly<Record<number, keyof Counters>> = {
   143: 'Icmp6InMLDv2Reports',
 };
 
+/** Linux's counters of ICMPv4 messages that are sent, by type. */
+const OUT4: Readonly<Record<number, keyof Counters>> = {
+  0: 'IcmpOutEchoReps',
+  3: 'IcmpOutDestUnreachs',
+  11: 'IcmpOutTimeExcds',
+  12: 'IcmpOutParmProbs',
+  14: 'IcmpOutTimestampReps',
+};
+
+/** Of ICMPv6 messages. */
+const OUT6: Readonly<Record<number, keyof Counters>> = {
+  1: 'Icmp6OutDestUnreachs',
+  2: 'Icmp6OutPktTooBigs',
+  3: 'Icmp6OutTimeExcds',
+  4: 'Icmp6OutParmProblems',
+  129: 'Icmp6OutEchoReplies',
+  131: 'Icmp6OutGroupMembResponses',
+  132: 'Icmp6OutGroupMembReductions',
+  133: 'Icmp6OutRouterSolicits',
+  135: 'Icmp6OutNeighborSolicits',
+  136: 'Icmp6OutNeighborAdvertisements',
+  143: 'Icmp6OutMLDv2Reports',
+};
+
+/** Counts a message that the stack sends. */
+export function countIcmpOut(counters: Counters, family: 4 | 6, type: number): void {
+  if (family === 4) counters.IcmpOutMsgs++;
+  else counters.Icmp6OutMsgs++;
+  const name = (family === 4 ? OUT4 : OUT6)[type];
+  if (name !== undefined) counters[name]++;
+}
+
 /**
  * Counts a message that has arrived.
  * @param intact its checksum is right

@@ -10,6 +10,8 @@ export const enum Icmp4 {
   Echo = 8,
   TimeExceeded = 11,
   ParameterProblem = 12,
+  Timestamp = 13,
+  TimestampReply = 14,
 }
 export const enum Icmp6 {
   Unreachable = 1,
@@ -42,6 +44,8 @@ export const enum Unreachable6 {
 export interface IcmpError {
   readonly kind: 'icmp';
   readonly family: 4 | 6;
+  /** Of the packet that it quotes. */
+  readonly protocol: number;
   readonly type: number;
   readonly code: number;
   /** Of the next hop, bytes, where the message is about that, as it says; else 0. */
@@ -108,6 +112,7 @@ export function readIcmpError(
   return {
     kind: 'icmp',
     family: words[base + Word.Family] === 4 ? 4 : 6,
+    protocol: words[base + IcmpWord.Quoted],
     type: words[base + IcmpWord.Kind] >>> 8,
     code: words[base + IcmpWord.Kind] & 0xff,
     mtu: messageMtu(words, base),

@@ -442,7 +442,8 @@ export class Reassembly {
     else words[this.own(younger) + Own.Older] = older;
   }
 
-  private output(): Uint8Array {
+  /** Where `whole` and what `expire` quotes stand; always the same. */
+  output(): Uint8Array {
     this.out ??= this.allocate(IPV6_HEADER + MAX_LENGTH + FRAGMENT_HEADER);
     return this.out;
   }

@@ -108,11 +108,14 @@ export class Counters {
   Udp6InCsumErrors = 0;
   Udp6IgnoredMulti = 0;
   IpInReceives = 0;
+  IpInHdrErrors = 0;
   IpInAddrErrors = 0;
   IpInDelivers = 0;
   IpOutNoRoutes = 0;
   IpInUnknownProtos = 0;
+  IpReasmTimeout = 0;
   IpReasmReqds = 0;
+  IpReasmOKs = 0;
   IpReasmFails = 0;
   Ip6InReceives = 0;
   Ip6InDelivers = 0;
@@ -120,7 +123,9 @@ export class Counters {
   Ip6InHdrErrors = 0;
   Ip6OutNoRoutes = 0;
   Ip6InUnknownProtos = 0;
+  Ip6ReasmTimeout = 0;
   Ip6ReasmReqds = 0;
+  Ip6ReasmOKs = 0;
   Ip6ReasmFails = 0;
   /** Packets by the ECN field of their IP header (RFC 3168 §5). */
   IpExtInNoECTPkts = 0;
@@ -129,6 +134,29 @@ export class Counters {
   IpExtInCEPkts = 0;
   /** ICMP that quotes a segment which is not in flight. */
   TcpExtOutOfWindowIcmps = 0;
+  IcmpOutMsgs = 0;
+  IcmpOutErrors = 0;
+  IcmpOutRateLimitGlobal = 0;
+  IcmpOutRateLimitHost = 0;
+  IcmpOutDestUnreachs = 0;
+  IcmpOutTimeExcds = 0;
+  IcmpOutParmProbs = 0;
+  IcmpOutEchoReps = 0;
+  IcmpOutTimestampReps = 0;
+  Icmp6OutMsgs = 0;
+  Icmp6OutErrors = 0;
+  Icmp6OutRateLimitHost = 0;
+  Icmp6OutDestUnreachs = 0;
+  Icmp6OutPktTooBigs = 0;
+  Icmp6OutTimeExcds = 0;
+  Icmp6OutParmProblems = 0;
+  Icmp6OutEchoReplies = 0;
+  Icmp6OutGroupMembResponses = 0;
+  Icmp6OutGroupMembReductions = 0;
+  Icmp6OutRouterSolicits = 0;
+  Icmp6OutNeighborSolicits = 0;
+  Icmp6OutNeighborAdvertisements = 0;
+  Icmp6OutMLDv2Reports = 0;
   IcmpInMsgs = 0;
   IcmpInErrors = 0;
   IcmpInCsumErrors = 0;

@@ -3,6 +3,7 @@ import type { IcmpError } from '../icmp/icmp-error';
 import { OwnPackets } from '../ip/own-packets';
 import type { SlabTable } from '../memory/slabs';
 import type { SegmentBatch } from '../segment/batch';
+import { IpProtocol } from '../segment/layout';
 import { DatagramSocket } from '../socket/datagram-socket';
 import { StreamSocket } from '../socket/stream-socket';
 import type { CongestionController } from '../tcp/congestion-controller';
@@ -14,6 +15,7 @@ import { Tcp, type Trace } from '../tcp/tcp';
 import { State } from '../tcp/state';
 import { Udp } from '../udp/udp';
 import type { Counters } from './counters';
+import { IpLayer } from './ip-layer';
 import { packetArrives } from './packet-arrives';
 
 /**
@@ -43,6 +45,8 @@ export class StackCore {
   readonly tcp: Tcp;
   /** What it sends by itself: ICMP, and what else belongs to no socket. */
   readonly ownPackets: OwnPackets;
+  /** What lies below TCP and UDP. */
+  readonly ip: IpLayer;
   /** Made when it is first needed. */
   private datagrams: Udp | null = null;
   /** Whose turn it is to send first, where a batch has no room for both. */
@@ -62,6 +66,10 @@ export class StackCore {
     const { tcp, congestionControl } = options;
     this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(tcp), congestionControl);
     this.ownPackets = new OwnPackets(slabs, environment.allocate, this.tcp.counters);
+    const { counters, pathMtus, settings } = this.tcp;
+    const nowMs = () => this.tcp.nowMs;
+    const shared = { environment, slabs, hashKey, counters, pathMtus, settings, nowMs };
+    this.ip = new IpLayer({ ...shared, own: this.ownPackets });
   }
 
   get udp(): Udp {
@@ -73,6 +81,8 @@ export class StackCore {
       counters: tcp.counters,
       pathMtus: tcp.pathMtus,
       settings: tcp.settings,
+      identification: this.ip.identification,
+      groups: this.ip.groups,
       nowMs: () => tcp.nowMs,
     });
     return this.datagrams;
@@ -119,19 +129,21 @@ export class StackCore {
   /** Takes what the network says about segments that we have sent, and the link about itself. */
   onControl(event: ControlEvent, now: number): void {
     this.tcp.setNow(now);
-    if (event.kind === 'icmp') icmpArrives(this.tcp, event);
-    else pathsChanged(this.tcp);
+    if (event.kind !== 'icmp') pathsChanged(this.tcp);
+    else if (event.protocol === IpProtocol.Udp) this.udp.onError(event);
+    else icmpArrives(this.tcp, event);
   }
 
   /** Fires every timer that is due. */
   onTimer(now: number): void {
     this.tcp.setNow(now);
     this.tcp.onTimer();
+    this.ip.onTimer(this.tcp.now);
   }
 
   /** When `onTimer` wants to be called, or before; Infinity: not at all. */
   nextDeadline(): number {
-    return this.tcp.nextDeadline();
+    return Math.min(this.tcp.nextDeadline(), this.ip.nextDeadline());
   }
 
   /** Adds to `batch` what may be sent now, until nothing is left or it is full. */

@@ -5,7 +5,16 @@ export interface Setting {
   readonly min: number;
   readonly max: number;
   readonly unit:
-    'ms' | 'bytes' | 'segments' | 'times' | 'entries' | 'bool' | 'choice' | 'bits' | 'percent';
+    | 'ms'
+    | 'bytes'
+    | 'segments'
+    | 'times'
+    | 'entries'
+    | 'bool'
+    | 'choice'
+    | 'bits'
+    | 'mask'
+    | 'percent';
   readonly about: string;
 }
 

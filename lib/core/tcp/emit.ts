@@ -31,11 +31,19 @@ function startSegment(tcp: Tcp, c: Connection, batch: SegmentBatch): number {
   if (words[base + Word.Family] === 4) {
     // Never 0, which a raw socket of Linux replaces by a number of its own.
     c.ipId = (c.ipId % 0xffff) + 1;
-    words[base + Word.Identification] = c.has(Has.MayFragment) ? c.ipId | MAY_FRAGMENT : c.ipId;
+    words[base + Word.Identification] = c.has(Has.MayFragment) ? fragmentId(c) : c.ipId;
   } else {
     words[base + Word.Identification] = c.tsOffset & 0xfffff;
   }
   return base;
+}
+
+/**
+ * Of a packet that may become fragments (RFC 7739 §5): as Linux has it, each connection counts for
+ * itself, from where nobody else knows.
+ */
+function fragmentId(c: Connection): number {
+  return ((c.ipId + (c.iss >>> 12)) & 0xffff) | MAY_FRAGMENT;
 }
 
 function addTimestamps(tcp: Tcp, c: Connection, words: Int32Array, base: number): void {

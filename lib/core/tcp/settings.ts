@@ -1,8 +1,9 @@
+import { IP_SETTINGS } from '../ip/ip-settings';
 import { BUFFER_SETTINGS, type Setting } from './buffer-settings';
 
 const HOUR = 3_600_000;
 
-/** The one table of TCP's settings: types, defaults and documentation are made from it. */
+/** The one table of settings, TCP's and IP's: types, defaults and documentation come from it. */
 export const SETTINGS = {
   synRetries: {
     sysctl: 'net.ipv4.tcp_syn_retries',
@@ -463,6 +464,7 @@ export const SETTINGS = {
     unit: 'times',
     about: 'Time to live, or hop limit, of what is sent.',
   },
+  ...IP_SETTINGS,
 } as const satisfies Record<string, Setting>;
 
 export type SettingName = keyof typeof SETTINGS;

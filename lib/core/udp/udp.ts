@@ -1,9 +1,9 @@
 import type { Environment } from '../environment';
 import type { IcmpError } from '../icmp/icmp-error';
-import { isUnicast, isWildcard, readAddress } from '../ip/address';
+import { readAddress } from '../ip/address';
 import { Destination, isBroadcast } from '../ip/addresses';
-import { Groups } from '../ip/groups';
-import { Identification } from '../ip/identification';
+import type { Groups } from '../ip/groups';
+import type { Identification } from '../ip/identification';
 import type { PathMtus } from '../ip/path-mtus';
 import { Arena } from '../memory/arena';
 import { BlockPool } from '../memory/block-pool';
@@ -38,6 +38,8 @@ export interface UdpParts {
   readonly counters: Counters;
   readonly pathMtus: PathMtus;
   readonly settings: UdpSettings;
+  readonly groups: Groups;
+  readonly identification: Identification;
   /** ms of the stack's clock, modulo 2^32. */
   readonly nowMs: () => number;
 }
@@ -62,7 +64,7 @@ export class Udp {
   readonly nowMs: () => number;
   readonly ports: LocalPorts;
   readonly table: SocketTable;
-  readonly groups = new Groups();
+  readonly groups: Groups;
   readonly arena: Arena;
   readonly identification: Identification;
   /** Filled by `findWay`. */
@@ -93,7 +95,8 @@ export class Udp {
     this.ports = new LocalPorts({ ...environment, ports }, new FourTuples(hashKey));
     this.table = new SocketTable(hashKey);
     this.arena = new Arena(environment.allocate);
-    this.identification = new Identification(environment.random);
+    this.groups = parts.groups;
+    this.identification = parts.identification;
   }
 
   /**
@@ -108,10 +111,6 @@ export class Udp {
     if (words[base + Word.Checksum] === Checksum.Bad) {
       countUdp(this.counters, is4, 'csumErrors');
       countUdp(this.counters, is4, 'inErrors');
-      return Arrival.Done;
-    }
-    if (this.isMartian(words, base, destination)) {
-      this.counters.NetlandMartianSources++;
       return Arrival.Done;
     }
     const bytes = this.slabs.slabs[words[base + Word.Slab]];
@@ -130,16 +129,6 @@ export class Udp {
     }
     this.deliver(socket, words, base, bytes, at, length);
     return Arrival.Done;
-  }
-
-  /**
-   * No host can have the address. Only who has none yet, and asks all hosts for one, may send from
-   * 0.0.0.0 (RFC 1122 §3.2.1.3).
-   */
-  private isMartian(words: Int32Array, base: number, destination: Destination): boolean {
-    const source = readAddress(words, base + Word.Source);
-    if (isWildcard(source)) return destination !== Destination.Broadcast;
-    return !isUnicast(source) || isBroadcast(this.environment.paths, source);
   }
 
   private deliver(

@@ -50,25 +50,32 @@ export class HostPort implements LinkPort {
     const { batch, room, slab } = this;
     const { words } = batch;
     batch.count = 1;
-    if (packet.spoilt !== null) {
-      room.set(packet.spoilt);
-      const { length } = packet.spoilt;
-      const result = parsePacket(room, slab, 0, length, words, 0, this.context.hashKey);
-      if (result !== ParseResult.Ok) {
-        const name = RESULT_COUNTERS[result];
-        this.counters[name] = (this.counters[name] ?? 0) + 1;
-        return false;
-      }
-      // Nobody here leaves checksums to a device: one that looks so is wrong.
-      if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
-    } else {
+    if (packet.spoilt === null && packet.isSegment) {
       words.set(packet.words);
       words[Word.Slab] = slab;
       words[Word.Hash] = fourTupleHash(this.context.hashKey, words, 0);
       room.set(packet.payload);
+    } else if (!this.read(packet.spoilt ?? packet.bytes())) {
+      return false;
     }
     this.counters.received++;
     this.context.host.receive(batch);
+    return true;
+  }
+
+  /** Writes the descriptor of a packet in bytes; false when it can't be read, and was counted. */
+  private read(bytes: Uint8Array): boolean {
+    const { room, slab } = this;
+    const { words } = this.batch;
+    room.set(bytes);
+    const result = parsePacket(room, slab, 0, bytes.length, words, 0, this.context.hashKey);
+    if (result !== ParseResult.Ok) {
+      const name = RESULT_COUNTERS[result];
+      this.counters[name] = (this.counters[name] ?? 0) + 1;
+      return false;
+    }
+    // Nobody here leaves checksums to a device: one that looks so is wrong.
+    if (words[Word.Checksum] === Checksum.Partial) words[Word.Checksum] = Checksum.Bad;
     return true;
   }
 

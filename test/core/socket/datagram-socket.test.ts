@@ -160,6 +160,8 @@ describe('connect', () => {
     host.receive(datagram('10.0.0.9', 53, '10.0.0.1', 5000, 'peer'));
     expect([read(socket), read(socket)]).toEqual(['peer from 10.0.0.9:53', -Errno.EAGAIN]);
     expect(host.core.counters.UdpNoPorts).toBe(2);
+    // Who was not heard is told so.
+    expect(host.flush().map(({ words }) => words[Word.Protocol])).toEqual([1, 1]);
     say(socket, 'to the peer');
     say(socket, 'to another', '10.0.0.8', 7);
     expect(host.flush().map(({ words }) => words[Word.DestinationPort])).toEqual([53, 7]);

@@ -1,16 +1,19 @@
 import { buildReceived } from '../../../lib/codec/build-received';
 import {
-  Checksum,
   IcmpWord,
   IpProtocol,
   MAY_FRAGMENT,
   MORE_FRAGMENTS,
   Word,
 } from '../../../lib/core/segment/layout';
-import { Lab, type LabHost } from '../../support/lab';
+import { DatagramHost } from '../../support/datagrams';
+import { Lab } from '../../support/lab';
 import { hex } from '../../support/segments';
 
-/** A packet of the family to the second host of a lab. */
+const ADDRESSES = ['10.0.0.2/24', 'fd00::a00:2/64'];
+const [SOURCE6, DESTINATION6] = ['01', '02'].map((end) => `fd${'0a0000'.padStart(28, '0')}${end}`);
+
+/** A packet of the family to one of `ADDRESSES`. */
 function packet(family: 4 | 6, protocol: number, change: (words: Int32Array) => void = () => {}) {
   const words = new Int32Array(Word.Stride);
   words[Word.Family] = family;
@@ -25,7 +28,7 @@ function packet(family: 4 | 6, protocol: number, change: (words: Int32Array) => 
 }
 
 /** What the stack has counted, but for what was 0. */
-function counted(host: LabHost): Record<string, number> {
+function counted(host: DatagramHost): Record<string, number> {
   const { counters } = host.core;
   return Object.fromEntries(Object.entries(counters).filter(([, count]) => count !== 0));
 }
@@ -42,50 +45,71 @@ const fragment =
     words[Word.Fragment] = field;
   };
 
-test.each<[string, Uint8Array, Record<string, number>]>([
-  ['UDP', packet(4, IpProtocol.Udp), { IpInDelivers: 1, UdpNoPorts: 1 }],
-  ['UDP to an address of another host', packet(6, IpProtocol.Udp), { Ip6InAddrErrors: 1 }],
-  ['IGMP', packet(4, IpProtocol.Igmp), { IpInUnknownProtos: 1 }],
+const foreign = (words: Int32Array): void => {
+  words[Word.Destination + 3] ^= 1;
+};
+const FOREIGN6 = { Ip6InAddrErrors: 1 };
+
+/** With type and code of the answer; '': there is none. */
+test.each<[string, Uint8Array, Record<string, number>, string]>([
   [
-    'a fragment of TCP',
-    packet(4, 6, fragment(MORE_FRAGMENTS)),
-    { IpReasmReqds: 1, IpReasmFails: 1 },
+    'UDP to a closed port',
+    packet(4, IpProtocol.Udp),
+    { IpInDelivers: 1, UdpNoPorts: 1, IcmpOutMsgs: 1, IcmpOutDestUnreachs: 1 },
+    '3.3',
   ],
-  ['one over IPv6', packet(6, 6, fragment(8)), { Ip6ReasmReqds: 1, Ip6ReasmFails: 1 }],
-  ['echo', packet(4, 1, kind(8)), { IpInDelivers: 1, IcmpInMsgs: 1, IcmpInEchos: 1 }],
+  ['UDP to an address of another host', packet(6, IpProtocol.Udp, foreign), FOREIGN6, ''],
+  ['echo to an address of another host', packet(6, 58, foreign), FOREIGN6, ''],
   [
-    'neighbour solicitation',
-    packet(6, 58, kind(135)),
-    { Ip6InDelivers: 1, Icmp6InMsgs: 1, Icmp6InNeighborSolicits: 1 },
+    'an unknown protocol',
+    packet(4, 99),
+    { IpInUnknownProtos: 1, IcmpOutMsgs: 1, IcmpOutDestUnreachs: 1 },
+    '3.2',
+  ],
+  ['a fragment', packet(4, 6, fragment(MORE_FRAGMENTS)), { IpReasmReqds: 1 }, ''],
+  ['one over IPv6', packet(6, 17, fragment(8)), { Ip6ReasmReqds: 1 }, ''],
+  [
+    'echo',
+    packet(4, 1, kind(8)),
+    { IpInDelivers: 1, IcmpInMsgs: 1, IcmpInEchos: 1, IcmpOutMsgs: 1, IcmpOutEchoReps: 1 },
+    '0.0',
   ],
   [
     'an error that quotes nothing of ours',
     packet(4, 1, kind(3)),
     { IpInDelivers: 1, IcmpInMsgs: 1, IcmpInDestUnreachs: 1 },
+    '',
   ],
-  ['ICMPv4 over IPv6', packet(6, 1), { Ip6InUnknownProtos: 1 }],
-  ['no next header', packet(6, IpProtocol.None), { Ip6InDelivers: 1 }],
+  [
+    'ICMPv4 over IPv6',
+    packet(6, 1),
+    { Ip6InUnknownProtos: 1, Icmp6OutMsgs: 1, Icmp6OutParmProblems: 1 },
+    '4.1',
+  ],
+  ['no next header', packet(6, IpProtocol.None), { Ip6InDelivers: 1 }, ''],
   [
     'a header with a problem',
-    hex(`60000000 0008 3c 40 ${'fd'.padEnd(30, '0')}01 ${'fd'.padEnd(30, '0')}02 3b00c20400000000`),
-    { Ip6InHdrErrors: 1 },
+    hex(`60000000 0008 3c 40 ${SOURCE6} ${DESTINATION6} 3b00c20400000000`),
+    { Ip6InHdrErrors: 1, Icmp6OutMsgs: 1, Icmp6OutParmProblems: 1 },
+    '4.2',
   ],
-])('%s is counted and dropped', (_, bytes, expected) => {
-  const { b } = new Lab();
-  expect(b.deliver(bytes, 0)).toBe(0);
+])('%s', (_, bytes, expected, answer) => {
+  const host = new DatagramHost({ addresses: ADDRESSES });
+  host.receive(bytes);
   const receives = bytes[0] >> 4 === 4 ? 'IpInReceives' : 'Ip6InReceives';
-  expect(counted(b)).toEqual({ [receives]: 1, ...expected });
-  expect(b.core.hasOutput).toBe(false);
+  expect(counted(host)).toEqual({ [receives]: 1, ...expected });
+  const kinds = host.flush().map(({ words }) => words[IcmpWord.Kind]);
+  expect(kinds.map((sent) => `${sent >> 8}.${sent & 255}`).join()).toBe(answer);
 });
 
 test('a message that was damaged on its way', () => {
-  const { b } = new Lab();
+  const host = new DatagramHost({ addresses: ADDRESSES });
   const bytes = packet(4, 1, kind(8));
   bytes[bytes.length - 1] ^= 1;
-  b.deliver(bytes, 0);
-  expect(b.received.words[Word.Checksum]).toBe(Checksum.Bad);
+  host.receive(bytes);
+  expect(host.core.hasOutput).toBe(false);
   const damaged = { IcmpInMsgs: 1, IcmpInCsumErrors: 1, IcmpInErrors: 1 };
-  expect(counted(b)).toEqual({ IpInReceives: 1, IpInDelivers: 1, ...damaged });
+  expect(counted(host)).toEqual({ IpInReceives: 1, IpInDelivers: 1, ...damaged });
 });
 
 test('TCP is delivered, and counted as a packet', () => {

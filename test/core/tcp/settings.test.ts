@@ -47,6 +47,22 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.tcp_min_rtt_wlen': 300_000,
   'net.ipv4.tcp_retrans_collapse': 1,
   'net.ipv4.ip_default_ttl': 64,
+  'net.ipv4.icmp_echo_ignore_all': 0,
+  'net.ipv4.icmp_echo_ignore_broadcasts': 1,
+  'net.ipv4.icmp_ratelimit': 1000,
+  'net.ipv4.icmp_ratemask': 6168,
+  'net.ipv4.icmp_msgs_per_sec': 1000,
+  'net.ipv4.icmp_msgs_burst': 50,
+  'net.ipv6.icmp.echo_ignore_all': 0,
+  'net.ipv6.icmp.echo_ignore_multicast': 0,
+  'net.ipv6.icmp.ratelimit': 1000,
+  // The types 0 to 31 of 0-1,3-127.
+  'net.ipv6.icmp.ratemask': 2 ** 32 - 1 - 2 ** 2,
+  'net.ipv4.ipfrag_high_thresh': 4 * 2 ** 20,
+  'net.ipv4.ipfrag_time': 30_000,
+  'net.ipv4.ipfrag_max_dist': 64,
+  'net.ipv6.ip6frag_high_thresh': 4 * 2 ** 20,
+  'net.ipv6.ip6frag_time': 60_000,
 };
 
 /** Ours differ on purpose: missions S6 and S8, and buffers without the kernel's bookkeeping. */
