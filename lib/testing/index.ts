@@ -1,5 +1,5 @@
 export { Network } from './network';
-export type { NetworkOptions, RunOptions } from './network';
+export type { Linkable, NetworkOptions, RunOptions } from './network';
 export type { BlockAction } from './host/firewall';
 export type { Host, HostState } from './host/host';
 export type { HostOptions } from './host/options';
@@ -13,6 +13,7 @@ export type {
   WireOptions,
 } from './link/options';
 export type { Router, RouterCounters, RouterOptions } from './router';
+export type { Switch, SwitchCounters } from './switch';
 export type { EcnCodepoint, SegmentView } from './segment-view';
 export type { CaptureOptions } from './trace/capture';
 export type { LineOptions } from './trace/lines';

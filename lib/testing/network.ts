@@ -12,8 +12,9 @@ import { checkHostOptions, type HostOptions } from './host/options';
 import { Cable } from './link/cable';
 import type { LinkOptions } from './link/options';
 import { Router, type RouterOptions } from './router';
-import { Routes } from './routes';
+import { Routes, topologyError } from './routes';
 import { SegmentViews } from './segment-view';
+import { Switch } from './switch';
 import { DEFAULT_EPOCH, ProgramClock } from './time/program-clock';
 import { Turns, type Outcome } from './time/turns';
 import { Trace, type TraceOptions } from './trace/trace';
@@ -37,6 +38,9 @@ export interface RunOptions {
   /** Virtual time within which the program must have settled, ms. Default: 24 hours. */
   limit?: number;
 }
+
+/** What a cable can be linked to. */
+export type Linkable = Host | Router | Switch;
 
 const DAY = 24 * 3600_000;
 const MAX_SEED = 2 ** 32 - 1;
@@ -191,14 +195,30 @@ export class Network {
   }
 
   /**
-   * Links two hosts or routers by a cable. A host has one cable at most.
-   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE;
-   *   Error ERR_NETLAND_TOPOLOGY for a second cable of a host, or between the same two
+   * Adds a switch: it makes one network of the cables that are linked to it.
+   * @throws as `host`
    */
-  link(a: Host | Router, b: Host | Router, options: LinkOptions = {}): Cable {
+  switch(name: string): Switch {
+    this.#checkName(name);
+    const added = new Switch(name, { routes: this.#routes, witness: this.#witness });
+    this.#names.add(name);
+    this.#routes.add(added);
+    return added;
+  }
+
+  /**
+   * Links two hosts, routers or switches by a cable. A host has one cable at most.
+   * @throws TypeError ERR_INVALID_ARG_TYPE, ERR_INVALID_ARG_VALUE; RangeError ERR_OUT_OF_RANGE;
+   *   Error ERR_NETLAND_TOPOLOGY for a second cable of a host, one more between the same two, or
+   *   switches in a ring, in which a packet to all would go round for ever
+   */
+  link(a: Linkable, b: Linkable, options: LinkOptions = {}): Cable {
     this.#checkOpen();
     this.#checkNode('a', a);
     this.#checkNode('b', b);
+    if (a instanceof Switch && b instanceof Switch && a.reaches(b)) {
+      throw topologyError(`${a.name} and ${b.name} would be switches in a ring`);
+    }
     const parts = { simulation: this.simulation, witness: this.#witness, views: this.#views };
     const cable = new Cable(parts, a, b, options);
     this.#routes.connect(cable);

@@ -2,9 +2,16 @@ import { icmpError, type IcmpMessage } from '../codec/build-icmp';
 import { parsePacket } from '../codec/parse';
 import { ParseResult } from '../codec/result';
 import { Icmp4, Icmp6, Unreachable4, Unreachable6, isErrorType } from '../core/icmp/icmp-error';
-import { formatAddress, ipv4, ipv6, readAddress, type IpAddress } from '../core/ip/address';
+import {
+  formatAddress,
+  ipv4,
+  ipv6,
+  isUnicast,
+  readAddress,
+  type IpAddress,
+} from '../core/ip/address';
 import { isIcmp } from '../core/segment/kind';
-import { IcmpWord, MAY_FRAGMENT, MORE_FRAGMENTS, Word } from '../core/segment/layout';
+import { IcmpWord, MORE_FRAGMENTS, Word } from '../core/segment/layout';
 import { invalidArgType } from '../errors';
 import { checkNames } from '../link/validate';
 import type { LossReason, Wire, Witness } from './engine/node';
@@ -12,6 +19,7 @@ import { Packet } from './engine/packet';
 import { IcmpRate } from './icmp-rate';
 import { decrementHopLimit } from './ip-header';
 import type { Routes } from './routes';
+import { splitPacket } from './split';
 
 export interface RouterOptions {
   /**
@@ -28,7 +36,7 @@ export interface RouterOptions {
 
 /** What a router is given by its network. */
 export interface RouterContext {
-  readonly routes: Pick<Routes, 'next'>;
+  readonly routes: Pick<Routes, 'next' | 'isToMany'>;
   readonly witness: Witness;
   /** Its `now` is the network's time, µs. */
   readonly clock: { readonly now: number };
@@ -39,6 +47,8 @@ export interface RouterContext {
 /** What has happened to the packets that came to a router. */
 export interface RouterCounters {
   forwarded: number;
+  /** Of these, those that left as fragments. */
+  split: number;
   /** ICMP errors that it has sent. */
   icmp: number;
   /** Lost here, by reason: those that there have been. */
@@ -46,6 +56,8 @@ export interface RouterCounters {
 }
 
 const NO_KEY = new Int32Array(2);
+/** In the byte of IPv4's flags. */
+const DF = 0x40;
 /** The results of parsing that don't speak of the IP header. */
 const READABLE: ReadonlySet<ParseResult> = new Set([
   ParseResult.Ok,
@@ -80,7 +92,7 @@ export class Router {
   /** @internal Its IPv4 and its IPv6 address, which ICMP comes from. */
   readonly addresses: readonly [IpAddress, IpAddress];
   private isDown = false;
-  private readonly counts: RouterCounters = { forwarded: 0, icmp: 0, lost: {} };
+  private readonly counts: RouterCounters = { forwarded: 0, split: 0, icmp: 0, lost: {} };
   private readonly scratch = new Int32Array(Word.Stride);
   private readonly rate = new IcmpRate();
 
@@ -156,11 +168,8 @@ export class Router {
 
   /** On a cable that is cut, or too narrow, the packet is lost; it is quoted as it was before. */
   private forward(packet: Packet, out: Wire): void {
-    const { words } = packet;
-    // In IPv6 the word is the flow label: nothing may be fragmented.
-    const mayFragment =
-      words[Word.Family] === 4 && (words[Word.Identification] & MAY_FRAGMENT) !== 0;
-    const tooLarge = packet.length > out.mtu && !mayFragment;
+    if (packet.length > out.mtu && this.split(packet, out)) return;
+    const tooLarge = packet.length > out.mtu;
     const unreachable = this.options.noticesCuts === true && out.isCut === true;
     const quoted = tooLarge || unreachable ? packet.copy() : null;
     this.counts.forwarded++;
@@ -168,10 +177,27 @@ export class Router {
     if (quoted !== null) this.say(unreachable ? NO_HOST : tooBig(out.mtu), quoted);
   }
 
+  /** Fragments, where they may be made of it (RFC 791 §3.2): in IPv4, without DF. */
+  private split(packet: Packet, out: Wire): boolean {
+    const bytes = packet.bytes();
+    if (bytes[0] >> 4 !== 4 || (bytes[6] & DF) !== 0 || out.isCut === true) return false;
+    const fragments = splitPacket(bytes, out.mtu).map((fragment) => Packet.of(fragment));
+    this.counts.forwarded++;
+    this.counts.split++;
+    for (const fragment of fragments) {
+      if (fragment === null) continue;
+      fragment.id = this.context.nextPacket();
+      this.context.witness.told(this, fragment);
+      out.send(fragment);
+    }
+    return true;
+  }
+
   /** Tells the sender what has become of its packet (RFC 1812 §4.3, RFC 4443 §2.4). */
   private say(message: Message, packet: Packet): void {
     const { context } = this;
     if (this.options.icmp === false || !mayBeAnswered(packet.words)) return;
+    if (context.routes.isToMany(packet.words, Word.Destination)) return;
     const quoted = packet.bytes();
     const family = quoted[0] >> 4 === 6 ? 1 : 0;
     const error = Packet.ofIcmp(icmpError(this.addresses[family], quoted, message[family]));
@@ -201,8 +227,9 @@ export class Router {
   }
 }
 
-/** Not about errors, nor about any fragment but the first (RFC 1812 §4.3.2.7). */
+/** Not about errors, any fragment but the first, or what nobody has sent (RFC 1812 §4.3.2.7). */
 function mayBeAnswered(words: Int32Array): boolean {
+  if (!isUnicast(readAddress(words, Word.Source))) return false;
   if ((words[Word.Fragment] & ~MORE_FRAGMENTS) !== 0) return false;
   return !isIcmp(words, 0) || !isErrorType(words[Word.Family], words[IcmpWord.Kind] >>> 8);
 }

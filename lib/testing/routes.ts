@@ -1,8 +1,9 @@
-import type { IpAddress, Prefix } from '../core/ip/address';
+import { isIpv4, isMulticast, readAddress, type IpAddress, type Prefix } from '../core/ip/address';
+import { MAPPED_BITS } from '../core/ip/addresses';
 import { codeError } from '../errors';
 import type { NetworkNode, Wire } from './engine/node';
 
-/** A host, which has addresses, or a router, which forwards. */
+/** A host, which has addresses, or a router or switch, which forwards. */
 export interface RoutedNode extends NetworkNode {
   readonly prefixes?: readonly Prefix[];
 }
@@ -29,12 +30,18 @@ export class Routes {
   private readonly neighbours = new Map<RoutedNode, Neighbour[]>();
   /** By a hash of the address. */
   private readonly owners = new Map<number, Owner[]>();
+  /** Last addresses of the hosts' IPv4 networks, and 255.255.255.255. */
+  private readonly broadcasts = new Set<number>([-1]);
   /** By destination: the wire that each node sends on. Made when first asked for. */
   private readonly tables = new Map<RoutedNode, Map<RoutedNode, Wire>>();
 
   /** Adds a host with its addresses, or a router, which may have some, too. */
   add(node: RoutedNode, addresses: readonly IpAddress[] = addressesOf(node)): void {
     this.neighbours.set(node, []);
+    for (const { address, length } of node.prefixes ?? []) {
+      if (!isIpv4(address) || length >= MAPPED_BITS + 31) continue;
+      this.broadcasts.add(address.w3 | (-1 >>> (length - MAPPED_BITS)));
+    }
     for (const address of addresses) {
       const { w0, w1, w2, w3 } = address;
       const key = hash(w0, w1, w2, w3);
@@ -83,6 +90,12 @@ export class Routes {
       this.tables.set(owner, table);
     }
     return table.get(node) ?? null;
+  }
+
+  /** Whether the address in four words from `at` is a group's, or means all hosts of a network. */
+  isToMany(words: Int32Array, at: number): boolean {
+    const address = readAddress(words, at);
+    return isMulticast(address) || (isIpv4(address) && this.broadcasts.has(address.w3));
   }
 
   /** Name of who has the address in four words from `at`; null: nobody has it. */
@@ -137,7 +150,8 @@ function addressesOf({ prefixes = [] }: RoutedNode): IpAddress[] {
   return prefixes.map(({ address }) => address);
 }
 
-function topologyError(message: string): Error {
+/** Cables can't be linked like that. */
+export function topologyError(message: string): Error {
   return codeError(Error, 'ERR_NETLAND_TOPOLOGY', message);
 }
 

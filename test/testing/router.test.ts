@@ -27,7 +27,7 @@ describe('routers', () => {
     expect(packet.words[Word.HopLimit]).toBe(61);
     expect(packet.bytes()[family === 4 ? 8 : 7]).toBe(61);
     expect(routers.map(({ counters }) => counters)).toEqual(
-      routers.map(() => ({ forwarded: 2, icmp: 0, lost: {} })),
+      routers.map(() => ({ forwarded: 2, split: 0, icmp: 0, lost: {} })),
     );
   });
 
@@ -54,7 +54,12 @@ describe('routers', () => {
     client.send(stranger);
     client.send(stranger, { family: 6 });
     lab.finish();
-    expect(routers[0].counters).toEqual({ forwarded: 0, icmp: 0, lost: { unroutable: 2 } });
+    expect(routers[0].counters).toEqual({
+      forwarded: 0,
+      split: 0,
+      icmp: 0,
+      lost: { unroutable: 2 },
+    });
   });
 
   test('that have crashed are silent until they are up again', () => {

@@ -15,8 +15,8 @@ export interface Wire {
 export interface NetworkNode {
   /** One word; appears in traces. */
   readonly name: string;
-  /** A packet comes off a wire; the node has it from then on. */
-  arrive(packet: Packet): void;
+  /** A packet comes off the wire from `from`; the node has it from then on. */
+  arrive(packet: Packet, from?: NetworkNode): void;
   /**
    * A cable is connected.
    * @param out the wire to the other end
@@ -45,7 +45,7 @@ export type LossReason =
 export interface Witness {
   /** A packet did not get any further; `where`: a node's name, or a cable's with its direction. */
   lost(packet: Packet, where: string, reason: LossReason): void;
-  /** A router sends a packet of its own. */
+  /** A router sends a packet of its own, or a part of one that it forwards. */
   told(router: { readonly name: string }, packet: Packet): void;
   /** A fault begins or ends, or something is changed in the network: `crash server`. */
   noted(text: string): void;

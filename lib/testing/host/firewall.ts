@@ -1,7 +1,8 @@
 import { packetLength } from '../../codec/build';
 import { icmpError } from '../../codec/build-icmp';
 import { Icmp4, Icmp6, Unreachable4, Unreachable6 } from '../../core/icmp/icmp-error';
-import { readAddress } from '../../core/ip/address';
+import { isUnicast, readAddress } from '../../core/ip/address';
+import { isUdp } from '../../core/segment/kind';
 import { Checksum, Direction, Flag, Word } from '../../core/segment/layout';
 import { invalidArgValue } from '../../errors';
 import { readPort } from '../../net/arguments';
@@ -19,7 +20,7 @@ const oneOf = ([a, b, c]: readonly string[]): string => `'${a}', '${b}' or '${c}
 /** Linux's net.ipv4.ip_default_ttl. */
 const TTL = 64;
 
-/** Stands before a host's TCP, as the input chain of nftables does. */
+/** Stands before a host's TCP and UDP, as the input chain of nftables does. */
 export class Firewall {
   private readonly rules = new Map<number, BlockAction>();
 
@@ -46,7 +47,8 @@ export class Firewall {
 
   /** What happens to a packet that has arrived. */
   judge(packet: Packet): 'accept' | BlockAction {
-    if (this.rules.size === 0 || !packet.isSegment) return 'accept';
+    if (this.rules.size === 0) return 'accept';
+    if (!packet.isSegment && !isUdp(packet.words, 0)) return 'accept';
     return this.rules.get(packet.words[Word.DestinationPort]) ?? 'accept';
   }
 }
@@ -93,7 +95,8 @@ export function resetFor(packet: Packet): Packet | null {
  */
 export function unreachableFor(packet: Packet): Packet | null {
   const { words } = packet;
-  if ((words[Word.Flags] & Flag.RST) !== 0 || packet.spoilt !== null) return null;
+  if (packet.spoilt !== null || !isUnicast(readAddress(words, Word.Destination))) return null;
+  if (packet.isSegment && (words[Word.Flags] & Flag.RST) !== 0) return null;
   const is4 = words[Word.Family] === 4;
   const message = is4
     ? { type: Icmp4.Unreachable, code: Unreachable4.Port }

@@ -1,15 +1,15 @@
 import type { Counters } from '../../core/stack/counters';
 import type { StackCore } from '../../core/stack/stack-core';
 import { formatAddress, isIpv4, type Prefix } from '../../core/ip/address';
+import { Destination, destinationAt } from '../../core/ip/addresses';
 import { Word } from '../../core/segment/layout';
+import type { DatagramSocket } from '../../core/socket/datagram-socket';
 import type { StreamSocket } from '../../core/socket/stream-socket';
 import type { ConnectionEntry } from '../../core/tcp/listing';
 import type { CongestionController } from '../../core/tcp/congestion-controller';
 import type { Settings } from '../../core/tcp/settings';
 import { State } from '../../core/tcp/state';
 import type { Driver, Endpoint } from '../../driver/driver';
-import type { Dgram } from '../../dgram/dgram';
-import { makeDgram } from '../../dgram/dgram';
 import type { Net } from '../../net/net';
 import { makeNet } from '../../net/net';
 import { SimEvent } from '../engine/event-queue';
@@ -74,8 +74,6 @@ class PowerOff extends SimEvent {
 export class Host {
   /** The API of node:net on this host. Its functions are bound: they may be passed on alone. */
   readonly net: Net;
-  /** The API of node:dgram on this host, likewise. */
-  readonly dgram: Dgram;
   /** The IPv4 address. */
   readonly address: string;
   /** The IPv6 address. */
@@ -125,7 +123,6 @@ export class Host {
       },
     };
     this.net = makeNet(stack, () => undefined);
-    this.dgram = makeDgram(stack);
   }
 
   /** What it is able to do now. */
@@ -223,8 +220,9 @@ export class Host {
   }
 
   /**
-   * Its firewall drops all that comes to a local port, or answers it with RST, or with ICMP's port
-   * unreachable; connections that there are included. It stays so over reboots.
+   * Its firewall drops all that comes to a local port of TCP and of UDP, or answers it with RST, or
+   * with ICMP's port unreachable, as datagrams in both cases; connections that there are included.
+   * Of a datagram in fragments it sees nothing. It stays so over reboots.
    * @throws RangeError ERR_SOCKET_BAD_PORT, TypeError ERR_INVALID_ARG_VALUE
    */
   block(port: number, action: BlockAction): void {
@@ -301,7 +299,7 @@ export class Host {
       witness.lost(packet, this.name, this.condition === 'paused' ? 'paused' : 'down');
       return;
     }
-    if (!this.paths.isLocalAt(packet.words, Word.Destination)) {
+    if (!this.isFor(packet)) {
       witness.lost(packet, this.name, 'unroutable');
       return;
     }
@@ -310,12 +308,19 @@ export class Host {
     this.context.settled(this);
   }
 
+  /** Whether it is for this host, or for many: the stack knows in which groups it is. */
+  private isFor({ words, isSegment }: Packet): boolean {
+    if (this.paths.isLocalAt(words, Word.Destination)) return true;
+    return !isSegment && destinationAt(this.paths, words, Word.Destination) !== Destination.Foreign;
+  }
+
   private isBlocked(packet: Packet): boolean {
     const verdict = this.firewall.judge(packet);
     if (verdict === 'accept') return false;
     this.context.witness.lost(packet, this.name, 'firewall');
     if (verdict === 'drop') return true;
-    const answer = verdict === 'reject' ? resetFor(packet) : unreachableFor(packet);
+    const isReset = verdict === 'reject' && packet.isSegment;
+    const answer = isReset ? resetFor(packet) : unreachableFor(packet);
     if (answer === null) return true;
     answer.id = this.context.nextPacket();
     this.leave(answer, State.CLOSED);
@@ -346,6 +351,14 @@ export class Host {
   /** @internal A socket below the API; `enter` comes before calls on it, `flush` after them. */
   socket(domain: 4 | 6, owner: Pick<Endpoint, 'ready'>): StreamSocket {
     return this.life.driver.socket(domain, owner as Endpoint);
+  }
+
+  /** @internal A UDP socket, likewise. */
+  datagrams(domain: 4 | 6, owner: Pick<Endpoint, 'ready'>): DatagramSocket {
+    this.enter();
+    const socket = this.core.datagramSocket(domain);
+    socket.owner = owner;
+    return socket;
   }
 
   /** @internal */

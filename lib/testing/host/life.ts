@@ -69,7 +69,7 @@ export class Life {
     if (!host.isWatched) return;
     this.core.onTrace = (words, at, state) => {
       if (words[at + Word.Direction] === Direction.Out) this.states.push(state);
-      else if (this.arriving !== null) host.received(this.arriving, state);
+      else if (this.arriving !== null) host.received(whole(this.arriving, words, at), state);
     };
   }
 
@@ -115,4 +115,12 @@ export class Life {
     }
     return state;
   }
+}
+
+/** A segment as the stack has it: the packet that has arrived, or what its fragments were. */
+function whole(packet: Packet, words: Int32Array, at: number): Packet {
+  if (packet.isSegment) return packet;
+  const segment = packet.copy();
+  segment.words.set(words.subarray(at, at + Word.Stride));
+  return segment;
 }

@@ -1,6 +1,6 @@
 import type { Path, Paths } from '../../core/environment';
 import { Errno } from '../../core/errno';
-import type { IpAddress, Prefix } from '../../core/ip/address';
+import { isLoopback, type IpAddress, type Prefix } from '../../core/ip/address';
 import { AddressPaths } from '../../core/ip/paths';
 
 /** As that of Linux's `lo`, bytes. */
@@ -34,11 +34,21 @@ export class HostPaths implements Paths {
     return this.paths.isLocalAt(words, at);
   }
 
+  isBroadcast(address: IpAddress): boolean {
+    return this.paths.isBroadcast(address);
+  }
+
   route(remote: IpAddress, local: IpAddress | null): Path | number {
     this.paths.mtu = this.mtu;
     const path = this.paths.route(remote, local);
     return this.wire !== null || this.isLocal(remote) || typeof path === 'number'
       ? path
       : Errno.ENETUNREACH;
+  }
+  routeToMany(group: IpAddress, local: IpAddress | null): Path | number {
+    this.paths.mtu = this.mtu;
+    const path = this.paths.routeToMany(group, local);
+    if (this.wire !== null || typeof path === 'number') return path;
+    return isLoopback(path.source) ? path : Errno.ENETUNREACH;
   }
 }

@@ -124,6 +124,6 @@ export class Line implements Wire, StageContext {
     this.inFlight--;
     this.counters.delivered++;
     this.counters.deliveredBytes += packet.length;
-    this.to.arrive(packet);
+    this.to.arrive(packet, this.from);
   }
 }
