@@ -15,6 +15,7 @@ export type { Link, LinkCounters } from './link/link';
 export type { Net, Connect, ServerConstructor, SocketConstructor } from './net/net';
 export type { Server } from './net/server';
 export type { Socket } from './net/socket';
+export type { Syn, SynRejection } from './net/syn';
 export type {
   AddressInfo,
   CongestionControlName,

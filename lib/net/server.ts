@@ -6,6 +6,7 @@ import type { IpAddress } from '../core/ip/address';
 import { ANY4, ANY6, LOOPBACK6, isWildcard, parseAddress } from '../core/ip/address';
 import { SocketOption } from '../core/socket/options';
 import type { StreamSocket } from '../core/socket/stream-socket';
+import type { SynRequest, SynRequests } from '../core/tcp/syn-requests';
 import { explainedSystemError, invalidArgType, invalidArgValue } from '../errors';
 import type { ListenAddress } from './arguments';
 import { normalizeArguments, readListenAddress, rejectMissing } from './arguments';
@@ -15,6 +16,7 @@ import { Presence } from './presence';
 import { resolve } from './resolve';
 import type { Accepted, SocketHost } from './host';
 import type { Socket } from './socket';
+import { Syn } from './syn';
 import { Tuning } from './tuning';
 import type {
   AddressInfo,
@@ -56,6 +58,9 @@ function readServerOptions(options: unknown): ServerOptions {
 /**
  * Accepts TCP connections, with the methods, properties, events and errors of `net.Server`.
  * `stack.net.createServer` makes it.
+ *
+ * Beside node:net's there is the event 'syn' (`Syn`): where somebody listens for it, a peer's SYN
+ * isn't answered before it is decided. If the listener throws, the SYN is dropped.
  */
 export class Server extends EventEmitter {
   /** Connections held at once; more are closed as they come, which 'drop' tells. */
@@ -70,6 +75,8 @@ export class Server extends EventEmitter {
   /** The `listen` whose name is being looked up, if there is one. */
   #pending: object | null = null;
   #connections = 0;
+  /** SYNs that the program is asked about, while it listens. */
+  #requests: SynRequests | null = null;
 
   /** @internal Made by `stack.net`. */
   constructor(host: ServerHost, ...args: ServerArguments) {
@@ -168,6 +175,7 @@ export class Server extends EventEmitter {
       return;
     }
     this.#stream = stream;
+    this.#requests = stream.decideSyns(() => this.listenerCount('syn') > 0);
     this.#presence.enter();
     if (isWildcard(address)) this.#host.listensEverywhere();
     nextTick(() => {
@@ -188,7 +196,32 @@ export class Server extends EventEmitter {
 
   /** @internal */
   ready(): void {
-    this.#resource?.runInAsyncScope(this.#accept, this);
+    this.#resource?.runInAsyncScope(this.#tell, this);
+  }
+
+  #tell(): void {
+    for (let request = this.#nextRequest(); request !== null; request = this.#nextRequest()) {
+      if (request.isLost) (request.owner as Syn | null)?.gone();
+      else this.#ask(request);
+    }
+    this.#accept();
+  }
+
+  #nextRequest(): SynRequest | null {
+    return this.#requests === null ? null : this.#requests.next();
+  }
+
+  /** What the listener throws is an uncaught exception, and the peer gets no answer. */
+  #ask(request: SynRequest): void {
+    const syn = new Syn(request, () => this.#host.driver.enter());
+    request.owner = syn;
+    try {
+      // Who wanted to be asked when it came may not want to any more.
+      if (!this.emit('syn', syn)) syn.accept();
+    } catch (error) {
+      syn.drop();
+      throw error;
+    }
   }
 
   #accept(): void {
@@ -202,6 +235,7 @@ export class Server extends EventEmitter {
   }
 
   #drop(stream: StreamSocket): void {
+    (this.#stream?.requestOf(stream)?.owner as Syn | undefined)?.gone();
     const local = localEnd(stream);
     const remote = remoteEnd(stream);
     const info: DropInfo = {
@@ -225,7 +259,9 @@ export class Server extends EventEmitter {
       pauseOnConnect: Boolean(pauseOnConnect),
       gone: () => this.#lost(),
     };
+    const syn = this.#stream?.requestOf(stream)?.owner as Syn | undefined;
     const socket = this.#host.accept({ allowHalfOpen, highWaterMark }, accepted);
+    syn?.connected()?.(socket);
     this.emit('connection', socket);
   }
 
@@ -260,8 +296,16 @@ export class Server extends EventEmitter {
   }
 
   #stop(): void {
+    const open = this.#requests?.open ?? [];
+    this.#silence();
+    for (const { owner } of open) nextTick(() => (owner as Syn | null)?.gone());
+  }
+
+  /** The same without a word to the program. */
+  #silence(): void {
     const stream = this.#stream;
     this.#pending = null;
+    this.#requests = null;
     if (stream === null) return;
     this.#stream = null;
     this.#host.driver.enter();
@@ -297,7 +341,7 @@ export class Server extends EventEmitter {
 
   /** @internal */
   vanish(): void {
-    this.#stop();
+    this.#silence();
   }
 
   /** Closes, and waits until the last connection has ended. */

@@ -1,14 +1,18 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { memoryLink, rawLink, Stack } from '../../lib/index';
-import type { Server, Socket } from '../../lib/index';
+import type { Server, Socket, Syn } from '../../lib/index';
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((done) => setTimeout(done, 1));
+}
 
 const ADDRESSES = ['10.0.0.1/24', 'fd00::1/64'];
 
 /** A host, and a tunnel's far end, which is everybody else to it. */
 async function tunnel(): Promise<{ host: Stack; far: Stack }> {
   const link = memoryLink();
-  const host = await Stack.open({ link, addresses: ADDRESSES });
+  const host = await Stack.open({ link, addresses: ADDRESSES, tcp: { rtoInitial: 20 } });
   const far = await Stack.open({ link, addresses: ['192.0.2.1/32'], anyAddress: true });
   return { host, far };
 }
@@ -147,6 +151,175 @@ describe('a stack with any address', () => {
       for (const client of clients) client.resetAndDestroy();
       while (far.connections().length > 1) await new Promise((done) => setImmediate(done));
     }
+  });
+});
+
+/** The next SYN that a server is asked about. */
+async function nextSyn(server: Server): Promise<Syn> {
+  const [syn] = (await once(server, 'syn')) as [Syn];
+  return syn;
+}
+
+describe("server.on('syn')", () => {
+  let host: Stack;
+  let far: Stack;
+  let server: Server;
+
+  beforeEach(async () => {
+    ({ host, far } = await tunnel());
+    server = await listening(far.net.createServer().listen({ anyPort: true, backlog: 3 }));
+  });
+
+  afterEach(() => {
+    host.destroy();
+    far.destroy();
+  });
+
+  it.each(['8.8.8.8', '2001:db8::1'])('says who asks for whom: %s', async (address) => {
+    const client = host.net.connect(443, address).on('error', () => undefined);
+    const syn = await nextSyn(server);
+    const own = address.includes(':') ? 'fd00::1' : '10.0.0.1';
+    expect({ ...syn }).toEqual({
+      remoteAddress: own,
+      remotePort: expect.any(Number),
+      localAddress: address,
+      localPort: 443,
+      family: address.includes(':') ? 'IPv6' : 'IPv4',
+    });
+    expect(client.connecting).toBe(true);
+    expect(far.connections().map(({ state }) => state)).toEqual(['LISTEN', 'SYN-RECEIVED']);
+  });
+
+  it('accepts later, and gives the connection to who has accepted it', async () => {
+    const order: string[] = [];
+    server.on('connection', () => order.push('connection'));
+    const client = host.net.connect(80, '8.8.8.8');
+    const syn = await nextSyn(server);
+    await new Promise((done) => setImmediate(done));
+    expect(client.connecting).toBe(true);
+    const accepted = new Promise<Socket>((done) => {
+      const taken = syn.accept((socket) => {
+        order.push('accepted');
+        done(socket);
+      });
+      expect(taken).toBe(true);
+    });
+    await once(client, 'connect');
+    (await accepted).end('hello');
+    expect(await text(client)).toBe('hello');
+    expect(order).toEqual(['accepted', 'connection']);
+    expect([syn.accept(), syn.drop(), syn.reject('reset')]).toEqual([false, false, false]);
+    expect(syn.signal.aborted).toBe(false);
+  });
+
+  it('rejects as a closed port does', async () => {
+    const client = host.net.connect(80, '8.8.8.8');
+    const syn = await nextSyn(server);
+    expect(syn.reject('reset')).toBe(true);
+    const [error] = (await once(client, 'error')) as [Error];
+    expect(error).toMatchObject({ code: 'ECONNREFUSED', address: '8.8.8.8', port: 80 });
+    expect([syn.accept(), syn.signal.aborted]).toEqual([false, false]);
+  });
+
+  it('drops: the peer asks again, and is asked about again', async () => {
+    const client = host.net.connect(80, '8.8.8.8');
+    const syn = await nextSyn(server);
+    expect(syn.drop()).toBe(true);
+    const again = await nextSyn(server);
+    expect(again.remotePort).toBe(syn.remotePort);
+    again.accept();
+    await once(client, 'connect');
+  });
+
+  it('asks while somebody listens', async () => {
+    const first = host.net.connect(80, '8.8.8.8');
+    await once(first, 'connect');
+    server.once('syn', (syn: Syn) => syn.reject('reset'));
+    await once(host.net.connect(80, '8.8.8.8'), 'error');
+    await once(host.net.connect(80, '8.8.8.8'), 'connect');
+    expect(server.listenerCount('syn')).toBe(0);
+  });
+
+  it('accepts those that nobody has heard of when the listener is removed', async () => {
+    const heard: Syn[] = [];
+    server.on('syn', (syn: Syn) => {
+      heard.push(syn);
+      server.removeAllListeners('syn');
+    });
+    const clients = [host.net.connect(80, '8.8.8.8'), host.net.connect(80, '9.9.9.9')];
+    await Promise.race(clients.map((client) => once(client, 'connect')));
+    expect(heard).toHaveLength(1);
+    expect(clients.filter((client) => client.connecting)).toHaveLength(1);
+    heard[0].accept();
+    await Promise.all(clients.map(async (client) => client.connecting && once(client, 'connect')));
+  });
+
+  it('holds no more than the backlog says, and asks for others when there is room', async () => {
+    const heard: Syn[] = [];
+    server.on('syn', (syn: Syn) => void heard.push(syn));
+    const ports = Array.from({ length: 20 }, (_, index) => 1000 + index);
+    for (const port of ports) host.net.connect(port, '8.8.8.8').on('error', () => undefined);
+    await until(() => far.counters.TcpExtListenDrops === 17);
+    expect(heard.map(({ localPort }) => localPort)).toEqual(ports.slice(0, 3));
+    for (const syn of heard) syn.reject('reset');
+    await until(() => heard.length === 6);
+    expect(far.counters.TcpExtSyncookiesSent).toBe(0);
+  });
+
+  it('says when the server is closed, or the stack', async () => {
+    for (const close of [() => server.close(), () => far.destroy()]) {
+      const client = host.net.connect(80, '8.8.8.8').on('error', () => undefined);
+      const syn = await nextSyn(server);
+      const { signal } = syn;
+      const aborted = once(signal, 'abort');
+      close();
+      await aborted;
+      expect([syn.accept(), syn.reject('reset'), syn.drop()]).toEqual([false, false, false]);
+      expect(client.connecting).toBe(true);
+      client.destroy();
+      if (!server.listening) await listening(server.listen({ anyPort: true })).catch(() => 0);
+    }
+  });
+
+  it('says when the peer does not answer', async () => {
+    server.close();
+    far.destroy();
+    const link = memoryLink();
+    far = await Stack.open({ link, anyAddress: true, tcp: { synackRetries: 1, rtoInitial: 20 } });
+    server = await listening(far.net.createServer().listen({ anyPort: true }));
+    host.destroy();
+    host = await Stack.open({ link, addresses: ADDRESSES });
+    host.net.connect(80, '8.8.8.8').on('error', () => undefined);
+    const syn = await nextSyn(server);
+    host.destroy();
+    const { signal } = syn;
+    syn.accept(() => expect('connected').toBe(''));
+    await once(signal, 'abort');
+    expect(syn.signal.aborted).toBe(true);
+  });
+
+  it('counts those beyond maxConnections as gone', async () => {
+    server.maxConnections = 0;
+    const client = host.net.connect(80, '8.8.8.8').on('error', () => undefined);
+    const syn = await nextSyn(server);
+    const { signal } = syn;
+    syn.accept();
+    await once(server, 'drop');
+    expect(signal.aborted).toBe(true);
+    client.destroy();
+  });
+
+  it.each<[string, unknown]>([
+    ['accept', 1],
+    ['reject', undefined],
+    ['reject', 'refuse'],
+  ])('does not take %s(%j)', async (method, argument) => {
+    host.net.connect(80, '8.8.8.8').on('error', () => undefined);
+    const syn = (await nextSyn(server)) as unknown as Record<string, (value: unknown) => void>;
+    expect(() => syn[method](argument)).toThrow(
+      expect.objectContaining({ code: expect.stringMatching(/^ERR_INVALID_ARG_/) }),
+    );
+    expect(syn.drop(0)).toBe(true);
   });
 });
 

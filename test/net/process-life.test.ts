@@ -197,6 +197,24 @@ describe('a process lives', () => {
       ['caught data', 'caught connection', '3 300000'],
     ));
 
+  it('on after a listener of SYNs that throws, which drops the SYN', () =>
+    expectLines(
+      `process.on('uncaughtException', (error) => console.log('caught', error.message));
+       const { near, far } = await cable({ tcp: { rtoInitial: 20 } });
+       let syns = 0;
+       const server = far.net.createServer((peer) => peer.end()).listen(7, '10.0.0.2');
+       server.on('syn', (syn) => {
+         if (++syns === 1) {
+           syn.signal.addEventListener('abort', () => console.log('aborted'));
+           setImmediate(() => console.log(syn.accept()));
+           throw new Error('syn');
+         }
+         syn.accept(() => server.close());
+       });
+       near.net.connect(7, '10.0.0.2').resume().on('close', () => console.log('closed', syns));`,
+      ['caught syn', 'false', 'closed 2'],
+    ));
+
   it('on after a trace that throws', () =>
     expectLines(
       `process.once('uncaughtException', (error) => console.log('caught', error.message));

@@ -1,4 +1,5 @@
 import type { Connection } from '../tcp/connection';
+import type { SynRequests } from '../tcp/syn-requests';
 import type { StreamSocket } from './stream-socket';
 
 /** What a socket has while it is in LISTEN. */
@@ -11,6 +12,8 @@ export class Listening {
   young = 0;
   /** When a SYN was last answered with a cookie, ms; null: never. */
   cookieMs: number | null = null;
+  /** SYNs that wait for the program's decision; null: none does, all are answered at once. */
+  requests: SynRequests | null = null;
 
   /** @param id stands for the listener in the SYN table */
   constructor(
@@ -18,6 +21,11 @@ export class Listening {
     /** As listen(2) was given it, bounded by somaxconn. */
     public backlog: number,
   ) {}
+
+  /** Whether the program is to be asked before a SYN is answered. */
+  get asks(): boolean {
+    return this.requests !== null && this.requests.asks();
+  }
 
   /** Whether one more connection may not wait to be accepted (Linux lets backlog + 1 wait). */
   get isFull(): boolean {

@@ -12,6 +12,7 @@ import { isOurs } from '../ip/addresses';
 import { knownMtu, startPathMtu } from '../tcp/path-mtu';
 import { Has, type Connection } from '../tcp/connection';
 import { canSend, State } from '../tcp/state';
+import { SynRequests, type SynRequest } from '../tcp/syn-requests';
 import { needsReset } from '../tcp/tcp';
 import type { TcpInfo } from '../tcp/tcp-info';
 import { closeBoth, closeSending, open, received, send, type Predecessor } from '../tcp/user-calls';
@@ -126,6 +127,12 @@ export class StreamSocket extends SocketStatus {
     this.tcp.notify(this);
   }
 
+  /** What an accepted connection was asked for by, once; null where the program wasn't asked. */
+  requestOf(accepted: StreamSocket): SynRequest | null {
+    const c = accepted.connection;
+    return c === null ? null : (this.listening?.requests?.take(c) ?? null);
+  }
+
   /** A connection is about to end before it was accepted: what arrived can still be read. */
   keepForAccept(c: Connection): void {
     const queue = this.listening?.queue ?? [];
@@ -142,6 +149,17 @@ export class StreamSocket extends SocketStatus {
     const socket = first instanceof StreamSocket ? first : this.socketOf(first);
     this.tcp.notify(socket);
     return socket;
+  }
+
+  /**
+   * From now on a SYN to this listener isn't answered before the program has decided, where `asks`
+   * says at its arrival that it wants to: `requests.next` has them.
+   * @returns null where it doesn't listen
+   */
+  decideSyns(asks: () => boolean): SynRequests | null {
+    if (this.listening === null) return null;
+    this.listening.requests ??= new SynRequests(this.tcp, asks);
+    return this.listening.requests;
   }
 
   private socketOf(c: Connection): StreamSocket {

@@ -37,9 +37,11 @@ function thirdTakeSyn(
   afterIss: number | null,
 ): void {
   const listening = listener.listening as Listening;
+  // A cookie would be an answer already.
+  const { asks } = listening;
   // Who comes back from TIME-WAIT is certainly there, and has given a place free.
-  const cookie = afterIss === null && isCrowded(tcp, listening);
-  const dropped = cookie && tcp.settings.syncookies === 0;
+  const cookie = afterIss === null && isCrowded(tcp, listening, asks);
+  const dropped = cookie && (asks || tcp.settings.syncookies === 0);
   if (dropped) tcp.counters.TcpExtTCPReqQFullDrop++;
   else if (cookie) tcp.counters.TcpExtTCPReqQFullDoCookies++;
   if (!dropped && listening.isFull) tcp.counters.TcpExtListenOverflows++;
@@ -49,12 +51,12 @@ function thirdTakeSyn(
     return;
   }
   if (cookie) tcp.synReceived.answerWithCookie(listener, seg, path.mtu);
-  else tcp.synReceived.open(listener, seg, path.mtu, afterIss);
+  else tcp.synReceived.open(listener, seg, path.mtu, afterIss, asks);
 }
 
 /** As on Linux, no more handshakes are remembered than may wait to be accepted. */
-function isCrowded({ settings }: Tcp, { handshakes, backlog }: Listening): boolean {
-  return settings.syncookies === 2 || handshakes >= backlog;
+function isCrowded({ settings }: Tcp, listening: Listening, asks: boolean): boolean {
+  return (settings.syncookies === 2 && !asks) || listening.handshakes >= listening.backlog;
 }
 
 /** Without cookies Linux keeps the last quarter of its table for peers that it knows. */

@@ -88,3 +88,14 @@ export function sendSynReceivedAck(tcp: Tcp, table: SynTable, row: number): void
   words[base + Word.Flags] = Flag.ACK;
   words[base + Word.Window] = w[at + SynField.ReceiveWindow] >> w[at + SynField.OurScale];
 }
+
+/** <SEQ=0><ACK=RCV.NXT><CTL=RST,ACK>, as for a port where nobody listens. */
+export function sendSynReset(tcp: Tcp, table: SynTable, row: number): void {
+  const at = row * SynField.Stride;
+  const base = startAnswer(tcp, table, at);
+  if (base < 0) return;
+  const { words } = tcp.replies;
+  words[base + Word.Options] = 0;
+  words[base + Word.Flags] = Flag.RST | Flag.ACK;
+  tcp.counters.TcpOutRsts++;
+}

@@ -23,6 +23,7 @@ import { SynField, SynFlag, SynTable } from './syn-table';
 import { issBeyond } from './time-wait';
 import { isOlder, timestamp } from './timestamps';
 import type { Tcp } from './tcp';
+import { arrivesUndecided, askFirst } from './undecided';
 
 /** The options that a SYN may ask for and a SYN+ACK grant. */
 const NEGOTIABLE = Option.Timestamps | Option.SackPermitted | Option.WindowScale;
@@ -44,15 +45,25 @@ export class SynReceived {
     return this.table.timers.next();
   }
 
-  /** Takes a SYN: the row of its handshake is made and answered. */
-  open(listener: StreamSocket, seg: Segment, mtu: number, afterIss: number | null): void {
+  /**
+   * Takes a SYN: the row of its handshake is made, and answered.
+   * @param asks the program first
+   */
+  open(
+    listener: StreamSocket,
+    seg: Segment,
+    mtu: number,
+    afterIss: number | null,
+    asks: boolean,
+  ): void {
     const { tcp, table } = this;
     const row = this.enter(listener, seg, mtu, seg.options & this.offered());
     const tuple = table.words[row * SynField.Stride + SynField.FourTuple];
     const isn = tcp.isn.ofTuple(tcp.tuples, tuple, tcp.now);
     table.words[row * SynField.Stride + SynField.Iss] = issBeyond(isn, afterIss);
-    sendSynAck(tcp, table, row);
-    table.timers.set(row, 0, tcp.now + tcp.settings.rtoInitial * 1000);
+    if (asks) askFirst(tcp, listener, row, seg);
+    else sendSynAck(tcp, table, row);
+    this.startTimer(row);
   }
 
   /** Takes a SYN that there is no room to remember: the answer says all. */
@@ -196,6 +207,10 @@ export class SynReceived {
     const { tcp, table } = this;
     const w = table.words;
     const at = row * SynField.Stride;
+    if ((w[at + SynField.Flags] & SynFlag.Undecided) !== 0) {
+      arrivesUndecided(tcp, row, seg);
+      return;
+    }
     const irs = w[at + SynField.Irs];
     const paws = this.isOld(at, seg);
     if (seg.isSyn && !seg.isAck && !seg.isRst && seg.seq === irs && !paws) {
@@ -244,7 +259,8 @@ export class SynReceived {
     this.drop(row);
   }
 
-  private isOld(at: number, seg: Segment): boolean {
+  /** PAWS (RFC 7323 §5): a segment for the row at `at` is a delayed one. */
+  isOld(at: number, seg: Segment): boolean {
     const w = this.table.words;
     if ((w[at + SynField.Options] & Option.Timestamps) === 0 || !seg.hasTimestamps || seg.isRst) {
       return false;
@@ -286,7 +302,8 @@ export class SynReceived {
     return true;
   }
 
-  private listenerOf(at: number): StreamSocket {
+  /** The listener of the row at `at`. */
+  listenerOf(at: number): StreamSocket {
     return this.tcp.listeners.get(this.table.words[at + SynField.Listener]);
   }
 
@@ -311,6 +328,7 @@ export class SynReceived {
     }
     this.uncount(at, listening);
     table.free(row);
+    listening.requests?.succeeded(row, c);
     tcp.enter(c);
     c.listener = listener;
     c.set(Has.Embryo);
@@ -394,12 +412,17 @@ export class SynReceived {
     }
     if (timeouts === 0) listening.young--;
     w[at + SynField.Timeouts] = timeouts + 1;
+    if ((w[at + SynField.Flags] & SynFlag.Undecided) !== 0) {
+      this.startTimer(row);
+      return;
+    }
     tcp.counters.TcpExtTCPTimeouts++;
     if (!waits || timeouts >= deferAccept - 1) resendSynAck(tcp, table, row);
     this.startTimer(row);
   }
 
-  private startTimer(row: number): void {
+  /** For the next timeout, by how many there have been. */
+  startTimer(row: number): void {
     const { tcp, table } = this;
     const { rtoInitial, rtoMax } = tcp.settings;
     const timeouts = table.words[row * SynField.Stride + SynField.Timeouts];
@@ -412,7 +435,10 @@ export class SynReceived {
    */
   icmpArrives(row: number, sequence: number, fatal: boolean): void {
     const { counters } = this.tcp;
-    if (sequence !== this.table.words[row * SynField.Stride + SynField.Iss]) {
+    const w = this.table.words;
+    const at = row * SynField.Stride;
+    const isUndecided = (w[at + SynField.Flags] & SynFlag.Undecided) !== 0;
+    if (isUndecided || sequence !== w[at + SynField.Iss]) {
       counters.TcpExtOutOfWindowIcmps++;
     } else if (fatal) {
       counters.TcpExtListenDrops++;
@@ -427,11 +453,15 @@ export class SynReceived {
     while ((row = this.table.nextOf(id, row)) >= 0) this.drop(row);
   }
 
-  private drop(row: number): void {
+  /** Forgets a handshake, without a word. */
+  drop(row: number): void {
     const { tcp, table } = this;
     const at = row * SynField.Stride;
     const tuple = table.words[at + SynField.FourTuple];
-    this.uncount(at, this.listenerOf(at).listening as Listening);
+    const listener = this.listenerOf(at);
+    const listening = listener.listening as Listening;
+    this.uncount(at, listening);
+    listening.requests?.lost(listener, row);
     tcp.ports.release(tcp.tuples.local(tuple), tcp.tuples.localPort(tuple));
     tcp.tuples.remove(tuple);
     table.free(row);

@@ -29,7 +29,7 @@ export const enum SynField {
   AnsweredMs = 11,
   /** How often the timer has expired. */
   Timeouts = 12,
-  /** When SYN and ACK was first sent: µs, modulo 2^32. */
+  /** When SYN and ACK was first sent, the SYN of an undecided one received: µs, modulo 2^32. */
   SentAt = 13,
   /** Largest IP packet on the path, bytes. */
   PathMtu = 14,
@@ -50,6 +50,8 @@ export const enum SynFlag {
   Acknowledged = 4,
   /** Explicit congestion notification was asked for and granted. */
   Ecn = 8,
+  /** Nothing was answered yet: the program is asked. */
+  Undecided = 16,
 }
 
 /**
