@@ -148,6 +148,7 @@ export class Driver {
     const { port, paths, ports } = opened;
     const { clock, context, random } = base;
     this.port = port;
+    this.#outgoing.gsoMax = port.gsoMax;
     this.#own = opened.own ?? null;
     this.clock = clock;
     this.environment = { random, paths, ports, parse: parsePacket, allocate: allocateSlab, report };

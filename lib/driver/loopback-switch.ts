@@ -21,7 +21,8 @@ export class LoopbackSwitch implements LinkPort {
     capacity: number,
   ) {
     this.name = wire.name;
-    this.gsoMax = Math.min(wire.gsoMax, loopback.gsoMax);
+    // The loopback takes a super-segment as a packet: its MTU is that of Linux's `lo`.
+    this.gsoMax = wire.gsoMax;
     this.#inside = new SegmentBatch(capacity);
     this.#outside = new SegmentBatch(capacity);
   }

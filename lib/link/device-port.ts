@@ -11,6 +11,9 @@ const { setImmediate } = timers;
 /** Packets received in one batch. */
 const SLOTS = 64;
 
+/** Where packets lie one behind the other: room for some of 64 KiB, which caches can hold. */
+const DENSE_SLAB = 1024 * 1024;
+
 /** Slots start at different places of their pages, or all headers would share a few cache lines. */
 const SLOT_STAGGER = 64 * 9;
 const PAGE = 4096;
@@ -30,9 +33,9 @@ export class DevicePort {
     this.host = context.host;
     this.names = addon.counterNames;
     this.values = new Float64Array(this.names.length);
-    const slotSize = Math.ceil(addon.slotRoom / PAGE) * PAGE + SLOT_STAGGER;
+    const slotSize = raw ? Math.ceil(addon.slotRoom / PAGE) * PAGE + SLOT_STAGGER : 0;
     // The system gives its pages when packets first touch them.
-    const slab = new Uint8Array(SLOTS * slotSize);
+    const slab = new Uint8Array(raw ? SLOTS * slotSize : DENSE_SLAB);
     this.device = new addon.Device({
       slab,
       slabIndex: context.slabs.add(slab),

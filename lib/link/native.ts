@@ -24,7 +24,8 @@ export const PORT_RANGE_WORDS = 7;
 export interface DeviceOptions {
   slab: Uint8Array;
   slabIndex: number;
-  /** Bytes from one slot to the next, at least the addon's `slotRoom`. */
+  /** Bytes from one slot to the next, at least the addon's `slotRoom`; 0: packets lie one behind
+   * the other, a batch ends where there is no such room left. */
   slotSize: number;
   /** Packets in one batch, 1 to 1024. */
   slots: number;
@@ -42,8 +43,9 @@ export interface NativeDevice {
   /** Opens the raw sockets of a family, for TCP and for the ICMP errors about it, through an
    * interface if one is named. */
   openRaw(family: 4 | 6, device: string): number;
-  /** Makes or attaches to a TUN device; its name. */
-  openTun(name: string): string | number;
+  /** Makes or attaches to a TUN device, or takes over a descriptor of one; its name, and whether
+   * there is offload. */
+  openTun(device: string | number, offload: boolean): [string, boolean] | number;
   /** Lets in TCP to these ports of both families, and ICMP errors about what was sent from them;
    * sets the filters of one family. */
   setPorts(rows: Int32Array, family: 4 | 6): number;

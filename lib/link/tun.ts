@@ -13,7 +13,7 @@ import { checkInterfaceName } from './interface-name';
 import type { Link, LinkContext, LinkCounters, LinkPort } from './link';
 import { type NativeAddon, type NativeMonitor, requireNative } from './native';
 import { isPermissionErrno, permissionError } from './permission';
-import { failedCall, invalidArgValue } from '../errors';
+import { failedCall, invalidArgType, invalidArgValue } from '../errors';
 import { checkInteger } from './validate';
 
 export interface TunLinkOptions {
@@ -26,7 +26,16 @@ export interface TunLinkOptions {
   /** Largest IP packet, 68 to 65535 bytes (IPv6 needs 1280). Default: as it is; a new device has
    * 1500. */
   mtu?: number;
+  /**
+   * Whether checksums and cutting what is longer than the MTU are left to the kernel, and the same
+   * is taken from it: packets of up to 64 KiB pass in both directions. What the kernel doesn't know
+   * of it isn't used. Default: true.
+   */
+  offload?: boolean;
 }
+
+/** Largest payload of a super-segment: an IP packet of 65,535 bytes, with all options. */
+const GSO_MAX = 65_535 - 20 - 60;
 
 /**
  * A TUN device: what the kernel routes to it comes to the stack, and the other way round. The
@@ -45,10 +54,13 @@ export function tunLink(options: TunLinkOptions = {}): Link {
   const name = options.name ?? 'nl%d';
   checkInterfaceName('name', name);
   if (options.mtu !== undefined) checkInteger('mtu', options.mtu, 68, 65_535);
+  const offload = options.offload ?? true;
+  if (typeof offload !== 'boolean')
+    throw invalidArgType('options.offload', 'of type boolean', offload);
   const addresses = (options.hostAddresses ?? []).map(parseHostAddress);
   return {
     kind: 'tun',
-    open: async (context) => openTun(name, addresses, options.mtu ?? 0, context),
+    open: async (context) => openTun(name, addresses, options.mtu ?? 0, offload, context),
   };
 }
 
@@ -66,17 +78,20 @@ function openTun(
   wanted: string,
   addresses: readonly Prefix[],
   mtu: number,
+  offload: boolean,
   context: LinkContext,
 ): LinkPort {
   const addon = requireNative('the TUN link');
   const io = new DevicePort(addon, context, false);
   try {
-    const name = io.device.openTun(wanted);
-    if (typeof name === 'number') throw openError(name, wanted);
+    const opened = io.device.openTun(wanted, offload);
+    if (typeof opened === 'number') throw openError(opened, wanted);
+    const [name, offloads] = opened;
     configure(addon, name, addresses, mtu);
     const actual = addon.interfaceMtu(name);
     if (actual < 0) throw failedCall(actual, 'ioctl', name);
-    return new TunPort(addon, io, name, actual, () => context.host.changed());
+    const gsoMax = offloads ? GSO_MAX : 0;
+    return new TunPort(addon, io, name, actual, gsoMax, () => context.host.changed());
   } catch (error) {
     io.close();
     throw error;
@@ -123,7 +138,6 @@ function openError(errno: number, name: string): Error {
 }
 
 class TunPort implements LinkPort {
-  readonly gsoMax = 0;
   private readonly monitor: NativeMonitor;
 
   constructor(
@@ -131,6 +145,7 @@ class TunPort implements LinkPort {
     private readonly io: DevicePort,
     readonly name: string,
     public mtu: number,
+    readonly gsoMax: number,
     private readonly onChange: () => void,
   ) {
     this.monitor = new addon.Monitor(() => this.look());

@@ -48,16 +48,20 @@ Device::Device(const Napi::CallbackInfo& info) : Napi::ObjectWrap<Device>(info) 
   const auto counters = elements<double>(options.Get("counters"));
   const int64_t index = integer(options.Get("slabIndex"), 0, kMaxSlabs);
   const int64_t slots = integer(options.Get("slots"), 1, kMaxSlots);
-  const int64_t slot_size = integer(options.Get("slotSize"), kSlotRoom, 1 << 20);
+  // Without a slot's size packets lie one behind the other.
+  const int64_t slot_size = integer(options.Get("slotSize"), 0, 1 << 20);
+  const int64_t room = slot_size == 0 ? kSlotRoom : slots * slot_size;
   const Napi::Value on_event = options.Get("onEvent");
   if (index < 0 || slots < 0 || slot_size < 0 || key.size() != 2 || !on_event.IsFunction() ||
-      slab.size() < static_cast<size_t>(slots * slot_size) ||
+      slab.size() < static_cast<size_t>(room) ||
+      (slot_size > 0 && slot_size < static_cast<int64_t>(kSlotRoom)) ||
       words.size() < static_cast<size_t>(slots) * Word::Stride || counters.size() < kCounters) {
     misuse(env, "a member is missing, of another type or too small");
     return;
   }
   const HashKey hash{static_cast<uint32_t>(key[0]), static_cast<uint32_t>(key[1])};
   const ReceiveArea area{slab.data(),
+                         slab.size(),
                          static_cast<int32_t>(index),
                          static_cast<size_t>(slot_size),
                          static_cast<size_t>(slots),
@@ -93,7 +97,7 @@ int Device::open_tcp(int family, const RawSocketOptions& options) {
   counters_->add(Counter::FilterAttached);
   endpoint->receiver.emplace(family, IPPROTO_TCP, intake_->area().slots);
   endpoint->sender.emplace(send_many_to_socket, true, *counters_);
-  return start(std::move(endpoint));
+  return start(endpoint);
 }
 
 int Device::open_icmp(int family, const RawSocketOptions& options) {
@@ -102,25 +106,41 @@ int Device::open_icmp(int family, const RawSocketOptions& options) {
   if (failed != 0) return failed;
   counters_->add(Counter::FilterAttached);
   endpoint->receiver.emplace(family, icmp_of(family), intake_->area().slots);
-  return start(std::move(endpoint));
+  return start(endpoint);
 }
 
-/// (wanted name): the name, or -errno.
+/// (wanted name, or a TUN device's descriptor; whether offload is wanted): [name, whether there is
+/// offload], or -errno. A descriptor is the device's if it succeeds.
 Napi::Value Device::open_tun(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const std::string wanted = interface_name(info[0]);
-  if (raw_ || open_ || wanted.empty()) return misuse(env, "the name of an interface was expected");
-  char name[kInterfaceName] = {};
-  wanted.copy(name, kInterfaceName - 1);
-  auto endpoint = std::make_unique<Endpoint>(0);
-  endpoint->sender.emplace(write_tun, false, *counters_);
-  int failed = netland::open_tun(name, endpoint->fd);
-  if (failed == 0) failed = start(std::move(endpoint));
+  const int64_t given = integer(info[0], 0, INT32_MAX);
+  if (raw_ || open_ || (wanted.empty() && given < 0)) {
+    return misuse(env, "the name of an interface or a descriptor was expected");
+  }
+  Tun tun;
+  wanted.copy(tun.name, kInterfaceName - 1);
+  tun.offload = info[1].ToBoolean().Value();
+  int failed = wanted.empty() ? adopt_tun(static_cast<int>(given), tun) : netland::open_tun(tun);
   if (failed != 0) return number(env, failed);
-  return Napi::String::New(env, name);
+  auto endpoint = std::make_unique<Endpoint>(0);
+  endpoint->fd = std::move(tun.fd);
+  endpoint->header = tun.header;
+  const Front front = tun.header ? Front::EmptyHeader : Front::Nothing;
+  endpoint->sender.emplace(write_tun, false, *counters_, tun.offload ? Front::Offload : front);
+  failed = start(endpoint);
+  if (failed == 0) {
+    auto opened = Napi::Array::New(env, 2);
+    opened.Set(0U, Napi::String::New(env, tun.name));
+    opened.Set(1U, Napi::Boolean::New(env, tun.offload));
+    return opened;
+  }
+  if (wanted.empty()) endpoint->fd.release();
+  return number(env, failed);
 }
 
-int Device::start(std::unique_ptr<Endpoint> endpoint) {
+/// Takes the endpoint if it succeeds.
+int Device::start(std::unique_ptr<Endpoint>& endpoint) {
   int failed = Poller::open(Env(), endpoint->fd.get(), *this, endpoint->poller);
   if (failed == 0) failed = endpoint->poller->watch(UV_READABLE);
   if (failed != 0) return failed;
@@ -282,14 +302,14 @@ void Device::flush(Endpoint& endpoint) {
 void Device::receive(Endpoint& endpoint) {
   for (int batch = 0; batch < kBatchesPerTurn; batch++) {
     const int fd = endpoint.fd.get();
-    const Received received =
-        endpoint.receiver ? endpoint.receiver->receive(fd, *intake_) : read_tun(fd, *intake_);
+    const Received received = endpoint.receiver ? endpoint.receiver->receive(fd, *intake_)
+                                                : read_tun(fd, endpoint.header, *intake_);
     if (intake_->count() > 0) {
       if (!emit(DeviceEvent::Receive, static_cast<int32_t>(intake_->count()))) return;
     }
     if (received.error == ENETDOWN && !raw_) return go_down(ENETDOWN);
     if (received.error != 0) counters_->add(Counter::ReceiveErrors);
-    if (received.packets < intake_->area().slots) return;
+    if (!received.full) return;
   }
 }
 

@@ -37,6 +37,8 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
 
     /// 4, 6, or 0 for both.
     int family;
+    /// Of TUN: whether each packet has a virtio_net_hdr.
+    bool header = false;
     Fd fd;
     PollerPointer poller;
     /// Of raw sockets.
@@ -61,7 +63,7 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
 
   int open_tcp(int family, const RawSocketOptions& options);
   int open_icmp(int family, const RawSocketOptions& options);
-  int start(std::unique_ptr<Endpoint> endpoint);
+  int start(std::unique_ptr<Endpoint>& endpoint);
   void recover(Endpoint& endpoint);
   void flush(Endpoint& endpoint);
   void receive(Endpoint& endpoint);

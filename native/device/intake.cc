@@ -22,10 +22,13 @@ bool PartialChecksums::take(int32_t interface) {
   return true;
 }
 
-void Intake::add(size_t slot, size_t length, int32_t interface) {
-  int32_t* words = descriptor_at(area_.words, count_);
-  const size_t offset = area_.offset(slot);
-  const ParseResult result = parse(area_.slab, offset, length, area_.slab_index, area_.key, words);
+void Intake::add_at(size_t offset, size_t length, int32_t interface, const VnetHeader* header) {
+  const ReceiveArea& in = area_;
+  int32_t* words = descriptor_at(in.words, count_);
+  const ParseResult result =
+      header == nullptr
+          ? parse(in.slab, offset, length, in.slab_index, in.key, words)
+          : parse_offloaded(*header, 0, in.slab, offset, length, in.slab_index, in.key, words);
   if (result != ParseResult::Ok) {
     counters_.add(result);
     return;
@@ -35,7 +38,7 @@ void Intake::add(size_t slot, size_t length, int32_t interface) {
     return;
   }
   words[Word::Interface] = interface;
-  judge_checksum(words);
+  judge_checksum(words, header != nullptr);
   counters_.add(Counter::Received);
   counters_.add(ParseResult::Ok);
   count_++;
@@ -50,9 +53,10 @@ bool Intake::is_ours(const int32_t* words) const noexcept {
   return (protocol == IpProtocol::Tcp || about_tcp) && ports_->contains(words);
 }
 
-void Intake::judge_checksum(int32_t* words) {
+// `offloaded`: where a checksum is Partial, the device has said so.
+void Intake::judge_checksum(int32_t* words, bool offloaded) {
   if (words[Word::Checksum] == ChecksumState::Partial) {
-    if (partial_ != nullptr && partial_->take(words[Word::Interface])) {
+    if (offloaded || (partial_ != nullptr && partial_->take(words[Word::Interface]))) {
       counters_.add(Counter::PartialChecksum);
     } else {
       counters_.add(Counter::PartialRefused);

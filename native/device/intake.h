@@ -9,6 +9,7 @@
 #include "core/flow_hash.h"
 #include "device/counters.h"
 #include "device/port_set.h"
+#include "device/vnet_header.h"
 
 namespace netland {
 
@@ -18,9 +19,13 @@ inline constexpr size_t kSlotRoom = 40 + 65535;
 /// Where a device receives into. All memory is JavaScript's.
 struct ReceiveArea {
   uint8_t* slab = nullptr;
+  /// Bytes of the slab.
+  size_t size = 0;
   int32_t slab_index = 0;
-  /// Bytes from one slot to the next, at least kSlotRoom.
+  /// Bytes from one slot to the next, at least kSlotRoom; of a device that puts packets one behind
+  /// the other, nothing.
   size_t slot_size = 0;
+  /// Packets in a batch at most.
   size_t slots = 0;
   /// Room for `slots` descriptors.
   int32_t* words = nullptr;
@@ -73,14 +78,20 @@ class Intake {
   void begin() noexcept { count_ = 0; }
 
   /// One packet, IP header first, in the slot; becomes the batch's next descriptor or a count.
-  void add(size_t slot, size_t length, int32_t interface);
+  void add(size_t slot, size_t length, int32_t interface) {
+    add_at(area_.offset(slot), length, interface, nullptr);
+  }
+
+  /// The same anywhere in the slab.
+  /// @param header what the device says of it; null: nothing
+  void add_at(size_t offset, size_t length, int32_t interface, const VnetHeader* header);
 
   /// Descriptors in the batch.
   size_t count() const noexcept { return count_; }
 
  private:
   bool is_ours(const int32_t* words) const noexcept;
-  void judge_checksum(int32_t* words);
+  void judge_checksum(int32_t* words, bool offloaded);
 
   ReceiveArea area_;
   Counters counters_;
@@ -95,6 +106,8 @@ struct Received {
   size_t packets = 0;
   /// 0, or the errno that ended it; EAGAIN is none.
   int error = 0;
+  /// The area has no more room: there may be more.
+  bool full = false;
 };
 
 }  // namespace netland

@@ -153,7 +153,7 @@ Received RawReceiver::receive(int fd, Intake& intake) {
     const auto slot = static_cast<size_t>(i);
     take(messages_[slot], slot, intake);
   }
-  return {static_cast<size_t>(packets), 0};
+  return {static_cast<size_t>(packets), 0, static_cast<unsigned>(packets) == room};
 }
 
 void RawReceiver::take(const mmsghdr& message, size_t slot, Intake& intake) {

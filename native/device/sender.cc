@@ -16,7 +16,7 @@ struct QueuedHeader {
   socklen_t name_length;
 };
 
-constexpr size_t kSlotSize = (sizeof(QueuedHeader) + kMaxPacketLength + 63) / 64 * 64;
+constexpr size_t kSlotSize = (sizeof(QueuedHeader) + kVnetHeader + kMaxPacketLength + 63) / 64 * 64;
 constexpr size_t kQueueBytes = kSlotSize * kQueueSlots;
 
 /// EBADFD: what a TUN descriptor says after its device was deleted.
@@ -28,8 +28,8 @@ int send_many_to_socket(int fd, mmsghdr* messages, unsigned count) noexcept {
   return sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-Sender::Sender(SendMany send_many, bool named, Counters counters) noexcept
-    : send_many_(send_many), named_(named), counters_(counters) {}
+Sender::Sender(SendMany send_many, bool named, Counters counters, Front front) noexcept
+    : send_many_(send_many), named_(named), front_(front), counters_(counters) {}
 
 Sender::~Sender() {
   if (memory_ != nullptr) munmap(memory_, kQueueBytes);
@@ -48,11 +48,14 @@ void Sender::add(int fd, const int32_t* words, const int32_t* slices,
   } else if (needs_fragments(words)) {
     add_fragments(fd, words, payload);
   } else {
-    const size_t length = build_headers(words, payload, headers_[run_].data());
+    const bool offload = front_ == Front::Offload;
+    const auto checksum = offload ? TransportChecksum::Partial : TransportChecksum::Complete;
+    const size_t length = build_headers(words, payload, next_headers(), checksum);
     if (length == 0) {
       counters_.add(Counter::Unbuildable);
     } else {
-      add_message(fd, words, length, payload);
+      add_message(fd, words, length, payload,
+                  offload ? offload_of(words, 0, length) : VnetHeader{});
     }
   }
 }
@@ -64,17 +67,25 @@ void Sender::add_fragments(int fd, const int32_t* words, const Payload& payload)
     return;
   }
   Payload part;
-  for (size_t length; (length = fragments.next(headers_[run_].data(), part)) > 0;) {
-    add_message(fd, words, length, part);
+  for (size_t length; (length = fragments.next(next_headers(), part)) > 0;) {
+    add_message(fd, words, length, part, VnetHeader{});
   }
 }
 
+/// Room for the headers of the packet that is added next; what the device is told stands before it.
+uint8_t* Sender::next_headers() noexcept { return headers_[run_].data() + kVnetHeader; }
+
 /// The packet whose headers are the run's next: `length` bytes of them.
-void Sender::add_message(int fd, const int32_t* words, size_t length,
-                         const Payload& payload) noexcept {
+void Sender::add_message(int fd, const int32_t* words, size_t length, const Payload& payload,
+                         const VnetHeader& offload) noexcept {
   auto& vectors = vectors_[run_];
   size_t used = 0;
-  vectors[used++] = {headers_[run_].data(), length};
+  if (front_ != Front::Nothing) {
+    store_vnet_header(offload, headers_[run_].data());
+    vectors[used++] = {headers_[run_].data(), kVnetHeader + length};
+  } else {
+    vectors[used++] = {next_headers(), length};
+  }
   for (int32_t i = 0; i < payload.count; i++) {
     const Payload::Piece& piece = payload.pieces[i];
     if (piece.length > 0) vectors[used++] = {const_cast<uint8_t*>(piece.data), piece.length};

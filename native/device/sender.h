@@ -17,6 +17,7 @@
 #include "core/packet_ring.h"
 #include "device/counters.h"
 #include "device/socket_address.h"
+#include "device/vnet_header.h"
 
 namespace netland {
 
@@ -35,18 +36,28 @@ enum class SendState {
   Gone,
 };
 
+/// What goes before each packet.
+enum class Front {
+  Nothing,
+  /// A virtio_net_hdr that says nothing.
+  EmptyHeader,
+  /// One that leaves the checksum to the device, and cutting what stands for many.
+  Offload,
+};
+
 /// Packets that wait in the ring at most.
 inline constexpr size_t kQueueSlots = 512;
 
 class Sender {
  public:
   /// @param named whether packets go with a destination address (raw sockets)
-  Sender(SendMany send_many, bool named, Counters counters) noexcept;
+  Sender(SendMany send_many, bool named, Counters counters, Front front = Front::Nothing) noexcept;
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
 
-  /// Builds the packet of a descriptor, or its fragments; it leaves with the next `commit`, or when there are many.
+  /// Builds the packet of a descriptor, or its fragments; it leaves with the next `commit`, or when
+  /// there are many.
   void add(int fd, const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept;
 
   /// Sends what was added.
@@ -63,8 +74,10 @@ class Sender {
 
   /// Sends messages [from, count_ of the run); returns how many are dealt with.
   size_t send(int fd, mmsghdr* messages, size_t count, bool waited) noexcept;
+  uint8_t* next_headers() noexcept;
   void add_fragments(int fd, const int32_t* words, const Payload& payload) noexcept;
-  void add_message(int fd, const int32_t* words, size_t length, const Payload& payload) noexcept;
+  void add_message(int fd, const int32_t* words, size_t length, const Payload& payload,
+                   const VnetHeader& offload) noexcept;
   void count_error(int error) noexcept;
   void send_run(int fd) noexcept;
   bool ready_queue() noexcept;
@@ -72,6 +85,7 @@ class Sender {
 
   SendMany send_many_;
   bool named_;
+  Front front_;
   bool gone_ = false;
   Counters counters_;
 
@@ -79,7 +93,7 @@ class Sender {
   std::array<mmsghdr, kRun> messages_{};
   std::array<std::array<iovec, kVectors>, kRun> vectors_{};
   std::array<SocketAddress, kRun> names_{};
-  std::array<std::array<uint8_t, kMaxHeaderLength>, kRun> headers_{};
+  std::array<std::array<uint8_t, kVnetHeader + kMaxHeaderLength>, kRun> headers_{};
 
   void* memory_ = nullptr;
   std::vector<uint32_t> lengths_;

@@ -90,9 +90,12 @@ ParseResult parse_offloaded(const VnetHeader& header, size_t start, uint8_t* sla
   const ChecksumHint hint = hint_of(header, start);
   ParseResult result = parse(slab, offset, length, slab_index, key, words, hint);
   if (result != ParseResult::Ok) return result;
-  if (hint.kind == ChecksumHint::Partial && !is_own(hint, offset, words) &&
-      complete(hint, slab + offset, length)) {
+  const bool own = hint.kind == ChecksumHint::Partial && is_own(hint, offset, words);
+  if (hint.kind == ChecksumHint::Partial && !own && complete(hint, slab + offset, length)) {
     result = parse(slab, offset, length, slab_index, key, words);
+  }
+  if (!own && words[Word::Checksum] == ChecksumState::Partial) {
+    words[Word::Checksum] = ChecksumState::Bad;
   }
   if (result != ParseResult::Ok || header.gso_type == VnetHeader::None) return result;
   return set_gso_size(header, words);

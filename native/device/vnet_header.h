@@ -40,8 +40,8 @@ inline constexpr int32_t kMaxDatagrams = 128;
 /// Reads a packet as parse() does, and what the header before it says. A header that doesn't fit to
 /// the packet does no harm: each of its fields is compared with it, or bounded by it.
 ///
-/// Checksum is Partial where the header says so and the packet agrees, Verified where it says that
-/// the data is valid. A checksum that is left open at another place than that of the packet's own
+/// Checksum is Partial where the header says so and the packet agrees (never else: such a sum is Bad),
+/// Verified where it says that the data is valid. A checksum that is left open at another place than that of the packet's own
 /// TCP or UDP header (of a tunnel's inner one, say) is completed where it stands, as a device would.
 ///
 /// GsoSize is set where a TCP segment or UDP datagram is longer, and the type of GSO is its own. A

@@ -134,10 +134,11 @@ TEST(vnet_checksum_out_of_the_packet) {
     const Received received = receive(header, kTcp4);
     CHECK_EQ(received.result, ParseResult::Ok);
     CHECK(received.packet == kTcp4);
-    CHECK_EQ(received.words[Word::Checksum], ChecksumState::Partial);  // by its own sum
+    CHECK_EQ(received.words[Word::Checksum], ChecksumState::Bad);
   }
   // Within the link layer's header.
-  CHECK_EQ(checksum_of(left_open(13, 16), kTcp4, 14), ChecksumState::Partial);
+  CHECK_EQ(checksum_of(left_open(13, 16), kTcp4, 14), ChecksumState::Bad);
+  CHECK_EQ(checksum_of(VnetHeader{}, kTcp4), ChecksumState::Bad);
 }
 
 TEST(vnet_gso_size_of_its_own_type_only) {

@@ -1,11 +1,13 @@
 'use strict';
 
 /*
- * npm run bench: bulk transfers through ours (raw link) and through node:net to the same kernel
- * peer, over veth and over loopback, in one run and alternating. Prints medians, and CPU seconds
- * per GiB of both processes together. Needs root, and iproute2.
+ * npm run bench: bulk transfers through ours and through node:net to the same kernel peer, in one
+ * run and alternating: raw links over veth and over loopback, and TUN devices with offload and
+ * without, which are compared to node:net over veth. Prints medians, and CPU seconds per GiB of
+ * both processes together. Needs root, and iproute2.
  *
- *   npm run bench [-- --rounds 5] [--mebibytes 1024] [--json FILE]
+ *   npm run bench [-- --rounds 5] [--mebibytes 1024] [--paths veth,loopback,tun,tun-plain]
+ *                 [--json FILE]
  */
 
 const { execFileSync } = require('node:child_process');
@@ -13,15 +15,21 @@ const fs = require('node:fs');
 const { parseArgs } = require('node:util');
 const { startWorker } = require('./child.js');
 
-const IMPLEMENTATIONS = ['netland', 'node:net'];
 const WARM_UP = 64 * 1048576;
 const PEER_PORT = 5001;
 
 const names = { ours: `netland-bench-${process.pid}a`, peer: `netland-bench-${process.pid}b` };
 
+/** From `names.ours` to a host in the namespace `peer`. */
+const VETH = { host: '10.9.0.2', peer: names.peer };
+const LOOPBACK = { host: '127.0.0.1', peer: names.ours };
+const TUN = { host: '10.8.0.1', peer: names.ours };
+
 const PATHS = [
-  { name: 'veth', host: '10.9.0.2', peer: names.peer },
-  { name: 'loopback', host: '127.0.0.1', peer: names.ours },
+  { name: 'veth', ours: { implementation: 'raw', ...VETH }, reference: VETH },
+  { name: 'loopback', ours: { implementation: 'raw', ...LOOPBACK }, reference: LOOPBACK },
+  { name: 'tun', ours: { implementation: 'tun', ...TUN }, reference: VETH },
+  { name: 'tun-plain', ours: { implementation: 'tun-plain', ...TUN }, reference: VETH },
 ];
 
 function ip(...args) {
@@ -34,6 +42,11 @@ function ip(...args) {
  */
 function useCubic(name, ...route) {
   ip('-n', name, 'route', 'replace', ...route, 'congctl', 'cubic');
+}
+
+function useCubicToTun() {
+  const direct = ['dev', 'nlbench', 'proto', 'kernel', 'scope', 'link', 'src', TUN.host];
+  useCubic(names.ours, '10.8.0.0/24', ...direct);
 }
 
 function makeNamespaces() {
@@ -66,11 +79,12 @@ function removeNamespaces() {
 }
 
 /** One measured transfer, in two fresh processes, after a short one to warm them up. */
-async function measure(path, implementation, direction, bytes) {
-  const peer = await startWorker(path.peer, 'node:net');
+async function measure(way, direction, bytes) {
+  const { host, implementation = 'node:net' } = way;
+  const peer = await startWorker(way.peer, 'node:net');
   const ours = await startWorker(names.ours, implementation);
   try {
-    const { host } = path;
+    if (implementation.startsWith('tun')) useCubicToTun();
     await peer.call({ serve: { host, port: PEER_PORT } });
     await ours.call({ transfer: { host, port: PEER_PORT, direction, bytes: WARM_UP } });
     const before = await peer.call({ usage: true });
@@ -106,13 +120,12 @@ function summary(samples) {
 
 /** All rounds of one path and direction; the implementations take turns. */
 async function compare(path, direction, bytes, rounds) {
-  const samples = new Map(IMPLEMENTATIONS.map((name) => [name, []]));
+  const samples = [[], []];
   for (let round = 0; round < rounds; round++) {
-    for (const name of IMPLEMENTATIONS) {
-      samples.get(name).push(await measure(path, name, direction, bytes));
-    }
+    samples[0].push(await measure(path.ours, direction, bytes));
+    samples[1].push(await measure(path.reference, direction, bytes));
   }
-  const [ours, reference] = IMPLEMENTATIONS.map((name) => summary(samples.get(name)));
+  const [ours, reference] = samples.map(summary);
   return {
     path: path.name,
     direction,
@@ -124,7 +137,7 @@ async function compare(path, direction, bytes, rounds) {
 }
 
 function row(cells) {
-  const widths = [8, 9, 20, 11, 20, 11, 7, 7];
+  const widths = [9, 9, 20, 11, 20, 11, 7, 7];
   console.log(cells.map((cell, index) => String(cell).padStart(widths[index])).join(''));
 }
 
@@ -140,6 +153,7 @@ async function main() {
     options: {
       rounds: { type: 'string', default: '3' },
       mebibytes: { type: 'string', default: '1024' },
+      paths: { type: 'string', default: PATHS.map(({ name }) => name).join(',') },
       json: { type: 'string' },
     },
   });
@@ -147,9 +161,10 @@ async function main() {
   makeNamespaces();
   const results = [];
   console.log(`${values.mebibytes} MiB each, median (range) of ${values.rounds}; Gbit/s, and CPU`);
-  console.log('seconds per GiB of both processes; raw link, kernel peer, cubic on both sides');
+  console.log('seconds per GiB of both processes; kernel peer, cubic on both sides');
   row(['path', 'we', 'ours', 'CPU s/GiB', 'node:net', 'CPU s/GiB', 'ratio', 'CPU']);
-  for (const path of PATHS) {
+  const chosen = values.paths.split(',');
+  for (const path of PATHS.filter(({ name }) => chosen.includes(name))) {
     for (const direction of ['send', 'receive']) {
       const result = await compare(path, direction, bytes, Number(values.rounds));
       results.push(result);

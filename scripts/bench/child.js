@@ -36,7 +36,7 @@ class Worker {
   }
 }
 
-/** Starts a worker that uses `implementation`: 'netland' (raw link) or 'node:net'. */
+/** Starts a worker that uses `implementation` (worker.js). */
 async function startWorker(namespace, implementation) {
   const worker = new Worker(namespace, 'worker.js');
   await worker.call({ implementation });

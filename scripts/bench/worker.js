@@ -2,7 +2,8 @@
 
 /*
  * One end of a bulk transfer, in a process of its own; bulk.js forks two of them. Takes over IPC
- *   { implementation: 'netland' | 'node:net' }             once, answered by { ready: true }
+ *   { implementation: 'raw' | 'tun' | 'tun-plain' | 'node:net' }
+ *                                                          once, answered by { ready: true }
  *   { serve: { host, port } }                              answered by { listening: true }
  *   { transfer: { host, port, direction, bytes } }         answered by { seconds, cpu }
  *   { usage: true }                                        answered by { cpu }
@@ -75,14 +76,23 @@ function transfer(api, { host, port, direction, bytes }) {
 
 let api = net;
 
+/** The kernel has 10.8.0.1 on a TUN device, we 10.8.0.2; plain: without offload. */
+function stackOptions(implementation) {
+  const { rawLink, tunLink } = require('../../dist/index.js');
+  if (implementation === 'raw') return { link: rawLink() };
+  const hostAddresses = ['10.8.0.1/24'];
+  const link = tunLink({ name: 'nlbench', hostAddresses, offload: implementation === 'tun' });
+  return { link, addresses: ['10.8.0.2/24'] };
+}
+
 async function handle(message) {
-  if (message.implementation === 'netland') {
-    const { Stack, rawLink } = require('../../dist/index.js');
-    const stack = await Stack.open({ link: rawLink() });
+  if (message.implementation !== undefined) {
+    if (message.implementation === 'node:net') return { ready: true };
+    const { Stack } = require('../../dist/index.js');
+    const stack = await Stack.open(stackOptions(message.implementation));
     api = stack.net;
     return { ready: true };
   }
-  if (message.implementation !== undefined) return { ready: true };
   if (message.usage !== undefined) return { cpu: cpu() };
   if (message.transfer !== undefined) return transfer(api, message.transfer);
   const { host, port } = message.serve;

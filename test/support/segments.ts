@@ -18,6 +18,8 @@ export interface Fields {
   trafficClass?: number;
   identification?: number;
   gsoSize?: number;
+  /** Default: TCP. */
+  protocol?: number;
   mss?: number;
   windowScale?: number;
   sackPermitted?: boolean;
@@ -36,7 +38,7 @@ export function pushSegment(batch: SegmentBatch, slabs: SlabTable, fields: Field
   const to = parsePrefix(fields.to ?? '10.0.0.2')?.address;
   if (from === undefined || to === undefined) throw new Error('no address');
   words[base + Word.Family] = (fields.from ?? '').includes(':') ? 6 : 4;
-  words[base + Word.Protocol] = 6;
+  words[base + Word.Protocol] = fields.protocol ?? 6;
   words[base + Word.Direction] = Direction.Out;
   writeAddress(from, words, base + Word.Source);
   writeAddress(to, words, base + Word.Destination);

@@ -14,6 +14,8 @@ export class SegmentBatch {
   readonly slices: Int32Array;
   /** Descriptors in use. */
   count = 0;
+  /** Largest payload of a super-segment that whoever takes the batch can cut; 0: none. */
+  gsoMax = 0;
 
   /** @param capacity descriptors that it can hold, 1 or more */
   constructor(readonly capacity: number) {

@@ -87,6 +87,12 @@ function finishSegment(tcp: Tcp, c: Connection, batch: SegmentBatch, base: numbe
   if ((flags & Flag.RST) !== 0) tcp.counters.TcpOutRsts++;
 }
 
+/** PSH where `end` is the end of what the user has sent, or of a part of it; else 0. */
+export function pushFlag(c: Connection, end: number): number {
+  const isEnd = end === c.sndEnd && !c.has(Has.Unpushed);
+  return isEnd || endsRecord(c, end) || endsPush(c, end) ? Flag.PSH : 0;
+}
+
 /**
  * Puts one segment of `c` into `batch`: header, window, timestamps, SACK blocks and `length` bytes
  * of the send buffer from `seq`. Every segment carries ACK (RFC 9293 §3.10.7). PSH marks the end
@@ -116,9 +122,7 @@ export function emitSegment(
     covered = c.sendBuffer.slice((seq - c.sndUna) | 0, room, batch.slices, at);
     words[base + Word.SliceCount] = c.sendBuffer.sliceCount;
     words[base + Word.PayloadLength] = covered;
-    const last = (seq + covered) | 0;
-    const isEnd = last === c.sndEnd && !c.has(Has.Unpushed);
-    if (isEnd || endsRecord(c, last) || endsPush(c, last)) flags |= Flag.PSH;
+    flags |= pushFlag(c, (seq + covered) | 0);
   }
   if (fin && covered === length) flags |= Flag.FIN;
   if (c.has(Has.Ecn)) flags |= markSegment(c, words, base, seq, covered);

@@ -28,6 +28,7 @@ import { startTiming } from './rtt';
 import { armRetransmit } from './retransmission';
 import { armPersist } from './zero-window';
 import { State } from './state';
+import { extendSegment } from './super-segment';
 import type { Tcp } from './tcp';
 import { isUrgentMode } from './urgent';
 
@@ -81,7 +82,7 @@ function transmitProbe(tcp: Tcp, c: Connection, f: Flight, batch: SegmentBatch):
   const window = c.usableWindow;
   if (length > 0 && length <= window) {
     const fin = c.has(Has.Fin) && length === c.unsent && length < window;
-    if (!sendNew(tcp, c, batch, length, fin)) return false;
+    if (!sendNew(tcp, c, batch, length, fin, false)) return false;
     probeSent(tcp, c, f, false);
     return true;
   }
@@ -121,11 +122,12 @@ function transmitNew(tcp: Tcp, c: Connection, batch: SegmentBatch): boolean {
     const room = fin && sent && seqLt(c.sndNxt, burstEnd) ? window + 1 : window;
     if (!forced && !mayLeave(c, length, room, fin, length < unsent)) break;
     if (seqGeq(c.sndNxt, burstEnd) && !mayDepart(tcp, c)) break;
+    const joins = sent && seqLt(c.sndNxt, burstEnd);
     if (seqGeq(c.sndNxt, burstEnd) && !isUrgentMode(c)) {
       burst = startBurst(tcp, c, together, window, quota);
       burstEnd = (c.sndNxt + burst) | 0;
     }
-    if (!sendNew(tcp, c, batch, length, fin)) {
+    if (!sendNew(tcp, c, batch, length, fin, joins)) {
       if (sent) finishRound(tcp, c, quota, before);
       return false;
     }
@@ -208,14 +210,21 @@ function finishRound(tcp: Tcp, c: Connection, quota: number, before: number): vo
   scheduleProbe(tcp, c, f, false);
 }
 
+/**
+ * Sends `length` bytes of new data, and the FIN, as a segment.
+ * @param joins it is not the first of a burst: it may become one with those before it
+ * @returns false: the batch is full
+ */
 function sendNew(
   tcp: Tcp,
   c: Connection,
   batch: SegmentBatch,
   length: number,
   fin: boolean,
+  joins: boolean,
 ): boolean {
-  const covered = emitSegment(tcp, c, batch, c.sndNxt, length, fin);
+  const joined = joins && batch.gsoMax > 0 && extendSegment(tcp, c, batch, c.sndNxt, length, fin);
+  const covered = joined ? length : emitSegment(tcp, c, batch, c.sndNxt, length, fin);
   if (covered < 0) return false;
   const wasIdle = c.flight === null;
   const f = tcp.flightOf(c);

@@ -1,3 +1,4 @@
+import { Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import { seqGeq, seqMax } from '../sequence';
 import { cutPayload } from './acceptability';
@@ -76,7 +77,7 @@ function storeText(tcp: Tcp, c: Connection, seg: Segment): void {
   }
   c.rcvNxt = (c.rcvNxt + advance) | 0;
   tuneOnArrival(tcp, c, seg);
-  dataReceived(tcp, c, seg.length);
+  dataReceived(tcp, c, seg.words[seg.base + Word.GsoSize] || seg.length);
   noteCodepoint(tcp, c, seg);
   growWindow(tcp, c, seg.length);
   if (c.socket !== null) tcp.notify(c.socket);

@@ -65,12 +65,18 @@ export class SendBuffer {
   }
 
   /**
-   * Writes where `length` bytes lie, from `offset` bytes after the front: up to `MAX_SLICES` slices
-   * at `out[at]`, their number to `sliceCount`. The range must be within the buffer. The bytes stay
+   * Writes where `length` bytes lie, from `offset` bytes after the front: up to `most` slices at
+   * `out[at]`, their number to `sliceCount`. The range must be within the buffer. The bytes stay
    * where they are until they are discarded.
    * @returns bytes covered: less than `length` when more slices would be needed
    */
-  slice(offset: number, length: number, out: Int32Array, at: number): number {
+  slice(
+    offset: number,
+    length: number,
+    out: Int32Array,
+    at: number,
+    most: number = MAX_SLICES,
+  ): number {
     if (offset < 0 || offset + length > this.length) {
       throw new RangeError(`${offset}+${length} is outside of a send buffer of ${this.length}`);
     }
@@ -96,7 +102,7 @@ export class SendBuffer {
         block = pool.linkOf(block);
         continue;
       }
-      if (count === MAX_SLICES) break;
+      if (count === most) break;
       const bytes = Math.min(room, length - covered);
       out[at] = pool.slabOf(block);
       out[at + 1] = pool.offsetOf(block) + skipped;

@@ -139,7 +139,17 @@ export class Udp {
     at: number,
     length: number,
   ): void {
-    if (socket.arrives(words, base, bytes, at, length)) return;
+    // One that stands for many (GSO): all but the last are that long.
+    const each = words[base + Word.GsoSize] || length;
+    const end = at + length;
+    do {
+      const size = Math.min(each, end - at);
+      if (!socket.arrives(words, base, bytes, at, size)) this.countDrop(words, base);
+      at += each;
+    } while (at < end);
+  }
+
+  private countDrop(words: Int32Array, base: number): void {
     const is4 = words[base + Word.Family] === 4;
     countUdp(this.counters, is4, 'rcvbufErrors');
     countUdp(this.counters, is4, 'inErrors');

@@ -1,8 +1,15 @@
 import { headerLength } from '../../codec/build';
 import { type IpAddress, readAddress } from '../../core/ip/address';
 import { SegmentBatch } from '../../core/segment/batch';
-import { isTcp } from '../../core/segment/kind';
-import { Checksum, Direction, Flag, SLICE_WORDS, Word } from '../../core/segment/layout';
+import { isTcp, isUdp } from '../../core/segment/kind';
+import {
+  Checksum,
+  Direction,
+  Flag,
+  MAY_FRAGMENT,
+  SLICE_WORDS,
+  Word,
+} from '../../core/segment/layout';
 import { type Held, type Holding, copyDescriptor } from './held';
 import type { SplitCounts, Stage } from './stage';
 
@@ -13,12 +20,18 @@ const FIRST_ONLY = Flag.SYN | Flag.CWR;
 /** A path of an MTU that a smaller segment doesn't fit is none (RFC 1122 §3.3.3: 576 bytes). */
 const ALWAYS_FITS = 536;
 
+/** TCP goes on in another segment; any other packet is one, unless it says that it is many. */
+function isMany(words: Int32Array, base: number): boolean {
+  return isTcp(words, base) || (isUdp(words, base) && words[base + Word.GsoSize] > 0);
+}
+
 /** MTU of the path between two addresses, bytes. */
 export type PathMtu = (remote: IpAddress, local: IpAddress) => number;
 
 /**
  * Cuts super-segments into segments of at most one MSS: the GSO size where it is known, else what
- * fits into the MTU of the path. So a loss is the loss of one segment.
+ * fits into the MTU of the path; and what stands for many datagrams into these. So a loss is the
+ * loss of one segment.
  */
 export class Split implements Stage {
   private readonly piece = new SegmentBatch(1);
@@ -37,16 +50,22 @@ export class Split implements Stage {
     const { words } = batch;
     const base = batch.base(index);
     const payload = words[base + Word.PayloadLength];
-    const most = payload <= ALWAYS_FITS ? payload : this.largest(words, base);
-    // Only TCP goes on in another segment. One with a wrong checksum has to stay what it is.
-    const whole = payload <= most || most <= 0 || !isTcp(words, base);
+    const most = this.largest(words, base);
+    // One with a wrong checksum has to stay what it is.
+    const whole = payload <= most || most <= 0 || !isMany(words, base);
     if (whole || words[base + Word.Checksum] === Checksum.Bad) {
       this.next.push(batch, index);
       return;
     }
     this.counts.split++;
+    let id = words[base + Word.Identification];
     for (let from = 0; from < payload; from += most) {
       this.cut(batch, index, from, Math.min(most, payload - from));
+      // As a device numbers them.
+      if (words[base + Word.Family] === 4) {
+        this.piece.words[Word.Identification] = id;
+        id = (id & MAY_FRAGMENT) | ((id + 1) & 0xffff);
+      }
       this.pass(words[base + Word.Interface]);
     }
   }
@@ -55,6 +74,7 @@ export class Split implements Stage {
   private largest(words: Int32Array, base: number): number {
     const known = words[base + Word.GsoSize];
     if (known > 0) return known;
+    if (words[base + Word.PayloadLength] <= ALWAYS_FITS) return ALWAYS_FITS;
     const source = readAddress(words, base + Word.Source);
     const destination = readAddress(words, base + Word.Destination);
     const outward = this.direction === Direction.Out;
@@ -68,17 +88,9 @@ export class Split implements Stage {
     copyDescriptor(batch, index, this.piece, 0);
     const { words } = this.piece;
     const isLast = from + length === words[Word.PayloadLength];
-    const flags = words[Word.Flags];
     words[Word.GsoSize] = 0;
     words[Word.PayloadLength] = length;
-    if (!isLast) words[Word.Flags] &= ~LAST_ONLY;
-    if (from > 0) {
-      words[Word.Flags] &= ~FIRST_ONLY;
-      words[Word.Sequence] += from + ((flags & Flag.SYN) !== 0 ? 1 : 0);
-      words[Word.Urgent] -= from;
-      if (words[Word.Urgent] <= 0) words[Word.Flags] &= ~Flag.URG;
-      if ((words[Word.Flags] & Flag.URG) === 0) words[Word.Urgent] = 0;
-    }
+    if (isTcp(words, 0)) this.cutHeader(from, isLast);
     if (this.direction === Direction.In) {
       words[Word.SliceCount] = 1;
       this.piece.slices[0] = batch.words[base + Word.Slab];
@@ -87,6 +99,19 @@ export class Split implements Stage {
     } else {
       this.cutSlices(batch, base, from, length);
     }
+  }
+
+  /** The TCP header of the piece that has the payload from `from` on. */
+  private cutHeader(from: number, isLast: boolean): void {
+    const { words } = this.piece;
+    const flags = words[Word.Flags];
+    if (!isLast) words[Word.Flags] &= ~LAST_ONLY;
+    if (from === 0) return;
+    words[Word.Flags] &= ~FIRST_ONLY;
+    words[Word.Sequence] += from + ((flags & Flag.SYN) !== 0 ? 1 : 0);
+    words[Word.Urgent] -= from;
+    if (words[Word.Urgent] <= 0) words[Word.Flags] &= ~Flag.URG;
+    if ((words[Word.Flags] & Flag.URG) === 0) words[Word.Urgent] = 0;
   }
 
   private cutSlices(batch: SegmentBatch, base: number, from: number, length: number): void {

@@ -60,6 +60,23 @@ describe.each([4, 6] as const)('datagrams over IPv%i', (family) => {
     expect(near.flush()).toEqual([]);
   });
 
+  it('are many where one stands for many (GSO)', () => {
+    const { near, far, here, there, client, server } = pair(family);
+    say(client, 'onetwothreeX', there, 53);
+    far.receive(near.flush()[0].packet, 3);
+    expect([read(server), read(server), read(server), read(server)]).toEqual(
+      ['one', 'two', 'thr', 'eeX'].map((text) => `${text} from ${here}:5000`),
+    );
+    say(client, 'onetwo!', there, 53);
+    far.receive(near.flush()[0].packet, 6);
+    expect([read(server), read(server), read(server)]).toEqual([
+      `onetwo from ${here}:5000`,
+      `! from ${here}:5000`,
+      -Errno.EAGAIN,
+    ]);
+    expect(far.core.counters[family === 4 ? 'UdpInDatagrams' : 'Udp6InDatagrams']).toBe(6);
+  });
+
   it('may have several parts', () => {
     const { near, far, here, there, client, server } = pair(family);
     const parts = ['a', '', 'b'.repeat(3000), 'c'].map((text) => Buffer.from(text));

@@ -8,6 +8,7 @@ export type Family = 4 | 6;
 /** What is told to the stack beside its link. */
 export interface OurOptions extends Omit<PeerOptions, 'link' | 'tun' | 'addresses'> {
   tunMtu?: number;
+  tunOffload?: boolean;
 }
 
 /** Our stack and the kernel's, and what is between them. */
@@ -65,7 +66,7 @@ export const TUN: WireKind = {
   async open(options = {}, how = {}) {
     const namespace = await Namespace.create();
     const hostAddresses = ['10.78.0.1/24', 'fd78::1/64'];
-    const tun = { name: 'nl0', hostAddresses, mtu: options.tunMtu };
+    const tun = { name: 'nl0', hostAddresses, mtu: options.tunMtu, offload: options.tunOffload };
     const addresses = ['10.78.0.2/24', 'fd78::2/64'];
     const made = await sides(
       namespace,

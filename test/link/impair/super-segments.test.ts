@@ -37,6 +37,17 @@ describe('super-segments on an impaired link', () => {
     expect(a.port.counters.outSplit).toBe(1);
   });
 
+  test('what stands for many datagrams is cut to these, however small', async () => {
+    const { a, b } = await impaired({});
+    a.send(gso({ protocol: 17, payload: [pattern(250)], gsoSize: 100 }));
+    a.send({ ...TO_B, protocol: 17, payload: [pattern(250)] });
+    await settle(a, b);
+    expect(b.arrivals.map(({ payload }) => payload.length)).toEqual([100, 100, 50, 250]);
+    expect(b.arrivals.slice(0, 3).flatMap(({ payload }) => [...payload])).toEqual([
+      ...pattern(250),
+    ]);
+  });
+
   test('without a GSO size are cut to what fits into the MTU', async () => {
     const { a, b } = await impaired({}, 1500);
     a.send({ ...TO_B, payload: [pattern(4000)], timestamps: [0, 0] });
