@@ -7,6 +7,7 @@
       "native/core/extension_headers.cc",
       "native/core/flow_hash.cc",
       "native/core/fragment.cc",
+      "native/core/frame.cc",
       "native/core/icmp.cc",
       "native/core/parse.cc",
       "native/core/tcp_options.cc",

@@ -8,20 +8,20 @@ build=build/native-fuzz
 mkdir -p "$build"
 if ! command -v clang++ >/dev/null; then
   echo 'clang++ is missing: apt-get install clang libclang-rt-14-dev'
-  echo '0 passed, 0 failed, 3 skipped'
+  echo '0 passed, 0 failed, 4 skipped'
   exit 0
 fi
 if ! { cmake -S native -B "$build" -DCMAKE_CXX_COMPILER=clang++ -DNETLAND_FUZZ=ON &&
   cmake --build "$build" --parallel 2 --target netland_fuzz_parse \
-    netland_fuzz_rebuild netland_fuzz_vnet netland_fuzz_seeds; } \
+    netland_fuzz_rebuild netland_fuzz_vnet netland_fuzz_frame netland_fuzz_seeds; } \
   >"$build/build.log" 2>&1; then
   cat "$build/build.log"
-  echo '0 passed, 3 failed, 0 skipped'
+  echo '0 passed, 4 failed, 0 skipped'
   exit 1
 fi
 
 passed=0 failed=0
-for target in parse rebuild vnet; do
+for target in parse rebuild vnet frame; do
   corpus=$build/corpus-$target
   mkdir -p "$corpus"
   "$build/fuzz/netland_fuzz_seeds" "$corpus"

@@ -332,9 +332,8 @@ export class Driver {
     while (!this.#blocked) {
       batch.count = 0;
       this.core.transmit(batch, now);
-      if (batch.count === 0) return;
-      if (!this.port.transmit(batch)) this.#blocked = true;
-      if (batch.count < batch.capacity) return;
+      if (batch.count > 0 && !this.port.transmit(batch)) this.#blocked = true;
+      if (batch.count < batch.capacity && !this.core.mustTransmit) return;
     }
   }
 

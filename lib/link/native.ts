@@ -118,6 +118,7 @@ export interface NativeAddon {
     | 'Word'
     | 'IcmpWord'
     | 'BuildWord'
+    | 'ArpWord'
     | 'Checksum'
     | 'Direction'
     | 'Flag'
@@ -136,6 +137,22 @@ export interface NativeAddon {
     words: Int32Array,
     results: Int32Array,
   ): void;
+  /**
+   * The same of frames: each place of `kinds` gets a FrameKind.
+   * @param own hardware address: 16 bits, unsigned, and 32
+   */
+  parseFrames(
+    slab: Uint8Array,
+    slabIndex: number,
+    frames: Int32Array,
+    hashKey: Int32Array,
+    own: Int32Array,
+    words: Int32Array,
+    results: Int32Array,
+    kinds: Int32Array,
+  ): void;
+  /** For each descriptor the header of its frame, and the ARP packet that it would be. */
+  buildFrames(words: Int32Array, own: Int32Array, out: Uint8Array): void;
   /**
    * Builds packets, or their fragments one behind the other, into `out`, `room` bytes for each;
    * each place of `lengths` gets the bytes, or 0.

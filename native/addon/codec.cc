@@ -6,6 +6,7 @@
 #include "core/checksum.h"
 #include "core/flow_hash.h"
 #include "core/fragment.h"
+#include "core/frame.h"
 #include "core/parse.h"
 #include "device/bpf_filter.h"
 #include "device/counters.h"
@@ -81,6 +82,60 @@ Value build_many(const CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+HardwareAddress hardware_address(std::span<int32_t> words) {
+  return {static_cast<uint16_t>(words[0]), static_cast<uint32_t>(words[1])};
+}
+
+/// (slab, slab index, pairs of offset and length, hash key, own hardware address, words, results,
+/// kinds): reads a frame for each place in `results`.
+Value parse_frames(const CallbackInfo& info) {
+  const auto slab = elements<uint8_t>(info[0]);
+  const int64_t index = integer(info[1], 0, INT32_MAX);
+  const auto frames = elements<int32_t>(info[2]);
+  const auto key = elements<int32_t>(info[3]);
+  const auto own = elements<int32_t>(info[4]);
+  const auto words = elements<int32_t>(info[5]);
+  const auto results = elements<int32_t>(info[6]);
+  const auto kinds = elements<int32_t>(info[7]);
+  if (index < 0 || key.size() != 2 || own.size() != 2 || frames.size() < results.size() * 2 ||
+      words.size() < results.size() * Word::Stride || kinds.size() < results.size()) {
+    return misuse(info.Env(), "arrays of fitting sizes were expected");
+  }
+  for (size_t i = 0; i < results.size(); i++) {
+    const int64_t offset = frames[2 * i];
+    const int64_t length = frames[2 * i + 1];
+    if (offset < 0 || length < 0 || offset + length > static_cast<int64_t>(slab.size())) {
+      return misuse(info.Env(), "a frame lies outside of the slab");
+    }
+    FrameKind kind;
+    results[i] = static_cast<int32_t>(
+        parse_frame(slab.data(), static_cast<size_t>(offset), static_cast<size_t>(length),
+                    static_cast<int32_t>(index), hash_key(key), hardware_address(own),
+                    descriptor_at(words.data(), i), kind));
+    kinds[i] = static_cast<int32_t>(kind);
+  }
+  return info.Env().Undefined();
+}
+
+/// (words, own hardware address, out): for each descriptor in `words` the header of its frame and
+/// the ARP packet that it would be, one behind the other.
+Value build_frames(const CallbackInfo& info) {
+  const auto words = elements<int32_t>(info[0]);
+  const auto own = elements<int32_t>(info[1]);
+  const auto out = elements<uint8_t>(info[2]);
+  const size_t count = words.size() / Word::Stride;
+  constexpr size_t kEach = kEthernetHeader + kArpLength;
+  if (own.size() != 2 || out.size() < count * kEach) {
+    return misuse(info.Env(), "arrays of fitting sizes were expected");
+  }
+  for (size_t i = 0; i < count; i++) {
+    uint8_t* at = out.data() + i * kEach;
+    write_frame_header(descriptor_at(words.data(), i), hardware_address(own), at);
+    write_arp(descriptor_at(words.data(), i), hardware_address(own), at + kEthernetHeader);
+  }
+  return info.Env().Undefined();
+}
+
 /// (bytes): their one's complement sum.
 Value sum(const CallbackInfo& info) {
   const auto bytes = elements<uint8_t>(info[0]);
@@ -137,6 +192,7 @@ Napi::Object layout(Napi::Env env) {
   object.Set("Word", table(env, kWordNames));
   object.Set("IcmpWord", table(env, kIcmpWordNames));
   object.Set("BuildWord", table(env, kBuildWordNames));
+  object.Set("ArpWord", table(env, kArpWordNames));
   object.Set("Checksum", table(env, kChecksumStateNames));
   object.Set("Direction", table(env, kDirectionNames));
   object.Set("Flag", table(env, kFlagNames));
@@ -162,6 +218,8 @@ void define_codec(Napi::Env env, Napi::Object exports) {
   exports.Set("counterNames", counter_names(env));
   exports.Set("slotRoom", Napi::Number::New(env, static_cast<double>(kSlotRoom)));
   exports.Set("parseMany", Napi::Function::New(env, parse_many, "parseMany"));
+  exports.Set("parseFrames", Napi::Function::New(env, parse_frames, "parseFrames"));
+  exports.Set("buildFrames", Napi::Function::New(env, build_frames, "buildFrames"));
   exports.Set("buildMany", Napi::Function::New(env, build_many, "buildMany"));
   exports.Set("sum", Napi::Function::New(env, sum, "sum"));
   exports.Set("hashMany", Napi::Function::New(env, hash_many, "hashMany"));

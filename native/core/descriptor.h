@@ -55,7 +55,15 @@ namespace netland {
   X(Peer, 38)
 
 /// Words that mean something else in the descriptor of a packet to be built.
-#define NETLAND_BUILD_WORDS(X) X(FragmentId, 23)
+#define NETLAND_BUILD_WORDS(X) \
+  X(FragmentId, 23)            \
+  X(MacHigh, 24)               \
+  X(MacLow, 25)
+
+/// Words that mean something else in the descriptor of an ARP packet.
+#define NETLAND_ARP_WORDS(X) \
+  X(SenderHigh, 18)          \
+  X(SenderLow, 19)
 
 /// States of Word::Checksum.
 #define NETLAND_CHECKSUM_STATES(X) \
@@ -87,7 +95,8 @@ namespace netland {
   X(SackPermitted, 4)      \
   X(Timestamps, 8)         \
   X(Sack, 16)              \
-  X(RouterAlert, 32)
+  X(RouterAlert, 32)       \
+  X(LinkMulticast, 64)
 
 #define NETLAND_PROTOCOLS(X) \
   X(Icmp, 1)                 \
@@ -95,7 +104,8 @@ namespace netland {
   X(Tcp, 6)                  \
   X(Udp, 17)                 \
   X(Icmp6, 58)               \
-  X(None, 59)
+  X(None, 59)                \
+  X(Arp, 0x806)
 
 #define NETLAND_ENUMERATOR(name, number) name = (number),
 
@@ -108,6 +118,9 @@ struct IcmpWord {
 };
 struct BuildWord {
   enum Index : int32_t { NETLAND_BUILD_WORDS(NETLAND_ENUMERATOR) };
+};
+struct ArpWord {
+  enum Index : int32_t { NETLAND_ARP_WORDS(NETLAND_ENUMERATOR) };
 };
 struct ChecksumState {
   enum Value : int32_t { NETLAND_CHECKSUM_STATES(NETLAND_ENUMERATOR) };
@@ -162,6 +175,7 @@ struct NamedNumber {
 inline constexpr NamedNumber kWordNames[] = {NETLAND_WORDS(NETLAND_NAMED)};
 inline constexpr NamedNumber kIcmpWordNames[] = {NETLAND_ICMP_WORDS(NETLAND_NAMED)};
 inline constexpr NamedNumber kBuildWordNames[] = {NETLAND_BUILD_WORDS(NETLAND_NAMED)};
+inline constexpr NamedNumber kArpWordNames[] = {NETLAND_ARP_WORDS(NETLAND_NAMED)};
 inline constexpr NamedNumber kChecksumStateNames[] = {NETLAND_CHECKSUM_STATES(NETLAND_NAMED)};
 inline constexpr NamedNumber kDirectionNames[] = {NETLAND_DIRECTIONS(NETLAND_NAMED)};
 inline constexpr NamedNumber kFlagNames[] = {NETLAND_FLAGS(NETLAND_NAMED)};

@@ -44,6 +44,7 @@ TEST(layout_is_that_of_typescript) {
   compare("Word", kWordNames);
   compare("IcmpWord", kIcmpWordNames);
   compare("BuildWord", kBuildWordNames);
+  compare("ArpWord", kArpWordNames);
   compare("Checksum", kChecksumStateNames);
   compare("Direction", kDirectionNames);
   compare("Flag", kFlagNames);

@@ -1,5 +1,14 @@
 /** The TypeScript codec and the native one do the same with the same input. */
 import { buildPackets, needsFragments, packetsLength } from '../../lib/codec/fragment';
+import {
+  ARP_LENGTH,
+  ETHERNET_HEADER,
+  frameKind,
+  parseFrame,
+  writeArp,
+  writeFrameHeader,
+  type FrameKind,
+} from '../../lib/codec/frame';
 import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult, RESULT_COUNTERS } from '../../lib/codec/result';
 import { fourTupleHash } from '../../lib/core/random/half-sip-hash';
@@ -23,6 +32,7 @@ const PACKETS = 1_000_000;
 const BUILT = process.env.NETLAND_NIGHTLY === '1' ? 2_000_000 : 200_000;
 /** Packets in one call of the addon. */
 const CHUNK = 5000;
+const FRAMES = 20_000;
 const KEY = Int32Array.of(0x01234567, -1234567);
 /** Bytes of each slab that payload is taken from. */
 const SLAB = 5000;
@@ -94,6 +104,57 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
     },
     TIMEOUT,
   );
+
+  test(`on ${FRAMES} frames, of every kind, and on the headers of others`, () => {
+    const random = new QuickRandom(20262);
+    const maker = new PacketMaker(random);
+    const own = Int32Array.of(0x0242, -2);
+    const slab = new Uint8Array(CHUNK * 400 + MAX_MADE_PACKET);
+    const places = new Int32Array(2 * CHUNK);
+    const theirs = new Int32Array(CHUNK * Word.Stride);
+    const [results, kinds] = [new Int32Array(CHUNK), new Int32Array(CHUNK)];
+    const ours = new Int32Array(Word.Stride);
+    const seen = new Map<string, number>();
+    for (let done = 0; done < FRAMES; done += CHUNK) {
+      let end = 0;
+      for (let i = 0; i < CHUNK; i++) {
+        const length = fillFrame(slab, end, own, maker);
+        places.set([end, length], 2 * i);
+        end += Math.min(length, 400);
+      }
+      native.parseFrames(slab, 9, places, KEY, own, theirs, results, kinds);
+      for (let i = 0; i < CHUNK; i++) {
+        const [at, length] = [places[2 * i], places[2 * i + 1]];
+        const result = parseFrame(slab, 9, at, length, ours, 0, KEY, own);
+        const words = theirs.subarray(i * Word.Stride, (i + 1) * Word.Stride);
+        const kind = frameKind(slab, at, length, own);
+        const place = firstDifference(ours, words, Word.Stride);
+        if (result !== results[i] || kind !== (kinds[i] as FrameKind) || place >= 0) {
+          throw new Error(`word ${place}: ${dump(slab.subarray(at, at + Math.min(length, 200)))}`);
+        }
+        const name = `${kind} ${RESULT_COUNTERS[result]}`;
+        seen.set(name, (seen.get(name) ?? 0) + 1);
+      }
+    }
+    for (const name of ['0 ok', '1 ok', '2 ok', '4 ok', '6 ok', '2054 ok', '2054 badHeader']) {
+      expect([name, (seen.get(name) ?? 0) > 50]).toEqual([name, true]);
+    }
+    const headers = Int32Array.from({ length: 500 * Word.Stride }, () => random.next());
+    for (let base = 0; base < headers.length; base += Word.Stride) {
+      headers[base + Word.Family] = 4 + 2 * maker.below(2);
+      if (maker.below(2) === 0) headers[base + Word.Protocol] = IpProtocol.Arp;
+      if (maker.below(2) === 0) headers[base + IcmpWord.Kind] = 1 + maker.below(2);
+    }
+    const [each, both] = [ETHERNET_HEADER, ETHERNET_HEADER + ARP_LENGTH];
+    const built = new Uint8Array(500 * both);
+    const expected = new Uint8Array(500 * both);
+    native.buildFrames(headers, own, expected);
+    for (let i = 0; i < 500; i++) {
+      writeFrameHeader(headers, i * Word.Stride, own, built, i * both);
+      writeArp(headers, i * Word.Stride, own, built, i * both + each);
+    }
+    expect(firstDifference(built, expected, built.length)).toBe(-1);
+  });
 
   test(
     `on building ${BUILT} packets, right and wrong ones`,
@@ -232,4 +293,21 @@ function fillDescriptor(batch: SegmentBatch, maker: PacketMaker, random: QuickRa
     default:
       words[base + [Word.Family, Word.Protocol, Word.SliceCount][maker.below(3)]] = edge;
   }
+}
+
+/** Types of frames: IPv4, IPv6, ARP, VLAN, and an IEEE 802.3 length. */
+const TYPES = [0x0800, 0x86dd, 0x0806, 0x8100, 100];
+
+/** A frame at `at` for us, for many or for another host, with what fits its type, or not quite. */
+function fillFrame(slab: Uint8Array, at: number, own: Int32Array, maker: PacketMaker): number {
+  const length = ETHERNET_HEADER + maker.makeDamaged(slab, at + ETHERNET_HEADER);
+  const packet = at + ETHERNET_HEADER;
+  const fitting = slab[packet] >>> 4 === 4 ? 0 : 1;
+  const type = maker.below(3) > 0 ? fitting : maker.below(TYPES.length);
+  const to = [own[0] >>> 8, own[0], own[1] >>> 24, own[1] >>> 16, own[1] >>> 8, own[1]];
+  if (maker.below(5) === 0) to[maker.below(6)] ^= 1 << maker.below(8);
+  slab.set(to, at);
+  slab.set([TYPES[type] >>> 8, TYPES[type]], at + 12);
+  if (type === 2 && maker.below(4) > 0) slab.set([0, 1, 8, 0, 6, 4, 0, 1], packet);
+  return maker.below(20) === 0 ? maker.below(60) : length;
 }

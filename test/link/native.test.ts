@@ -91,6 +91,7 @@ const TABLES = [
   'Word',
   'IcmpWord',
   'BuildWord',
+  'ArpWord',
   'Checksum',
   'Direction',
   'Flag',

@@ -34,6 +34,8 @@ const EVERYTHING: readonly RouteOptions[] = [{ to: ALL4 }, { to: ALL6 }];
 export class AddressPaths implements Paths {
   readonly addresses = new OwnAddresses();
   readonly routes = new RouteTable();
+  /** Of IPv6 where routers have said that it is less than the link's (RFC 4861 §4.6.4), bytes. */
+  mtu6 = Infinity;
   /** To the networks that the addresses are in; among `routes`. */
   private connected: ReadonlySet<Route> = new Set();
   private readonly inside = new Route({ to: ALL6 });
@@ -131,7 +133,8 @@ export class AddressPaths implements Paths {
 
   private path(route: Route, source: IpAddress, inside: boolean): Path {
     const mtu = inside ? this.loopbackMtu : this.mtu;
-    return route.path(source, isIpv4(source) ? Math.min(mtu, MAX_IPV4_PACKET) : mtu);
+    const most = isIpv4(source) ? MAX_IPV4_PACKET : inside ? Infinity : this.mtu6;
+    return route.path(source, Math.min(mtu, most));
   }
 
   /**

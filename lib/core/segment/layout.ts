@@ -16,6 +16,7 @@
  *   fragment carries; `Protocol` is what it is a part of.
  * - Any other protocol: the payload. In IPv6 `IcmpWord.Rest` is where the packet names the
  *   protocol, for a parameter problem that says that it isn't known (RFC 4443 §3.4).
+ * - ARP: the sender's and the target's protocol address, `IcmpWord.Kind` the operation, `ArpWord`.
  * - `IpProtocol.None` with an `IcmpWord.Kind`: an IPv6 packet that is to be answered with this
  *   message, a parameter problem, `IcmpWord.Rest` being its pointer.
  */
@@ -112,6 +113,20 @@ export const enum IcmpWord {
 export const enum BuildWord {
   /** Identification of the fragments of an IPv6 packet, or of one that is built, 32 bits. */
   FragmentId = 23,
+  /** On links with hardware addresses, whom the frame is for: 16 bits, unsigned, and 32. */
+  MacHigh = 24,
+  MacLow = 25,
+}
+
+/**
+ * Words that mean something else in the descriptor of a received ARP packet. To be built it has
+ * `Family` 4, `Protocol` Arp, `IcmpWord.Kind`, the operation, both addresses, and whom the frame is
+ * for, who in a reply is the target. The sender is the link's own hardware address.
+ */
+export const enum ArpWord {
+  /** The sender's hardware address, 16 bits, unsigned, and 32. */
+  SenderHigh = 18,
+  SenderLow = 19,
 }
 
 /** What is known of a received checksum: of TCP, UDP and ICMP. */
@@ -155,6 +170,8 @@ export const enum Option {
    * built: with a router alert of value 0, in either family (RFC 2113, RFC 2711).
    */
   RouterAlert = 32,
+  /** Not of TCP. Received: the frame was for all hosts of the link, or for a group of them. */
+  LinkMulticast = 64,
 }
 
 /** Protocol numbers (IANA) that mean something here. */
@@ -166,6 +183,8 @@ export const enum IpProtocol {
   Icmp6 = 58,
   /** Nothing follows. */
   None = 59,
+  /** No protocol of IP's: an ARP packet, `Family` 4, with the addresses that it is about. */
+  Arp = 0x806,
 }
 
 /** Bit of `Word.Identification` of an IPv4 packet: without DF. */

@@ -197,6 +197,10 @@ export class Counters {
   NetlandReplyDrops = 0;
   /** Packets of ICMP, IGMP, MLD and neighbour discovery that found no room in theirs. */
   NetlandOwnPacketDrops = 0;
+  /** Packets whose next hop did not answer, or which found no room while it was looked for. */
+  NetlandNeighborDrops = 0;
+  /** How often another host has claimed to have an address of ours. */
+  NetlandAddressConflicts = 0;
   /** Exceptions of congestion controllers of the program's. */
   NetlandCongestionErrors = 0;
   /** Windows that such a controller asked for, and that are none. */

@@ -2,6 +2,8 @@ import type { Environment } from '../environment';
 import type { IcmpError } from '../icmp/icmp-error';
 import { OwnPackets } from '../ip/own-packets';
 import type { SlabTable } from '../memory/slabs';
+import { neighborTakes } from '../neighbor/arrives';
+import { Neighborhood, type NeighborhoodOptions } from '../neighbor/neighborhood';
 import type { SegmentBatch } from '../segment/batch';
 import { IpProtocol } from '../segment/layout';
 import { DatagramSocket } from '../socket/datagram-socket';
@@ -35,6 +37,8 @@ export interface StackOptions {
   tcp?: Partial<Settings>;
   /** Name of the stack's own controller, or one of the program's. Default: 'cubic'. */
   congestionControl?: string | CongestionController;
+  /** Given where the link has hardware addresses. */
+  neighborhood?: NeighborhoodOptions;
 }
 
 /**
@@ -47,6 +51,10 @@ export class StackCore {
   readonly ownPackets: OwnPackets;
   /** What lies below TCP and UDP. */
   readonly ip: IpLayer;
+  /** Where the link has hardware addresses; null: there is nobody to be asked. */
+  readonly neighborhood: Neighborhood | null;
+  /** What the last `transmit` has left is to be asked for at once, whatever it has given. */
+  mustTransmit = false;
   /** Made when it is first needed. */
   private datagrams: Udp | null = null;
   /** Whose turn it is to send first, where a batch has no room for both. */
@@ -63,13 +71,33 @@ export class StackCore {
     private readonly hashKey: Int32Array,
     options: StackOptions = {},
   ) {
-    const { tcp, congestionControl } = options;
+    const { tcp, congestionControl, neighborhood } = options;
     this.tcp = new Tcp(environment, slabs, hashKey, makeSettings(tcp), congestionControl);
     this.ownPackets = new OwnPackets(slabs, environment.allocate, this.tcp.counters);
     const { counters, pathMtus, settings } = this.tcp;
     const nowMs = () => this.tcp.nowMs;
     const shared = { environment, slabs, hashKey, counters, pathMtus, settings, nowMs };
     this.ip = new IpLayer({ ...shared, own: this.ownPackets });
+    this.neighborhood = neighborhood === undefined ? null : this.settle(neighborhood);
+    this.tcp.neighborhood = this.neighborhood;
+  }
+
+  private settle(options: NeighborhoodOptions): Neighborhood {
+    const { environment, counters } = this.tcp;
+    return new Neighborhood(
+      {
+        own: this.ownPackets,
+        slabs: this.slabs,
+        random: environment.random,
+        counters,
+        groups: this.ip.groups,
+        allocate: (bytes) => environment.allocate(bytes),
+        now: () => this.tcp.now,
+        unreachable: (error) => this.onError(error),
+        changed: () => pathsChanged(this.tcp),
+      },
+      options,
+    );
   }
 
   get udp(): Udp {
@@ -117,6 +145,9 @@ export class StackCore {
    */
   onPacket(batch: SegmentBatch, index: number, now: number): void {
     this.tcp.setNow(now);
+    const { neighborhood } = this;
+    if (neighborhood !== null && neighborTakes(neighborhood, batch.words, batch.base(index)))
+      return;
     packetArrives(this, batch, index);
   }
 
@@ -129,9 +160,18 @@ export class StackCore {
   /** Takes what the network says about segments that we have sent, and the link about itself. */
   onControl(event: ControlEvent, now: number): void {
     this.tcp.setNow(now);
-    if (event.kind !== 'icmp') pathsChanged(this.tcp);
-    else if (event.protocol === IpProtocol.Udp) this.udp.onError(event);
-    else icmpArrives(this.tcp, event);
+    if (event.kind === 'icmp') this.onError(event);
+    else this.pathsChanged();
+  }
+
+  private onError(error: IcmpError): void {
+    if (error.protocol === IpProtocol.Udp) this.udp.onError(error);
+    else if (error.protocol === IpProtocol.Tcp) icmpArrives(this.tcp, error);
+  }
+
+  private pathsChanged(): void {
+    pathsChanged(this.tcp);
+    this.neighborhood?.forget();
   }
 
   /** Fires every timer that is due. */
@@ -139,16 +179,36 @@ export class StackCore {
     this.tcp.setNow(now);
     this.tcp.onTimer();
     this.ip.onTimer(this.tcp.now);
+    this.neighborhood?.onTimer();
   }
 
   /** When `onTimer` wants to be called, or before; Infinity: not at all. */
   nextDeadline(): number {
-    return Math.min(this.tcp.nextDeadline(), this.ip.nextDeadline());
+    const deadline = Math.min(this.tcp.nextDeadline(), this.ip.nextDeadline());
+    const { neighborhood } = this;
+    return neighborhood === null ? deadline : Math.min(deadline, neighborhood.nextDeadline());
   }
 
-  /** Adds to `batch` what may be sent now, until nothing is left or it is full. */
+  /**
+   * Adds to `batch` what may be sent now, until nothing is left or it is full. Where the link has
+   * hardware addresses some of it may have to wait, and `mustTransmit` say that this is to be
+   * called again as soon as the batch has been taken.
+   */
   transmit(batch: SegmentBatch, now: number): void {
     this.tcp.setNow(now);
+    const { neighborhood } = this;
+    if (neighborhood === null) {
+      this.fill(batch);
+      return;
+    }
+    neighborhood.begin(batch);
+    const from = batch.count;
+    this.fill(batch);
+    const left = neighborhood.resolve(batch, from);
+    this.mustTransmit = neighborhood.mustTransmit || (left > 0 && this.hasOutput);
+  }
+
+  private fill(batch: SegmentBatch): void {
     const { datagrams, ownPackets } = this;
     if (ownPackets.count > 0) ownPackets.transmit(batch);
     if (datagrams === null || !datagrams.hasOutput) {
@@ -164,6 +224,7 @@ export class StackCore {
   /** Whether `transmit` may have something. */
   get hasOutput(): boolean {
     if (this.tcp.hasOutput || this.ownPackets.count > 0) return true;
+    if (this.neighborhood?.mustTransmit === true) return true;
     return this.datagrams !== null && this.datagrams.hasOutput;
   }
 

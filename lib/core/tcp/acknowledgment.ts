@@ -75,6 +75,8 @@ export function processAck(tcp: Tcp, c: Connection, seg: Segment): AckResult {
   if (advanced === 0 && c.inFlight === 0) probeAnswered(tcp, c);
   tcp.markReady(c);
   if (advanced > 0) spaceFreed(tcp, c);
+  // Forward progress (RFC 4861 §7.3.1): the neighbour that it goes through can be reached.
+  if (advanced > 0) tcp.neighborhood?.confirm(tcp.tuples.words, tcp.tuples.remoteAt(c.tuple));
   if (advanced > 0 && c.socket !== null) tcp.notify(c.socket);
   return finAcknowledged ? AckResult.FinAcknowledged : AckResult.Continue;
 }

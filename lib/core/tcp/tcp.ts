@@ -60,6 +60,8 @@ export class Tcp {
   now = 0;
   nowMs = 0;
   trace: Trace | null = null;
+  /** Where the link has hardware addresses: told that what was sent has arrived. */
+  neighborhood: { confirm(words: Int32Array, at: number): void } | null = null;
   /** Told of each change of state of a connection that is in the tables, before it is made. */
   stateChange: ((c: Connection, to: State) => void) | null = null;
   readonly counters = new Counters();
