@@ -12,6 +12,14 @@ export { streamLink } from './link/stream';
 export type { StreamLinkOptions } from './link/stream';
 export { tunLink } from './link/tun';
 export type { Link, LinkCounters } from './link/link';
+export type { Dgram, DatagramSocketConstructor } from './dgram/dgram';
+export type { Socket as DatagramSocket } from './dgram/socket';
+export type {
+  BindOptions,
+  RemoteInfo,
+  SocketOptions as DatagramSocketOptions,
+  SocketType,
+} from './dgram/types';
 export type { Net, Connect, ServerConstructor, SocketConstructor } from './net/net';
 export type { Server } from './net/server';
 export type { Socket } from './net/socket';

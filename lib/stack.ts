@@ -7,6 +7,8 @@ import type { Trace } from './core/tcp/tcp';
 import type { ClockTimer } from './driver/clock';
 import type { DriverOptions, Endpoint } from './driver/driver';
 import { Driver } from './driver/driver';
+import type { Dgram } from './dgram/dgram';
+import { makeDgram } from './dgram/dgram';
 import type { StackRoute } from './driver/paths';
 import { invalidArgType, invalidArgValue, outOfRange } from './errors';
 import type { Link, LinkCounters } from './link/link';
@@ -155,7 +157,8 @@ function harmless(trace: Trace): Trace {
 }
 
 /**
- * A transport layer of one's own: TCP in this process, over one link. `net` has what node:net has.
+ * A transport layer of one's own: TCP and UDP in this process, over one link. `net` has what
+ * node:net has, `dgram` what node:dgram has.
  *
  * While there are open sockets and servers that are not unref'd, the process stays alive; after
  * that, until what was written is acknowledged (`exitTimeout`). TIME-WAIT doesn't keep it.
@@ -163,6 +166,8 @@ function harmless(trace: Trace): Trace {
 export class Stack {
   /** The API of node:net on this stack. Its functions are bound: they may be passed on alone. */
   readonly net: Net;
+  /** The API of node:dgram on this stack, likewise. */
+  readonly dgram: Dgram;
   /** Resolves when the stack is closed: with null, or with the error for which the link is gone. */
   readonly closed: Promise<Error | null>;
   readonly #driver: Driver;
@@ -190,6 +195,7 @@ export class Stack {
     this.net = makeNet({ driver }, () => {
       if (inside) warnOfWildcard();
     });
+    this.dgram = makeDgram({ driver });
     driver.onDown = (error) => this.#end(error);
   }
 

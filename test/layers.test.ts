@@ -13,9 +13,10 @@ const TYPESCRIPT_LAYERS: Record<string, readonly string[]> = {
   link: ['core', 'codec', 'observe', 'errors'],
   driver: ['core', 'codec', 'link', 'errors'],
   net: ['core', 'driver', 'errors'],
-  stack: ['core', 'driver', 'link', 'net', 'errors'],
-  testing: ['core', 'codec', 'observe', 'errors', 'link', 'driver', 'net'],
-  index: ['stack', 'net', 'driver', 'link', 'core', 'errors'],
+  dgram: ['core', 'driver', 'net', 'errors'],
+  stack: ['core', 'driver', 'link', 'net', 'dgram', 'errors'],
+  testing: ['core', 'codec', 'observe', 'errors', 'link', 'driver', 'net', 'dgram'],
+  index: ['stack', 'net', 'dgram', 'driver', 'link', 'core', 'errors'],
   cli: ['index', 'link', 'observe', 'core'],
 };
 

@@ -5,11 +5,13 @@ import type { AddressPaths } from '../core/ip/paths';
 import { SlabTable } from '../core/memory/slabs';
 import { SegmentBatch } from '../core/segment/batch';
 import { Word } from '../core/segment/layout';
+import type { DatagramSocket } from '../core/socket/datagram-socket';
 import type { StreamSocket } from '../core/socket/stream-socket';
 import { StackCore } from '../core/stack/stack-core';
 import type { CongestionController } from '../core/tcp/congestion-controller';
 import type { Settings } from '../core/tcp/settings';
 import type { Link, LinkContext, LinkHost, LinkPort } from '../link/link';
+import { Turn } from '../link/turn';
 import type { Clock, ClockTimer } from './clock';
 import { SystemClock } from './clock';
 import { Lifetime } from './lifetime';
@@ -122,6 +124,14 @@ export class Driver {
   #scheduled = false;
   /** Events are being told: what the program does meanwhile is sent at the end of the batch. */
   #telling = false;
+  /** Sockets whose program is being given datagrams, one after the other. */
+  #deliveries = 0;
+  /** A pump was asked for meanwhile. */
+  #postponed = false;
+  /** The core is being asked for segments, or the link given some. */
+  #transmitting = false;
+  /** Events that came of what was sent are told in a later turn. */
+  #soon: Turn | null = null;
   /** The link asked for no more. */
   #blocked = false;
   #closed = false;
@@ -183,15 +193,39 @@ export class Driver {
     if (this.#telling) return;
     this.clock.stir?.();
     this.core.advance(this.clock.now());
+    if (this.#deliveries > 0) this.#postponed = true;
+    else this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
     void settled.then(this.#pump);
+  }
+
+  /** Until `endDelivery` what the program sends is collected. */
+  beginDelivery(): void {
+    this.#deliveries++;
+  }
+
+  endDelivery(): void {
+    if (--this.#deliveries > 0 || !this.#postponed) return;
+    this.#postponed = false;
+    this.#schedule();
   }
 
   /** A new stream socket whose events go to `owner`. */
   socket(domain: 4 | 6, owner: Endpoint): StreamSocket {
     this.enter();
     const socket = this.core.socket(domain);
+    socket.owner = owner;
+    return socket;
+  }
+
+  /** A new datagram socket, likewise. */
+  datagramSocket(domain: 4 | 6, owner: Endpoint): DatagramSocket {
+    this.enter();
+    const socket = this.core.datagramSocket(domain);
     socket.owner = owner;
     return socket;
   }
@@ -241,6 +275,11 @@ export class Driver {
     this.core.onControl({ kind: 'paths' }, this.core.now);
   }
 
+  /** Gives the link what it takes now; nobody is told anything meanwhile. */
+  transmit(): void {
+    if (!this.#closed) this.#transmit(this.clock.now());
+  }
+
   /** Does at once what the end of the turn would do. */
   flush(): void {
     if (!this.#closed) this.#round();
@@ -267,6 +306,7 @@ export class Driver {
     this.#closed = true;
     this.closing = true;
     this.#timer.close();
+    this.#soon?.cancel();
     this.port.close();
     this.onRound = null;
   }
@@ -295,8 +335,19 @@ export class Driver {
       now = this.clock.now();
       this.#transmit(now);
     }
+    if (this.core.hasDatagramEvent) this.#tellSoon();
     this.onRound?.();
     if (!this.#closed) this.#settleLife();
+  }
+
+  /**
+   * There is room for datagrams again, or one to a group has come back to sockets of our own. They
+   * are told in a later turn, so that who answers such a datagram with another stops nobody.
+   */
+  #tellSoon(): void {
+    this.clock.stir?.();
+    this.#soon ??= new Turn(() => this.#pumpSoon());
+    this.#soon.request();
   }
 
   #tell(): void {
@@ -328,6 +379,16 @@ export class Driver {
   }
 
   #transmit(now: number): void {
+    if (this.#transmitting) return;
+    this.#transmitting = true;
+    try {
+      this.#transmitAll(now);
+    } finally {
+      this.#transmitting = false;
+    }
+  }
+
+  #transmitAll(now: number): void {
     const batch = this.#outgoing;
     while (!this.#blocked) {
       batch.count = 0;

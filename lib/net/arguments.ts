@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net';
 import { isIP } from 'node:net';
+import { portByName, type PortProtocol } from '../core/stack/port-names';
 import { invalidArgType, invalidArgValue, outOfRange } from '../errors';
 import { badPort, invalidIpAddress, missingPort } from './errors';
 import type { ConnectOptions, SocketOptions } from './types';
@@ -49,16 +50,24 @@ export function normalizeArguments<Options extends object>(
   return [options as Options, callback];
 }
 
+export interface PortKind {
+  /** Whose services' names are known; default 'tcp'. */
+  protocol?: PortProtocol;
+  /** Default 0. */
+  least?: 0 | 1;
+}
+
 /**
- * Reads a port as node:net does.
+ * Reads a port as node:net and node:dgram do, or the name of a service: 'http', 'domain'.
  * @param name as the message is to begin
  * @throws RangeError ERR_SOCKET_BAD_PORT
  */
-export function readPort(value: unknown, name: string): number {
-  const text = typeof value === 'string' && value.trim() !== '';
-  if (typeof value !== 'number' && !text) throw badPort(name, value);
-  const port = Number(value);
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw badPort(name, value);
+export function readPort(value: unknown, name: string, kind: PortKind = {}): number {
+  const { protocol = 'tcp', least = 0 } = kind;
+  const isText = typeof value === 'string' && value.trim() !== '';
+  if (typeof value !== 'number' && !isText) throw badPort(name, value, least);
+  const port = (isText ? portByName(value, protocol) : undefined) ?? Number(value);
+  if (!Number.isInteger(port) || port < least || port > 65_535) throw badPort(name, value, least);
   return port;
 }
 

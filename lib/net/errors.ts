@@ -51,9 +51,13 @@ export function invalidAddressFamily(family: unknown, host: string, port: number
   return codeError(RangeError, 'ERR_INVALID_ADDRESS_FAMILY', message);
 }
 
-/** @param name as the message is to begin: `Port`, `options.port` */
-export function badPort(name: string, value: unknown): NodeError {
-  const message = `${name} should be >= 0 and < 65536. ${received(value)}.`;
+/**
+ * @param name as the message is to begin: `Port`, `options.port`
+ * @param least the least that would do
+ */
+export function badPort(name: string, value: unknown, least: 0 | 1 = 0): NodeError {
+  const above = least === 0 ? '>=' : '>';
+  const message = `${name} should be ${above} 0 and < 65536. ${received(value)}.`;
   return codeError(RangeError, 'ERR_SOCKET_BAD_PORT', message);
 }
 

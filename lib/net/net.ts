@@ -2,6 +2,7 @@ import { BlockList, SocketAddress, isIP, isIPv4, isIPv6 } from 'node:net';
 import type { Driver } from '../driver/driver';
 import { invalidArgType, outOfRange } from '../errors';
 import { normalizeArguments } from './arguments';
+import { callable } from './callable';
 import type { ServerHost } from './server';
 import { Server } from './server';
 import type { Accepted } from './host';
@@ -57,13 +58,6 @@ export interface Net {
   /** ms */
   getDefaultAutoSelectFamilyAttemptTimeout(): number;
   setDefaultAutoSelectFamilyAttemptTimeout(value: number): void;
-}
-
-/** Lets a class be called without `new`. */
-function callable<Class extends object>(target: Class): Class {
-  return new Proxy(target, {
-    apply: (made, _this, args) => Reflect.construct(made as unknown as () => void, args) as unknown,
-  });
 }
 
 /**

@@ -129,9 +129,12 @@ export class StackCore {
     return this.tcp.counters;
   }
 
-  /** Connections with a handshake, data or a FIN that the peer has not acknowledged. */
+  /**
+   * Connections with a handshake, data or a FIN that the peer has not acknowledged; one more while
+   * datagrams wait for the link.
+   */
   get unfinished(): number {
-    return this.tcp.unfinished;
+    return this.tcp.unfinished + (this.datagrams?.hasOutput ? 1 : 0);
   }
 
   /** Moves the clock before calls of the user; time never goes back. */
@@ -231,6 +234,11 @@ export class StackCore {
   /** The next socket whose readiness may have changed since it was last returned; null: none. */
   pollEvent(): StreamSocket | DatagramSocket | null {
     return this.tcp.pollEvent() ?? this.datagrams?.pollEvent() ?? null;
+  }
+
+  /** Whether `pollEvent` has a datagram socket. */
+  get hasDatagramEvent(): boolean {
+    return this.datagrams !== null && this.datagrams.hasEvent;
   }
 
   /** socket(2): a TCP socket for IPv4 (4), or for IPv6 and IPv4 (6). */

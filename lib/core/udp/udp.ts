@@ -259,6 +259,10 @@ export class Udp {
     this.lastEvent = socket;
   }
 
+  get hasEvent(): boolean {
+    return this.firstEvent !== null;
+  }
+
   /** The next socket whose readiness may have changed since it was last returned; null: none. */
   pollEvent(): DatagramSocket | null {
     const socket = this.firstEvent;

@@ -10,6 +10,8 @@ import type { CongestionController } from '../../core/tcp/congestion-controller'
 import type { Settings } from '../../core/tcp/settings';
 import { State } from '../../core/tcp/state';
 import type { Driver, Endpoint } from '../../driver/driver';
+import type { Dgram } from '../../dgram/dgram';
+import { makeDgram } from '../../dgram/dgram';
 import type { Net } from '../../net/net';
 import { makeNet } from '../../net/net';
 import { SimEvent } from '../engine/event-queue';
@@ -74,6 +76,8 @@ class PowerOff extends SimEvent {
 export class Host {
   /** The API of node:net on this host. Its functions are bound: they may be passed on alone. */
   readonly net: Net;
+  /** The API of node:dgram on this host, likewise. */
+  readonly dgram: Dgram;
   /** The IPv4 address. */
   readonly address: string;
   /** The IPv6 address. */
@@ -123,6 +127,7 @@ export class Host {
       },
     };
     this.net = makeNet(stack, () => undefined);
+    this.dgram = makeDgram(stack);
   }
 
   /** What it is able to do now. */
