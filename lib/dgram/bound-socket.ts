@@ -317,15 +317,13 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     return this.isClosed;
   }
 
-  /** @internal */
-  get losing(): boolean {
-    return this.outbox !== null && this.outbox.count > 0;
-  }
+  /** @internal What is lost is told by the callbacks of `send`. */
+  readonly losing = false;
 
   /** @internal */
   finish(): void {
     this.#finishing = true;
-    if (!this.isClosed && !this.losing) this.close();
+    if (!this.isClosed && (this.outbox === null || this.outbox.count === 0)) this.close();
   }
 
   /** @internal */

@@ -319,18 +319,23 @@ export class Driver {
 
   #pumpSoon(): void {
     this.#scheduled = false;
-    if (!this.#closed) this.#round();
+    if (!this.#closed) this.#round(false);
   }
 
-  /** Tells the program what has happened, sends what is to be sent, sets the alarm. */
-  #round(): void {
-    this.#tell();
+  /**
+   * Tells the program what has happened, sends what is to be sent, sets the alarm.
+   * @param fromLoop not in the turn of the event loop in which the program has called: what comes
+   *   of that for datagram sockets is told in another, so that who answers each datagram to a group
+   *   of his own with another stops nobody
+   */
+  #round(fromLoop = true): void {
+    this.#tell(fromLoop);
     if (this.#closed) return;
     let now = this.clock.now();
     this.#transmit(now);
     if (this.core.nextDeadline() <= now) {
       this.core.onTimer(now);
-      this.#tell();
+      this.#tell(fromLoop);
       if (this.#closed) return;
       now = this.clock.now();
       this.#transmit(now);
@@ -340,21 +345,18 @@ export class Driver {
     if (!this.#closed) this.#settleLife();
   }
 
-  /**
-   * There is room for datagrams again, or one to a group has come back to sockets of our own. They
-   * are told in a later turn, so that who answers such a datagram with another stops nobody.
-   */
+  /** There is room for datagrams again, or one to a group has come back to sockets of our own. */
   #tellSoon(): void {
     this.clock.stir?.();
-    this.#soon ??= new Turn(() => this.#pumpSoon());
+    this.#soon ??= new Turn(() => this.flush());
     this.#soon.request();
   }
 
-  #tell(): void {
+  #tell(withDatagrams: boolean): void {
     this.core.advance(this.clock.now());
     this.#telling = true;
     for (;;) {
-      const socket = this.core.pollEvent();
+      const socket = this.core.pollEvent(withDatagrams);
       if (socket === null) break;
       const endpoint = socket.owner as Endpoint | null;
       if (endpoint !== null) this.#notify(endpoint);

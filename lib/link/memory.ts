@@ -1,6 +1,6 @@
 import { largestPacket, packetCount } from '../codec/fragment';
 import { ParseResult, RESULT_COUNTERS } from '../codec/result';
-import { isIpv4, isLoopback, parsePrefix } from '../core/ip/address';
+import { isIpv4, isLoopback, isMulticast, parsePrefix, readAddress } from '../core/ip/address';
 import { SegmentBatch } from '../core/segment/batch';
 import { Word } from '../core/segment/layout';
 import type { Link, LinkContext, LinkCounters, LinkHost, LinkPort } from './link';
@@ -28,8 +28,9 @@ const LOW_WATER = 256 * 1024;
 /**
  * A wire inside the process. Every stack that opens it has a port on it, and gets what is sent to
  * its addresses: the exact ones, and of a loopback address its whole prefix (127.0.0.1/8). What a
- * stack sends to its own addresses comes back to it alone; what nobody owns goes to another stack
- * with `anyAddress`, or is counted (`undeliverable`).
+ * stack sends to its own addresses comes back to it alone; what is for a group, or for all hosts of
+ * the link or of their network, goes to every other stack that it is for; what nobody owns goes to
+ * another stack with `anyAddress`, or is counted (`undeliverable`).
  *
  * Packets are real bytes, built and parsed again, and arrive in order in a later turn of the event
  * loop. With more than 1 MiB on its way to a stack the senders have to wait; beyond 8 MiB packets
@@ -65,13 +66,20 @@ class Wire {
 /** The addresses of a port, five words each: an address and the mask of its last word. */
 class OwnedAddresses {
   private readonly entries: Int32Array;
+  /** The last address of each IPv4 network. */
+  private readonly broadcasts: readonly number[];
 
   /** @throws TypeError ERR_INVALID_ARG_VALUE */
   constructor(texts: readonly string[]) {
-    const entries = texts.map((text) => {
+    const prefixes = texts.map((text) => {
       const prefix = parsePrefix(text);
       if (prefix === null) throw invalidArgValue('options.addresses', text);
-      const { address, length } = prefix;
+      return prefix;
+    });
+    this.broadcasts = prefixes
+      .filter(({ address, length }) => isIpv4(address) && length > 96 && length < 127)
+      .map(({ address, length }) => address.w3 | (-1 >>> (length - 96)));
+    const entries = prefixes.map(({ address, length }) => {
       const whole = isIpv4(address) && isLoopback(address) && length >= 96 && length < 128;
       const mask = whole ? ~((2 ** (128 - length) - 1) | 0) : -1;
       return [address.w0, address.w1, address.w2, address.w3 & mask, mask];
@@ -91,6 +99,13 @@ class OwnedAddresses {
       if (same) return true;
     }
     return false;
+  }
+
+  /** Whether it is for the hosts of a network that these addresses are in. */
+  hasBroadcast(words: Int32Array, base: number): boolean {
+    const at = base + Word.Destination;
+    if (words[at + 2] !== 0xffff || words[at + 1] !== 0 || words[at] !== 0) return false;
+    return words[at + 3] === -1 || this.broadcasts.includes(words[at + 3]);
   }
 }
 
@@ -169,7 +184,20 @@ class MemoryPort implements LinkPort {
       found = true;
       this.deliver(port, batch, base);
     }
-    if (!found) this.sendAbroad(batch, base);
+    if (!found && !this.sendToMany(batch, base)) this.sendAbroad(batch, base);
+  }
+
+  /** What is for a group or a broadcast address; false if it isn't, or is for nobody. */
+  private sendToMany(batch: SegmentBatch, base: number): boolean {
+    const { words } = batch;
+    const isGroup = isMulticast(readAddress(words, base + Word.Destination));
+    let found = false;
+    for (const port of this.wire.ports) {
+      if (port === this || !(isGroup || port.owned.hasBroadcast(words, base))) continue;
+      found = true;
+      this.deliver(port, batch, base);
+    }
+    return found;
   }
 
   /** Nobody has the address by name. */

@@ -231,9 +231,14 @@ export class StackCore {
     return this.datagrams !== null && this.datagrams.hasOutput;
   }
 
-  /** The next socket whose readiness may have changed since it was last returned; null: none. */
-  pollEvent(): StreamSocket | DatagramSocket | null {
-    return this.tcp.pollEvent() ?? this.datagrams?.pollEvent() ?? null;
+  /**
+   * The next socket whose readiness may have changed since it was last returned; null: none.
+   * @param withDatagrams whether datagram sockets are asked for, too
+   */
+  pollEvent(withDatagrams = true): StreamSocket | DatagramSocket | null {
+    const socket = this.tcp.pollEvent();
+    if (socket !== null || !withDatagrams || this.datagrams === null) return socket;
+    return this.datagrams.pollEvent();
   }
 
   /** Whether `pollEvent` has a datagram socket. */
