@@ -33,7 +33,7 @@ export interface SocketOptions {
 
 /** Options of `bind`. */
 export interface BindOptions {
-  /** 0 or absent: the stack chooses one. */
+  /** A number, or the name of a service: 'tftp'; 0 or absent: the stack chooses one. */
   port?: number | string | null;
   /** Name or address; default: every address of the stack. */
   address?: string;

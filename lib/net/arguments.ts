@@ -34,6 +34,12 @@ function toNumber(value: unknown): number | false {
   return number >= 0 ? number : false;
 }
 
+/** Text that is neither a number nor the name of a service. */
+function isPath(value: unknown): boolean {
+  if (typeof value !== 'string' || toNumber(value) !== false) return false;
+  return portByName(value, 'tcp') === undefined;
+}
+
 /** Sorts the arguments `(options | port | path, host?, …, callback?)`. */
 export function normalizeArguments<Options extends object>(
   args: readonly unknown[],
@@ -43,7 +49,7 @@ export function normalizeArguments<Options extends object>(
   const callback = typeof last === 'function' ? (last as Callback) : null;
   let options: object = {};
   if (typeof first === 'object' && first !== null) options = first;
-  else if (typeof first === 'string' && toNumber(first) === false) options = { path: first };
+  else if (isPath(first)) options = { path: first };
   else if (args.length > 0 && typeof first !== 'function') {
     options = typeof second === 'string' ? { port: first, host: second } : { port: first };
   }

@@ -93,6 +93,7 @@ export interface ConnectionOptions {
 
 /** Options of `connect`: node:net's for TCP. */
 export interface ConnectOptions extends SocketOptions {
+  /** A number, or the name of a service: 'http'. */
   port?: number | string | null;
   /** Name or address; default 'localhost'. */
   host?: string | null;
@@ -123,7 +124,7 @@ export interface ServerOptions extends ConnectionOptions {
 
 /** Options of `listen`: node:net's for TCP. */
 export interface ListenOptions {
-  /** 0 or absent: the stack chooses one. */
+  /** A number, or the name of a service: 'redis'; 0 or absent: the stack chooses one. */
   port?: number | string | null;
   /** Name or address; default: every address of the stack. */
   host?: string | null;

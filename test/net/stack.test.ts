@@ -51,6 +51,30 @@ describe('Stack.open', () => {
     await once(server.close(), 'close');
   });
 
+  it('knows ports by the names of their services', async () => {
+    await using stack = await Stack.open();
+    const server = stack.net.createServer((peer) => peer.end());
+    server.listen({ port: 'redis', host: '127.0.0.1' });
+    await once(server, 'listening');
+    expect(server.address()).toMatchObject({ port: 6379 });
+    for (const connect of [
+      () => stack.net.connect({ port: 'redis', host: '127.0.0.1' }),
+      () => stack.net.connect('redis', '127.0.0.1'),
+    ]) {
+      const client = connect();
+      await once(client, 'connect');
+      expect(client.remotePort).toBe(6379);
+      await readAll(client);
+    }
+    // UDP's, and none at all.
+    for (const port of ['tftp', 'no-such-service']) {
+      const bad = expect.objectContaining({ code: 'ERR_SOCKET_BAD_PORT' }) as Error;
+      expect(() => stack.net.connect({ port })).toThrow(bad);
+      expect(() => stack.net.createServer().listen({ port })).toThrow(bad);
+    }
+    await once(server.close(), 'close');
+  });
+
   it('has no way to a family without an address', async () => {
     await using stack = await Stack.open({ addresses: ['10.0.0.1/24'] });
     const error = await nextError(stack.net.connect(80, '2001:db8::1'));
