@@ -71,11 +71,12 @@ export class DevicePort {
     return result !== 1;
   }
 
-  close(): void {
+  /** @param keepDescriptor whether the device's descriptor stays open */
+  close(keepDescriptor = false): void {
     if (this.closed) return;
     this.closed = true;
     this.unhook();
-    this.device.close();
+    this.device.close(keepDescriptor);
   }
 
   private onEvent(event: DeviceEvent, value: number): void {

@@ -57,7 +57,8 @@ export interface NativeDevice {
   /** 0: all is on its way; 1: some had to wait. */
   transmit(words: Int32Array, slices: Int32Array, count: number): number;
   keepAlive(alive: boolean): void;
-  close(): void;
+  /** @param keepDescriptors whether what it reads from stays open, for somebody else */
+  close(keepDescriptors?: boolean): void;
 }
 
 /** Port guards by number. Results below 0 are minus the errno. */
@@ -104,6 +105,8 @@ export interface NativeAddon {
   /** Sets an interface up, and its MTU unless that is 0. */
   setUpInterface(name: string, mtu: number): number;
   addAddress(name: string, address: Int32Array, prefixLength: number): number;
+  /** A route to a network through an interface; one that is there already is fine. */
+  addRoute(name: string, network: Int32Array, prefixLength: number): number;
   /** File descriptors that this process may have. */
   descriptorLimit(): number;
   /**

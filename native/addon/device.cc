@@ -249,7 +249,15 @@ Napi::Value Device::keep_alive(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// (whether descriptors stay open, for somebody else)
 Napi::Value Device::close(const Napi::CallbackInfo& info) {
+  if (open_ && info[0].ToBoolean().Value()) {
+    for (auto& endpoint : endpoints_) {
+      if (endpoint == nullptr) continue;
+      endpoint->poller.reset();
+      endpoint->fd.release();
+    }
+  }
   shut();
   return info.Env().Undefined();
 }

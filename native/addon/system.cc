@@ -72,6 +72,17 @@ Value call_add_address(const CallbackInfo& info) {
                 add_address(static_cast<int32_t>(index), address.data(), static_cast<int>(length)));
 }
 
+/// (interface name, network, prefix length): 0 or -errno.
+Value call_add_route(const CallbackInfo& info) {
+  const unsigned index = if_nametoindex(interface_name(info[0]).c_str());
+  const auto network = elements<int32_t>(info[1]);
+  const int64_t length = integer(info[2], 0, 128);
+  if (network.size() != 4 || length < 0) return misuse(info.Env(), "a network was expected");
+  if (index == 0) return number(info, -ENODEV);
+  return number(info,
+                add_route(static_cast<int32_t>(index), network.data(), static_cast<int>(length)));
+}
+
 /// File descriptors that this process may have.
 Value descriptor_limit(const CallbackInfo& info) {
   rlimit limit{};
@@ -96,6 +107,7 @@ void define_system(Napi::Env env, Napi::Object exports) {
   exports.Set("interfaceIsUp", Napi::Function::New(env, call_interface_is_up, "interfaceIsUp"));
   exports.Set("setUpInterface", Napi::Function::New(env, call_set_up_interface, "setUpInterface"));
   exports.Set("addAddress", Napi::Function::New(env, call_add_address, "addAddress"));
+  exports.Set("addRoute", Napi::Function::New(env, call_add_route, "addRoute"));
   exports.Set("descriptorLimit", Napi::Function::New(env, descriptor_limit, "descriptorLimit"));
   exports.Set("activeRequests", Napi::Function::New(env, active_requests, "activeRequests"));
 }

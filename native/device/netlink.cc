@@ -82,6 +82,39 @@ int change(Request& request) noexcept {
   return length < 0 ? static_cast<int>(length) : 0;
 }
 
+/// The four words of an address with `length` bits, counted within its family, kept.
+void mask_address(const int32_t* address, int length, int32_t* out) noexcept {
+  int left = family_of(address) == 4 ? length + 96 : length;
+  for (int i = 0; i < 4; i++, left -= 32) {
+    const uint32_t mask = left >= 32 ? ~0U : left <= 0 ? 0 : ~0U << (32 - left);
+    out[i] = static_cast<int32_t>(static_cast<uint32_t>(address[i]) & mask);
+  }
+}
+
+/// The interface that packets to an address leave by; 0: none.
+int32_t interface_to(const int32_t* address) noexcept {
+  Fd fd;
+  if (open_netlink(fd) != 0) return 0;
+  const int family = family_of(address);
+  Request request(RTM_GETROUTE, 0);
+  auto* body = request.body<rtmsg>();
+  body->rtm_family = static_cast<uint8_t>(domain_of(family));
+  body->rtm_dst_len = family == 4 ? 32 : 128;
+  request.address(RTA_DST, address);
+  alignas(nlmsghdr) uint8_t answer[2048];
+  const ssize_t length = ask(fd.get(), request, answer, sizeof answer);
+  if (length < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(rtmsg)))) return 0;
+  auto* at = reinterpret_cast<rtattr*>(answer + NLMSG_SPACE(sizeof(rtmsg)));
+  int left = static_cast<int>(length) - static_cast<int>(NLMSG_SPACE(sizeof(rtmsg)));
+  for (; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    int32_t interface = 0;
+    if (at->rta_type != RTA_OIF || RTA_PAYLOAD(at) != sizeof interface) continue;
+    std::memcpy(&interface, RTA_DATA(at), sizeof interface);
+    return interface;
+  }
+  return 0;
+}
+
 int interface_request(const char* name, unsigned long what, ifreq& request) noexcept {
   const Fd fd(socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
   if (!fd) return -errno;
@@ -104,6 +137,24 @@ int add_address(int32_t interface, const int32_t* address, int prefix_length) no
   request.address(IFA_ADDRESS, address);
   const int failed = change(request);
   return failed == -EEXIST ? 0 : failed;
+}
+
+int add_route(int32_t interface, const int32_t* network, int prefix_length) noexcept {
+  const int family = family_of(network);
+  int32_t masked[4];
+  mask_address(network, prefix_length, masked);
+  Request request(RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL);
+  auto* body = request.body<rtmsg>();
+  body->rtm_family = static_cast<uint8_t>(domain_of(family));
+  body->rtm_dst_len = static_cast<uint8_t>(prefix_length);
+  body->rtm_table = RT_TABLE_MAIN;
+  body->rtm_protocol = RTPROT_STATIC;
+  body->rtm_scope = family == 4 ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+  body->rtm_type = RTN_UNICAST;
+  if (prefix_length > 0) request.address(RTA_DST, masked);
+  request.attribute(RTA_OIF, &interface, sizeof interface);
+  const int failed = change(request);
+  return failed == -EEXIST && interface_to(masked) == interface ? 0 : failed;
 }
 
 int set_up_interface(int32_t interface, int mtu) noexcept {

@@ -12,6 +12,11 @@ namespace netland {
 /// detection). An address that it has already is fine. 0 or -errno.
 int add_address(int32_t interface, const int32_t* address, int prefix_length) noexcept;
 
+/// Routes a network (four words and a length; what is behind it is ignored) through an interface. A
+/// route that goes there already is fine.
+/// @return 0 or -errno: EEXIST where there is one through another interface
+int add_route(int32_t interface, const int32_t* network, int prefix_length) noexcept;
+
 /// Sets an interface up.
 /// @param mtu bytes; 0: as it is
 /// @return 0 or -errno

@@ -51,6 +51,14 @@ int choose_offload(int flags, Tun& tun) noexcept {
   return 0;
 }
 
+// Whether it was attached without IFF_NO_PI. TUNGETIFF doesn't tell, since that bit is IFF_NOFILTER
+// there. Four zero bytes are an empty packet behind its struct tun_pi, or else one of no IP version,
+// which the kernel refuses. Of a device that is down nothing is known.
+bool has_packet_information(const Tun& tun) noexcept {
+  const uint8_t probe[kVnetHeader + 4] = {};
+  return write(tun.fd.get(), probe, tun.header ? sizeof probe : 4) >= 0;
+}
+
 int attach(int fd, int flags, char (&name)[kInterfaceName]) noexcept {
   ifreq request{};
   request.ifr_flags = static_cast<short>(flags);
@@ -80,10 +88,9 @@ int open_tun(Tun& tun) noexcept {
 
 int adopt_tun(int fd, Tun& tun) noexcept {
   ifreq request{};
-  if (ioctl(fd, TUNGETIFF, &request) != 0) return -errno;
+  if (ioctl(fd, TUNGETIFF, &request) != 0) return errno == EBADF ? -EBADF : -EINVAL;
   const int flags = static_cast<unsigned short>(request.ifr_flags);
   if ((flags & IFF_TUN) == 0) return -EPROTOTYPE;
-  if ((flags & IFF_NO_PI) == 0) return -EPROTO;
   const int status = fcntl(fd, F_GETFL);
   int failed = status < 0 ? -errno : fcntl(fd, F_SETFL, status | O_NONBLOCK);
   if (failed == 0) failed = fcntl(fd, F_SETFD, FD_CLOEXEC);
@@ -91,6 +98,7 @@ int adopt_tun(int fd, Tun& tun) noexcept {
   std::memcpy(tun.name, request.ifr_name, kInterfaceName);
   tun.fd = Fd(fd);
   failed = choose_offload(flags, tun);
+  if (failed == 0 && has_packet_information(tun)) failed = -EPROTO;
   if (failed != 0) tun.fd.release();
   return failed;
 }

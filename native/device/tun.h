@@ -30,8 +30,8 @@ int open_tun(Tun& tun) noexcept;
 
 /// Takes a descriptor that somebody else has attached to a TUN device, and makes it non-blocking.
 /// Its offload can only be used if it was attached with IFF_VNET_HDR.
-/// @return 0 or -errno, and then the descriptor is the caller's as before: EBADF, ENOTTY (no TUN
-///   descriptor), EBADFD (not attached), EPROTOTYPE (a TAP device, which carries Ethernet frames),
+/// @return 0 or -errno, and then the descriptor is the caller's as before: EBADF, EINVAL (not
+///   attached to a TUN device), EPROTOTYPE (a TAP device, which carries Ethernet frames),
 ///   EPROTO (attached without IFF_NO_PI)
 int adopt_tun(int fd, Tun& tun) noexcept;
 

@@ -82,6 +82,14 @@ describe('options', () => {
     expect(wrong({ hostAddresses: ['10.0.0.300/8'] })).toBe('ERR_INVALID_ARG_VALUE');
     expect(wrong({ hostAddresses: ['0.0.0.0/8'] })).toBe('ERR_INVALID_ARG_VALUE');
     expect(wrong({ hostAddresses: ['ff02::1/64'] })).toBe('ERR_INVALID_ARG_VALUE');
+    expect(wrong({ routes: ['10.0.0.0'] })).toBe('none');
+    expect(wrong({ routes: ['10.0.0.0/33'] })).toBe('ERR_INVALID_ARG_VALUE');
+    expect(wrong({ routes: ['0.0.0.0/0', '::/0'] })).toBe('none');
+    expect(wrong({ routes: [7] })).toBe('ERR_INVALID_ARG_VALUE');
+    expect(wrong({ offload: 1 })).toBe('ERR_INVALID_ARG_TYPE');
+    expect(wrong({ fd: -1 })).toBe('ERR_OUT_OF_RANGE');
+    expect(wrong({ fd: '3' })).toBe('ERR_INVALID_ARG_TYPE');
+    expect(wrong({ fd: 3, name: 'nl0' })).toBe('ERR_INVALID_ARG_VALUE');
     expect(wrong({ name: 'nl%d', hostAddresses: ['fd00::1/64'], mtu: 1280 })).toBe('none');
   });
 });

@@ -9,6 +9,19 @@ import { asNobody, type Counters, linkChild, type Taken, taken } from './support
 const HOST = ['10.78.0.1/24', 'fd78::1/64'];
 const OURS = ['10.78.0.2/24', 'fd78::2/64'];
 
+const [IFF_TUN, IFF_TAP, IFF_NO_PI, IFF_VNET_HDR] = [1, 2, 0x1000, 0x4000];
+
+/** Attaches descriptor 9 to a device, held0 by default, and runs the rest of its arguments. */
+const HOLDER = `
+import fcntl, os, struct, sys
+name = b'frames0' if sys.argv[2] == 'frames0' else b'held0'
+fd = os.open('/dev/net/tun', os.O_RDWR)
+fcntl.ioctl(fd, 0x400454ca, struct.pack('16sH22x', name, int(sys.argv[1])))
+os.dup2(fd, 9)
+rest = sys.argv[3:] if name == b'frames0' else sys.argv[2:]
+os.execvp(rest[0], rest)
+`;
+
 needs(
   hasNamespaces() && hasTun() && hasCommand('setpriv'),
   'root, network namespaces, /dev/net/tun, setpriv',
@@ -126,6 +139,102 @@ needs(
     await link.call('openTun', again, []);
     expect(await addresses('kept0')).toContain('10.79.1.1/24');
     await here.run('ip', 'link', 'del', 'kept0');
+  });
+
+  describe('a descriptor that a privileged process hands over', () => {
+    /** Runs what follows with descriptor 9 attached to held0. */
+    const holding = (flags: number) => ['python3', '-c', HOLDER, String(flags)];
+    const held = (flags: number) => linkChild(here, { via: [...holding(flags), ...asNobody()] });
+
+    beforeAll(async () => {
+      await here.run('ip', 'tuntap', 'add', 'dev', 'held0', 'mode', 'tun');
+      await here.run('ip', 'addr', 'add', '10.80.0.1/24', 'dev', 'held0');
+      await here.run('ip', 'link', 'set', 'held0', 'up', 'mtu', '1400');
+    });
+    afterAll(() => here.run('ip', 'link', 'del', 'held0'));
+
+    test.each([
+      ['with virtio_net_hdr', IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, undefined],
+      ['the same, without offload', IFF_TUN | IFF_NO_PI | IFF_VNET_HDR, false],
+      ['without', IFF_TUN | IFF_NO_PI, undefined],
+    ])('%s: nobody takes it over', async (_, flags, offload) => {
+      const nobody = held(flags);
+      expect(await nobody.call('openTun', { fd: 9, offload }, ['10.80.0.2/24'])).toEqual({
+        name: 'held0',
+        mtu: 1400,
+      });
+      await nobody.call('sink');
+      await link.call('kernelConnect', '10.80.0.2', 80);
+      const digest = await link.call('kernelSend', 1 << 18);
+      await until(
+        () => nobody.call<{ bytes: number }>('sunk'),
+        (sunk) => sunk.bytes === 1 << 18,
+      );
+      expect(await nobody.call('sunk')).toEqual({ bytes: 1 << 18, digest });
+      const { longest } = await nobody.call<Taken>('take');
+      if (offload === undefined && (flags & IFF_VNET_HDR) !== 0) {
+        expect(longest).toBeGreaterThan(1400);
+      } else {
+        expect(longest).toBe(1400);
+      }
+      // It is closed with the link, which has used it up.
+      await nobody.call('close');
+      await expect(nobody.call('openTun', { fd: 9 }, [])).rejects.toMatchObject({ code: 'EBADF' });
+      await nobody.kill();
+    });
+
+    test('one that is none is refused, and stays open', async () => {
+      const plain = held(IFF_TUN);
+      const refusal = { code: 'EPROTO', message: expect.stringContaining('IFF_NO_PI') };
+      await expect(plain.call('openTun', { fd: 9 }, [])).rejects.toMatchObject(refusal);
+      await expect(plain.call('openTun', { fd: 9 }, [])).rejects.toMatchObject(refusal);
+      await expect(plain.call('openTun', { fd: 1 }, [])).rejects.toMatchObject({
+        code: 'EINVAL',
+        message: expect.stringContaining('not attached to a TUN device'),
+      });
+      await plain.kill();
+      const known = held(IFF_TUN | IFF_NO_PI);
+      // Setting what it may not set.
+      const more = { fd: 9, hostAddresses: ['10.81.0.1/24'] };
+      await expect(known.call('openTun', more, [])).rejects.toMatchObject({ code: 'EPERM' });
+      expect(await known.call('openTun', { fd: 9 }, [])).toMatchObject({ name: 'held0' });
+      await known.kill();
+      await here.run('ip', 'tuntap', 'add', 'dev', 'frames0', 'mode', 'tap');
+      const tap = linkChild(here, { via: ['python3', '-c', HOLDER, String(IFF_TAP), 'frames0'] });
+      await expect(tap.call('openTun', { fd: 9 }, [])).rejects.toMatchObject({
+        code: 'EPROTOTYPE',
+        message: expect.stringContaining('TAP'),
+      });
+      await tap.kill();
+      await here.run('ip', 'link', 'del', 'frames0');
+    });
+  });
+
+  test('routes networks to the device', async () => {
+    const routes = ['10.90.7.7/16', 'fd90::/32', '10.78.9.0/24'];
+    const options = { name: 'nl0', hostAddresses: HOST, routes };
+    await link.call('openTun', options, OURS);
+    const shown = (await here.run('ip', 'route', 'show', 'dev', 'nl0')).stdout;
+    expect(shown).toMatch(/^10\.90\.0\.0\/16 /m);
+    expect(shown).toMatch(/^10\.78\.9\.0\/24 /m);
+    expect((await here.run('ip', '-6', 'route', 'show', 'dev', 'nl0')).stdout).toMatch(
+      /^fd90::\/32 /m,
+    );
+    const other = linkChild(here);
+    await expect(other.call('openTun', { routes: ['10.90.0.0/16'] }, [])).rejects.toMatchObject({
+      code: 'EEXIST',
+      syscall: 'netlink',
+    });
+    await other.kill();
+    // One that is there already is as it should be.
+    await here.run('ip', 'tuntap', 'add', 'dev', 'kept1', 'mode', 'tun');
+    await here.run('ip', 'link', 'set', 'kept1', 'up');
+    for (let i = 0; i < 2; i++) {
+      const again = linkChild(here);
+      await again.call('openTun', { name: 'kept1', routes: ['10.91.0.0/16'] }, []);
+      await again.kill();
+    }
+    await here.run('ip', 'link', 'del', 'kept1');
   });
 
   test('a device that is set down drops, and goes on when it is up again', async () => {
