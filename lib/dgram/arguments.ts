@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { invalidArgType } from '../errors';
-import { readPort, rejectMissing } from '../net/arguments';
+import { readAnyPort, readPort, rejectMissing } from '../net/arguments';
 import { outOfBounds } from './errors';
 import type { BindOptions } from './types';
 
@@ -99,6 +99,7 @@ export function readSend(args: readonly unknown[], toPeer: boolean): SendArgumen
 /** What `bind` is given. */
 export interface BindArguments {
   readonly port: number;
+  readonly anyPort: boolean;
   readonly address: string;
   readonly callback: Callback | undefined;
 }
@@ -114,14 +115,14 @@ export function readBind(args: readonly unknown[], everywhere: string): BindArgu
   const callback = typeof last === 'function' ? (last as Callback) : undefined;
   const isObject = typeof first === 'object' && first !== null;
   if (isObject) rejectMissing(first, ['fd', 'handle']);
-  const { port, address }: BindOptions = isObject
-    ? first
-    : ({ port: first, address: second } as BindOptions);
+  const options = isObject ? first : ({ port: first, address: second } as BindOptions);
+  const { port, address }: BindOptions = options;
   const where = typeof address === 'function' ? undefined : address;
   if (where) expectString('address', where);
   const isAbsent = !port || typeof port === 'function';
   return {
     port: isAbsent ? 0 : readPort(port, 'Port', { protocol: 'udp' }),
+    anyPort: readAnyPort(options),
     address: where || everywhere,
     callback,
   };

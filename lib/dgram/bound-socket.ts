@@ -19,7 +19,7 @@ import { addressFor, findAddress } from './find-address';
 import { readOptions } from './options';
 import { Outbox } from './outbox';
 import { TunableSocket } from './tunable-socket';
-import type { BindOptions, SocketOptions, SocketType } from './types';
+import type { BindOptions, RemoteInfo, SocketOptions, SocketType } from './types';
 
 /** What a socket needs of the stack that it belongs to. */
 export interface DatagramHost {
@@ -122,7 +122,7 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     this.emit('error', error);
   }
 
-  #bindTo(text: string, { port }: BindArguments): void {
+  #bindTo(text: string, { port, anyPort }: BindArguments): void {
     if (this.isClosed) return;
     if (this.driver.closing) {
       this.#bindFailed(stackClosed());
@@ -130,7 +130,8 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     }
     const address = addressFor(this.domain, text);
     this.driver.enter();
-    const result = address === null ? -Errno.EINVAL : this.#open(address, port);
+    const where = anyPort ? null : port;
+    const result = address === null ? -Errno.EINVAL : this.#open(address, where);
     if (result < 0) {
       this.#bindFailed(systemError(-result, 'bind', text, port));
       return;
@@ -138,15 +139,15 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     this.#listen();
   }
 
-  /** Binds the stack's socket, which it makes. */
-  #open(address: IpAddress, port: number, reuseAddress = this.options.reuseAddr): number {
-    if (this.stream !== null) return this.stream.bind(address, port);
+  /** Binds the stack's socket, which it makes. @param port null: to any */
+  #open(address: IpAddress, port: number | null, reuseAddress = this.options.reuseAddr): number {
+    if (this.stream !== null) return bindStream(this.stream, address, port);
     const stream = this.driver.datagramSocket(this.domain, this);
     const { ipv6Only, reusePort } = this.options;
     if (reuseAddress) stream.setOption(DatagramOption.ReuseAddress, 1);
     if (reusePort) stream.setOption(DatagramOption.ReusePort, 1);
     if (ipv6Only) stream.setOption(DatagramOption.Ipv6Only, 1);
-    const result = stream.bind(address, port);
+    const result = bindStream(stream, address, port);
     if (result < 0) {
       stream.owner = null;
       stream.close();
@@ -241,12 +242,17 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
       return;
     }
     const message = Buffer.from(taken.buffer, taken.byteOffset, taken.length);
-    this.emit('message', message, {
+    const sender: RemoteInfo = {
       address: formatAddressAs(readAddress(info.source, 0), stream.domain),
       family: stream.domain === 4 ? 'IPv4' : 'IPv6',
       port: info.sourcePort,
       size: taken.length,
-    });
+    };
+    if (stream.localPort === 0) {
+      sender.localAddress = formatAddressAs(readAddress(info.destination, 0), stream.domain);
+      sender.localPort = info.destinationPort;
+    }
+    this.emit('message', message, sender);
   }
 
   // --- where it is ---------------------------------------------------------------------------
@@ -357,4 +363,8 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     this.#presence.unref();
     return this;
   }
+}
+
+function bindStream(stream: DatagramSocket, address: IpAddress, port: number | null): number {
+  return port === null ? stream.bindAnyPort(address) : stream.bind(address, port);
 }

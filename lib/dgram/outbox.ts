@@ -23,6 +23,13 @@ export interface Letter {
   /** As the program has given it, for errors. */
   readonly address: string | undefined;
   readonly callback: Callback | undefined;
+  /** From where; absent: from where the socket is bound. */
+  readonly from?: { readonly address: IpAddress; readonly port: number };
+}
+
+function post(stream: DatagramSocket, { parts, to, port, from }: Letter): number {
+  if (from === undefined || to === null) return stream.sendParts(parts, to, port);
+  return stream.sendFrom(from.address, from.port, parts, to, port);
 }
 
 function lengthOf(parts: readonly Uint8Array[]): number {
@@ -68,7 +75,7 @@ export class Outbox {
     const limit = stream.options.sendBuffer;
     if (this.count === 0) {
       if (stream.outgoing.held >= limit) driver.transmit();
-      const sent = stream.sendParts(letter.parts, letter.to, letter.port);
+      const sent = post(stream, letter);
       if (sent !== -Errno.EAGAIN || stream.outgoing.held < limit) {
         tell(letter, sent);
         return;
@@ -104,7 +111,7 @@ export class Outbox {
     let done = 0;
     while (done < letters.length) {
       const letter = letters[done];
-      const sent = this.stream.sendParts(letter.parts, letter.to, letter.port);
+      const sent = post(this.stream, letter);
       if (sent === -Errno.EAGAIN) break;
       done++;
       this.#gone(letter);

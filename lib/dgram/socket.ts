@@ -151,6 +151,32 @@ export class Socket extends BoundSocket {
     else this.whenBound(() => this.#send(given));
   }
 
+  /**
+   * Answers the sender of a datagram from the address and port that it was sent to, on a socket
+   * that is bound to any port.
+   * @param sender as 'message' has told it
+   * @param callback as of `send`; EINVAL where the socket has one port, or `sender` is wrong
+   * @throws TypeError ERR_INVALID_ARG_TYPE; RangeError ERR_SOCKET_BAD_PORT; Error
+   *   ERR_SOCKET_DGRAM_NOT_RUNNING
+   */
+  reply(
+    message: Message | readonly Message[],
+    sender: Readonly<RemoteInfo>,
+    callback?: SendCallback,
+  ): void {
+    const { address, port, localAddress = '', localPort = 0 } = sender;
+    const given = readSend([message, port, address, callback], false) as SendArguments;
+    this.expectRunning();
+    const to = addressFor(this.domain, address);
+    const from = addressFor(this.domain, localAddress);
+    if (to === null || from === null || this.outbox === null) {
+      const error = systemError(Errno.EINVAL, 'send', address, port);
+      if (callback !== undefined) nextTick(callback as (error: Error) => void, error);
+      return;
+    }
+    this.outbox.send({ ...given, to, from: { address: from, port: localPort } });
+  }
+
   /** Node.js has it as the older way to call `send`. */
   sendto(
     message: Message,

@@ -37,6 +37,12 @@ export interface BindOptions {
   port?: number | string | null;
   /** Name or address; default: every address of the stack. */
   address?: string;
+  /**
+   * To every port that no other socket is bound to, instead of `port`, for what is sent to this
+   * host alone: `sender.localAddress` and `localPort` of 'message' say to whom, and `reply` answers
+   * from there. Not on a raw link, which shares its ports with the kernel. Default false.
+   */
+  anyPort?: boolean;
   /** Accepted and without effect: a stack belongs to one process. */
   exclusive?: boolean;
 }
@@ -45,6 +51,9 @@ export interface BindOptions {
 export interface RemoteInfo extends AddressInfo {
   /** Bytes of the datagram. */
   size: number;
+  /** To whom it was sent, where the socket is on any port. */
+  localAddress?: string;
+  localPort?: number;
 }
 
 /** Something that has bytes, or text, which is sent as UTF-8. */

@@ -224,7 +224,8 @@ export function readListenAddress(
   };
 }
 
-function readAnyPort({ anyPort, port }: { anyPort?: unknown; port?: unknown }): boolean {
+/** Whether every port is meant instead of one. @throws TypeError ERR_INVALID_ARG_TYPE, …_VALUE */
+export function readAnyPort({ anyPort, port }: { anyPort?: unknown; port?: unknown }): boolean {
   expectType(anyPort, 'boolean', 'options.anyPort');
   if (anyPort !== true) return false;
   if (port === undefined || port === null) return true;

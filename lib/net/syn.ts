@@ -1,10 +1,28 @@
 import { formatAddress, isIpv4 } from '../core/ip/address';
-import type { SynRequest } from '../core/tcp/syn-requests';
+import { Unreachable, type SynRequest } from '../core/tcp/syn-requests';
 import { invalidArgType, invalidArgValue } from '../errors';
 import type { ConnectionListener } from './types';
 
-/** What a peer is told that may not connect, beside nothing. */
-export type SynRejection = 'reset';
+/**
+ * What a peer is told that may not connect:
+ *
+ * - 'reset': RST, as from a port where nobody listens (ECONNREFUSED)
+ * - 'unreachable': ICMP's host unreachable, ICMPv6's address unreachable (EHOSTUNREACH)
+ * - an error, as a connection to somebody else has failed with, by its `code`: EHOSTUNREACH and
+ *   EHOSTDOWN as above, ENETUNREACH and ENETDOWN network unreachable, or no route; EACCES and EPERM
+ *   administratively prohibited; ETIMEDOUT nothing, as `drop`; whatever else RST
+ */
+export type SynRejection = 'reset' | 'unreachable' | (Error & { readonly code?: string });
+
+const UNREACHABLE: Readonly<Record<string, Unreachable>> = {
+  unreachable: Unreachable.Host,
+  EHOSTUNREACH: Unreachable.Host,
+  EHOSTDOWN: Unreachable.Host,
+  ENETUNREACH: Unreachable.Network,
+  ENETDOWN: Unreachable.Network,
+  EACCES: Unreachable.Prohibited,
+  EPERM: Unreachable.Prohibited,
+};
 
 /**
  * A peer that wants to connect to a server, and has got no answer yet: what the server's event
@@ -64,14 +82,20 @@ export class Syn {
   }
 
   /**
-   * Refuses: by RST, as a port does where nobody listens (ECONNREFUSED).
+   * Refuses. ICMP has limits of its rate (`icmpRatelimit`): beyond them the peer hears nothing, and
+   * asks again.
    * @returns false: it is too late
    * @throws TypeError ERR_INVALID_ARG_VALUE
    */
   reject(how: SynRejection): boolean {
-    if (how !== 'reset') throw invalidArgValue('how', how, "must be 'reset'");
+    if (how !== 'reset' && how !== 'unreachable' && !(how instanceof Error)) {
+      throw invalidArgValue('how', how, "must be 'reset', 'unreachable', or an error");
+    }
+    const code = typeof how === 'string' ? how : (how.code ?? '');
+    if (code === 'ETIMEDOUT') return this.drop();
     this.#enter();
-    return this.#request.reset();
+    const isUnreachable = Object.hasOwn(UNREACHABLE, code);
+    return isUnreachable ? this.#request.unreachable(UNREACHABLE[code]) : this.#request.reset();
   }
 
   /**

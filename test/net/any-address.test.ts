@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { memoryLink, rawLink, Stack } from '../../lib/index';
-import type { Server, Socket, Syn } from '../../lib/index';
+import type { RemoteInfo, Server, Socket, Syn } from '../../lib/index';
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((done) => setTimeout(done, 1));
@@ -221,6 +221,35 @@ describe("server.on('syn')", () => {
     expect([syn.accept(), syn.signal.aborted]).toEqual([false, false]);
   });
 
+  it.each([
+    ['8.8.8.8', 'unreachable', 'EHOSTUNREACH'],
+    ['2001:db8::1', 'unreachable', 'EHOSTUNREACH'],
+    ['8.8.8.8', { code: 'EHOSTUNREACH' }, 'EHOSTUNREACH'],
+    ['8.8.8.8', { code: 'ENETUNREACH' }, 'ENETUNREACH'],
+    ['2001:db8::1', { code: 'ENETUNREACH' }, 'ENETUNREACH'],
+    ['8.8.8.8', { code: 'EACCES' }, 'EHOSTUNREACH'],
+    ['2001:db8::1', { code: 'EACCES' }, 'EACCES'],
+    ['8.8.8.8', { code: 'ECONNREFUSED' }, 'ECONNREFUSED'],
+    ['2001:db8::1', { code: 'EMFILE' }, 'ECONNREFUSED'],
+    ['8.8.8.8', {}, 'ECONNREFUSED'],
+  ])('rejects for %s: %j is %s for the peer', async (address, how, code) => {
+    const client = host.net.connect(80, address);
+    const syn = await nextSyn(server);
+    const why = typeof how === 'string' ? 'unreachable' : Object.assign(new Error('no'), how);
+    expect(syn.reject(why)).toBe(true);
+    const [error] = (await once(client, 'error')) as [Error];
+    expect(error).toMatchObject({ code, address, port: 80 });
+    expect(far.connections()).toHaveLength(1);
+  });
+
+  it('rejects with nothing what has timed out', async () => {
+    const client = host.net.connect(80, '8.8.8.8').on('error', () => undefined);
+    const syn = await nextSyn(server);
+    expect(syn.reject(Object.assign(new Error('no'), { code: 'ETIMEDOUT' }))).toBe(true);
+    expect((await nextSyn(server)).remotePort).toBe(syn.remotePort);
+    expect(client.connecting).toBe(true);
+  });
+
   it('drops: the peer asks again, and is asked about again', async () => {
     const client = host.net.connect(80, '8.8.8.8');
     const syn = await nextSyn(server);
@@ -320,6 +349,51 @@ describe("server.on('syn')", () => {
       expect.objectContaining({ code: expect.stringMatching(/^ERR_INVALID_ARG_/) }),
     );
     expect(syn.drop(0)).toBe(true);
+  });
+});
+
+describe('a datagram socket on any port', () => {
+  it.each(['8.8.8.8', '2001:db8::1'])(
+    'learns that %s was meant, and answers as that',
+    async (to) => {
+      const { host, far } = await tunnel();
+      const type = to.includes(':') ? 'udp6' : 'udp4';
+      const any = far.dgram.createSocket(type);
+      await new Promise<void>((done) => any.bind({ anyPort: true }, done));
+      expect(any.address().port).toBe(0);
+      any.on('message', (message: Buffer, sender) => {
+        any.reply(`${message} for ${sender.localAddress} ${sender.localPort}`, sender);
+      });
+      const client = host.dgram.createSocket(type);
+      client.connect(53, to);
+      await once(client, 'connect');
+      client.send('who');
+      const [answer, sender] = (await once(client, 'message')) as [Buffer, RemoteInfo];
+      expect(`${answer}`).toBe(`who for ${to} 53`);
+      expect(sender).toMatchObject({ address: to, port: 53 });
+      expect(sender).not.toHaveProperty('localPort');
+      const own = { address: to, port: 53, family: 'IPv4', size: 0 } as const;
+      const failed = new Promise((done) => any.reply('x', own, done));
+      expect(await failed).toMatchObject({ code: 'EINVAL' });
+      expect(() => any.bind({ anyPort: true, port: 1 })).toThrow();
+      host.destroy();
+      far.destroy();
+    },
+  );
+
+  it('can be asked for in one way', async () => {
+    await using stack = await Stack.open();
+    const socket = stack.dgram.createSocket('udp4');
+    const wrong = { code: 'ERR_INVALID_ARG_VALUE' };
+    expect(() => socket.bind({ anyPort: true, port: 1 })).toThrow(expect.objectContaining(wrong));
+    socket.bind(0);
+    await once(socket, 'listening');
+    const sender = { address: '127.0.0.1', port: 1, localAddress: '127.0.0.1', localPort: 1 };
+    const failed = new Promise((done) => {
+      socket.reply('x', { ...sender, family: 'IPv4', size: 0 }, done);
+    });
+    expect(await failed).toMatchObject({ code: 'EINVAL', syscall: 'send' });
+    socket.close();
   });
 });
 

@@ -31,11 +31,13 @@ export const enum Unreachable4 {
   Protocol = 2,
   Port = 3,
   FragmentationNeeded = 4,
+  Prohibited = 13,
 }
 
 /** Codes of `Icmp6.Unreachable`. */
 export const enum Unreachable6 {
   NoRoute = 0,
+  Prohibited = 1,
   Address = 3,
   Port = 4,
 }

@@ -250,24 +250,25 @@ export class DatagramSocket {
   sendFrom(
     from: IpAddress,
     fromPort: number,
-    bytes: Uint8Array,
+    parts: readonly Uint8Array[],
     to: IpAddress,
     port: number,
   ): number {
     if (!this.isOnAnyPort) return this.closed ? -Errno.EBADF : -Errno.EINVAL;
-    const refused = this.begin(bytes.length, to, port, from, fromPort);
-    if (refused < 0) return refused;
-    this.outgoing.append(bytes, 0, bytes.length);
-    this.udp.markReady(this);
-    return bytes.length;
+    const length = lengthOf(parts);
+    const refused = this.begin(length, to, port, from, fromPort);
+    return refused < 0 ? refused : this.finish(parts, length);
   }
 
   /** sendmsg(2): the same with a datagram in several parts. */
   sendParts(parts: readonly Uint8Array[], to: IpAddress | null = null, port = 0): number {
-    let length = 0;
-    for (const part of parts) length += part.length;
+    const length = lengthOf(parts);
     const refused = this.begin(length, to, port);
-    if (refused < 0) return refused;
+    return refused < 0 ? refused : this.finish(parts, length);
+  }
+
+  /** Brings the bytes of what `begin` has taken. */
+  private finish(parts: readonly Uint8Array[], length: number): number {
     for (const part of parts) this.outgoing.append(part, 0, part.length);
     this.udp.markReady(this);
     return length;
@@ -503,4 +504,10 @@ export class DatagramSocket {
   private fits(address: IpAddress): boolean {
     return this.domain === 6 || isIpv4(address);
   }
+}
+
+function lengthOf(parts: readonly Uint8Array[]): number {
+  let length = 0;
+  for (const part of parts) length += part.length;
+  return length;
 }

@@ -78,6 +78,7 @@ export class StackCore {
     const nowMs = () => this.tcp.nowMs;
     const shared = { environment, slabs, hashKey, counters, pathMtus, settings, nowMs };
     this.ip = new IpLayer({ ...shared, own: this.ownPackets });
+    this.tcp.complain = (packet, kind) => this.ip.icmp.complainOf(packet, kind);
     this.neighborhood = neighborhood === undefined ? null : this.settle(neighborhood);
     this.tcp.neighborhood = this.neighborhood;
   }

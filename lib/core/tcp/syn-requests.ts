@@ -1,10 +1,33 @@
-import { readAddress, type IpAddress } from '../ip/address';
+import { Icmp4, Icmp6, Unreachable4, Unreachable6 } from '../icmp/icmp-error';
+import { isIpv4, readAddress, type IpAddress } from '../ip/address';
 import { Word } from '../segment/layout';
 import type { Segment } from '../segment/segment';
 import type { StreamSocket } from '../socket/stream-socket';
 import type { Connection } from './connection';
 import type { Tcp } from './tcp';
 import { answerUndecided, forgetUndecided, refuseUndecided } from './undecided';
+
+/** What is kept of a SYN for ICMP to quote, bytes: the headers. */
+const MAX_QUOTE = 128;
+
+/** Why a peer can't be connected: codes of ICMP's and ICMPv6's destination unreachable. */
+export const enum Unreachable {
+  Host = 0,
+  Network = 1,
+  /** A filter doesn't let it. */
+  Prohibited = 2,
+}
+
+const KINDS4: readonly number[] = [
+  Unreachable4.Host,
+  Unreachable4.Net,
+  Unreachable4.Prohibited,
+].map((code) => (Icmp4.Unreachable << 8) | code);
+const KINDS6: readonly number[] = [
+  Unreachable6.Address,
+  Unreachable6.NoRoute,
+  Unreachable6.Prohibited,
+].map((code) => (Icmp6.Unreachable << 8) | code);
 
 /**
  * A SYN that is not answered before the program has decided. It waits in the SYN table like any
@@ -20,6 +43,8 @@ export class SynRequest {
   readonly localPort: number;
   readonly remoteAddress: IpAddress;
   readonly remotePort: number;
+  /** The SYN from its IP header on. */
+  private readonly quote: Uint8Array;
 
   /** @param row of the SYN table; -1 when the handshake is over, one way or the other */
   constructor(
@@ -32,6 +57,9 @@ export class SynRequest {
     this.localPort = words[base + Word.DestinationPort];
     this.remoteAddress = readAddress(words, base + Word.Source);
     this.remotePort = words[base + Word.SourcePort];
+    const at = words[base + Word.PacketOffset];
+    const length = Math.min(words[base + Word.PacketLength], MAX_QUOTE);
+    this.quote = tcp.slabs.slabs[words[base + Word.Slab]].slice(at, at + length);
   }
 
   /** Answers with SYN and ACK. Each of these says whether the decision came first, and in time. */
@@ -46,6 +74,14 @@ export class SynRequest {
     if (!this.end()) return false;
     refuseUndecided(this.tcp, this.row);
     this.row = -1;
+    return true;
+  }
+
+  /** Answers with ICMP's destination unreachable, as far as the limits of its rate allow it. */
+  unreachable(why: Unreachable): boolean {
+    if (!this.drop()) return false;
+    const kinds = isIpv4(this.localAddress) ? KINDS4 : KINDS6;
+    this.tcp.complain?.(this.quote, kinds[why]);
     return true;
   }
 

@@ -60,6 +60,8 @@ export class Tcp {
   now = 0;
   nowMs = 0;
   trace: Trace | null = null;
+  /** Tells the sender of a packet, by ICMP, what is wrong: type and code as `IcmpWord.Kind`. */
+  complain: ((packet: Uint8Array, kind: number) => void) | null = null;
   /** Where the link has hardware addresses: told that what was sent has arrived. */
   neighborhood: { confirm(words: Int32Array, at: number): void } | null = null;
   /** Told of each change of state of a connection that is in the tables, before it is made. */

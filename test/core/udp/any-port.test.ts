@@ -54,7 +54,7 @@ describe('a datagram socket on any port of any address', () => {
       ['8.8.8.8', '10.0.0.9'],
       ['2001:db8::1', 'fd00::9'],
     ]) {
-      expect(any.sendFrom(ip(from), 53, bytes, ip(to), 7)).toBe(6);
+      expect(any.sendFrom(ip(from), 53, [bytes], ip(to), 7)).toBe(6);
       const peer = new DatagramHost({ addresses: [`${to}/64`.replace('9/64', '9/24')] });
       const socket = peer.socket(to.includes(':') ? 6 : 4, to, 7);
       for (const { packet } of host.flush()) peer.receive(packet);
@@ -66,14 +66,14 @@ describe('a datagram socket on any port of any address', () => {
     const { host, any } = farEnd();
     const bytes = Buffer.from('x');
     expect(say(any, 'x', '10.0.0.9', 7)).toBe(-Errno.EINVAL);
-    expect(any.sendFrom(ip('8.8.8.8'), 0, bytes, ip('10.0.0.9'), 7)).toBe(-Errno.EINVAL);
-    expect(any.sendFrom(ip('8.8.8.8'), 53, bytes, ip('10.0.0.9'), 0)).toBe(-Errno.EINVAL);
-    expect(any.sendFrom(ip('8.8.8.8'), 53, bytes, ip('fd00::9'), 7)).toBe(-Errno.ENETUNREACH);
+    expect(any.sendFrom(ip('8.8.8.8'), 0, [bytes], ip('10.0.0.9'), 7)).toBe(-Errno.EINVAL);
+    expect(any.sendFrom(ip('8.8.8.8'), 53, [bytes], ip('10.0.0.9'), 0)).toBe(-Errno.EINVAL);
+    expect(any.sendFrom(ip('8.8.8.8'), 53, [bytes], ip('fd00::9'), 7)).toBe(-Errno.ENETUNREACH);
     expect(any.connect(ip('10.0.0.9'), 7)).toBe(-Errno.EINVAL);
     expect(any.disconnect()).toBe(0);
     expect(any.bind(ip('::'), 53)).toBe(-Errno.EINVAL);
     const bound = host.socket(4, '8.8.8.8', 53);
-    expect(bound.sendFrom(ip('8.8.8.8'), 53, bytes, ip('10.0.0.9'), 7)).toBe(-Errno.EINVAL);
+    expect(bound.sendFrom(ip('8.8.8.8'), 53, [bytes], ip('10.0.0.9'), 7)).toBe(-Errno.EINVAL);
     expect(host.flush()).toEqual([]);
   });
 
@@ -81,7 +81,8 @@ describe('a datagram socket on any port of any address', () => {
     const host = new DatagramHost();
     const any = host.socket(4);
     expect(any.bindAnyPort(ip('0.0.0.0'))).toBe(0);
-    const send = (from: string) => any.sendFrom(ip(from), 53, Buffer.from('x'), ip('10.0.0.9'), 7);
+    const send = (from: string) =>
+      any.sendFrom(ip(from), 53, [Buffer.from('x')], ip('10.0.0.9'), 7);
     expect([send('10.0.0.1'), send('8.8.8.8')]).toEqual([1, -Errno.EADDRNOTAVAIL]);
     host.receive(datagram('10.0.0.9', 7, '10.0.0.1', 99));
     expect(any.waiting).toBe(1);
