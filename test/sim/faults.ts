@@ -134,6 +134,8 @@ export const FAULT_KINDS = Object.keys(FAULTS) as FaultKind[];
 export class Faults {
   /** How many there were of each kind. */
   readonly counts: Partial<Record<FaultKind, number>> = {};
+  /** Bits may be flipped at some time. */
+  maySpoil = false;
   private readonly begins: Task[] = [];
   private readonly ends = new Map<Task, () => void>();
 
@@ -151,6 +153,7 @@ export class Faults {
     const chosen = chance.percent(50) ? chance.some(kinds) : [chance.pick(kinds)];
     for (let i = 0; i < count; i++) {
       const kind = chance.pick(chosen);
+      this.maySpoil ||= kind === 'corrupt';
       const begin = new Task(this.world.network.simulation, () => this.begin(kind));
       this.begins.push(begin.after(chance.below(within)));
     }
@@ -184,6 +187,9 @@ export class Faults {
   }
 
   private begin(kind: FaultKind): void {
+    // Two flipped bits in two fragments could hide each other from the checksum of the whole.
+    const excluded = kind === 'corrupt' ? 'mtu' : kind === 'mtu' ? 'corrupt' : null;
+    if (excluded !== null && (this.counts[excluded] ?? 0) > 0) return;
     const undo = FAULTS[kind](this);
     if (undo === null) return;
     this.counts[kind] = (this.counts[kind] ?? 0) + 1;

@@ -2,6 +2,7 @@ import type { StackCore } from '../../lib/core/stack/stack-core';
 import { Timer } from '../../lib/core/tcp/connection';
 import { SynField } from '../../lib/core/tcp/syn-table';
 import { Chance } from './chance';
+import { Datagrams } from './datagrams';
 import { isEmpty, stuck } from './empty';
 import { Faults, type FaultKind } from './faults';
 import { Programs } from './programs';
@@ -33,6 +34,8 @@ export class Life {
   readonly world: World;
   private readonly programs: Programs;
   private readonly faults: Faults;
+  private readonly datagrams: Datagrams;
+  private failure: unknown = null;
   private readonly storm: number;
 
   constructor(
@@ -47,6 +50,10 @@ export class Life {
     this.storm = chance.pick([5, 30, 30, 120]) * SECOND;
     this.programs.plan(chance.pick([1, 2, 5, 10, 10, 20]), this.storm);
     this.faults.plan(kinds, chance.pick([0, 1, 3, 6, 12]), this.storm);
+    const fail = (error: unknown): void => void (this.failure ??= error);
+    this.datagrams = new Datagrams(seed, this.world, this.faults.maySpoil, fail);
+    this.datagrams.plan(this.storm);
+    this.programs.alsoRuns(this.datagrams);
   }
 
   /** Lives it. @throws Error for what must not be */
@@ -58,17 +65,27 @@ export class Life {
     faults.stop();
     world.calm();
     programs.hurry();
+    this.datagrams.calm();
     const calm = simulation.now;
     this.pass(calm + this.patience(), () => programs.areDone);
     if (!programs.areDone) this.fail('waits in a network that is whole');
+    this.datagrams.probe((us) => this.pass(simulation.now + us, () => false));
     programs.stopServers();
+    this.datagrams.stop();
     const bound = 2 * world.lastWait * 1000 + SLACK;
     this.pass(simulation.now + bound, () => isEmpty(world.hosts));
     if (!isEmpty(world.hosts)) this.fail('is left when everything is over');
     programs.verify();
     for (const host of world.hosts) world.collect(host);
     const { asked, accepted, refused } = programs;
-    return makeReport(world, faults.counts, { connections: asked, accepted, refused });
+    const { registry, pings } = this.datagrams;
+    const datagrams = { datagrams: registry.sent, received: registry.received, pings };
+    return makeReport(world, faults.counts, {
+      connections: asked,
+      accepted,
+      refused,
+      ...datagrams,
+    });
   }
 
   /** Lets events happen until `end`, µs, or until it is done. */
@@ -83,6 +100,7 @@ export class Life {
       instant = simulation.now;
       if (events > STANDSTILL) this.fail('happens again and again, and time stands still');
       if (programs.failure !== null) throw programs.failure;
+      if (this.failure !== null) throw this.failure;
       if ((i & 63) === 0 && isDone()) return;
     }
   }

@@ -27,12 +27,20 @@ function connectionOf(socket: StreamSocket): Connection {
   return (socket as unknown as { connection: Connection }).connection;
 }
 
+/** What runs on the hosts beside. */
+export interface Others {
+  serve(host: Host): void;
+  vanish(host: Host): void;
+  kill(host: Host): void;
+}
+
 /** What runs on a host: a server, and the ends of its connections. */
 class Site implements Runner {
   listener: StreamSocket | null = null;
   readonly ends: End[] = [];
   /** Nothing is started any more: the host shuts down, or it is all over. */
   private isClosed = false;
+  others: Others | null = null;
 
   constructor(
     readonly host: Host,
@@ -56,6 +64,7 @@ class Site implements Runner {
     if (listening < 0) throw new Error(`listen on ${this.host.name}: ${listening}`);
     this.listener = socket;
     this.host.flush();
+    this.others?.serve(this.host);
   }
 
   /** No server any more. */
@@ -89,12 +98,14 @@ class Site implements Runner {
     for (const end of this.ends) end.kill();
     this.listener?.close();
     this.listener = null;
+    this.others?.kill(this.host);
     this.host.flush();
   }
 
   /** The host has lost its memory. */
   vanish(): void {
     for (const end of this.ends) end.vanish();
+    this.others?.vanish(this.host);
     this.listener = null;
     this.isClosed = false;
   }
@@ -128,6 +139,11 @@ export class Programs implements Workload {
       this.sites.set(host, site);
       site.start();
     }
+  }
+
+  /** Tells others, too, when a host's programs start and end. */
+  alsoRuns(others: Others): void {
+    for (const site of this.sites.values()) site.others = others;
   }
 
   site(host: Host): Site {

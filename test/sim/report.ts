@@ -9,6 +9,10 @@ export interface Report {
   connections: number;
   accepted: number;
   refused: number;
+  /** Datagrams that were sent, and that were read; and ICMP echo requests. */
+  datagrams: number;
+  received: number;
+  pings: number;
   /** Sent by hosts. */
   segments: number;
   retransmissions: number;
@@ -21,7 +25,7 @@ export interface Report {
 export function makeReport(
   world: World,
   faults: Report['faults'],
-  counts: Pick<Report, 'connections' | 'accepted' | 'refused'>,
+  counts: Pick<Report, 'connections' | 'accepted' | 'refused' | 'datagrams' | 'received' | 'pings'>,
 ): Report {
   const { events, now } = world.network.simulation;
   return { lives: 1, ...counts, ...world.tally, events, virtualSeconds: now / SECOND, faults };
@@ -33,6 +37,9 @@ export function emptyReport(): Report {
     connections: 0,
     accepted: 0,
     refused: 0,
+    datagrams: 0,
+    received: 0,
+    pings: 0,
     segments: 0,
     retransmissions: 0,
     events: 0,

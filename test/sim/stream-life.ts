@@ -127,7 +127,14 @@ export class StreamLife implements Workload {
     this.verify();
     for (const host of world.hosts) world.collect(host);
     const { pairs, accepted } = this;
-    return makeReport(world, faults.counts, { connections: pairs.length, accepted, refused: 0 });
+    return makeReport(world, faults.counts, {
+      connections: pairs.length,
+      accepted,
+      refused: 0,
+      datagrams: 0,
+      received: 0,
+      pings: 0,
+    });
   }
 
   private async program(): Promise<void> {

@@ -44,6 +44,7 @@ export class Totals {
             `${(sum.virtualSeconds / 3600).toFixed(1)} h of virtual time`,
           `${sum.connections} connections: ${sum.accepted} accepted, ` +
             `${sum.refused} without a free port`,
+          `${sum.datagrams} datagrams, ${sum.received} of them read; ${sum.pings} pings`,
           `${sum.segments} segments, ${sum.retransmissions} of them again; ` +
             `${sum.events} events; ${Math.round(rate)} segments/s of a processor`,
           `faults: ${describeFaults(sum.faults)}`,

@@ -1,6 +1,6 @@
 import type { StackCore } from '../../lib/core/stack/stack-core';
 import { SETTINGS, type Settings } from '../../lib/core/tcp/settings';
-import { Network, type Cable, type Host, type Router } from '../../lib/testing';
+import { Network, type Cable, type Host, type Linkable, type Router } from '../../lib/testing';
 import type { WireOptions } from '../../lib/testing/link/options';
 import type { Chance } from './chance';
 import { drawSettings } from './settings';
@@ -23,6 +23,9 @@ const HEALTHY: WireOptions = {
   ecn: undefined,
   filter: undefined,
 };
+
+/** Every so many seeds there is a switch where others have routers. */
+const SWITCHED = 7;
 
 /** A network made by chance: its hosts, routers and links. */
 export class World {
@@ -53,13 +56,21 @@ export class World {
     this.network = new Network({ seed: seed % 2 ** 32, trace });
     this.mtu = chance.pick([576, 1280, 1500, 1500, 1500, 9000]);
     const hosts = chance.pick([2, 2, 2, 3, 4, 6]);
-    const routers = hosts === 2 ? chance.below(3) : 1 + chance.below(2);
+    const drawn = hosts === 2 ? chance.below(3) : 1 + chance.below(2);
+    // Some have a switch instead, which carries what is for many.
+    const routers = seed % SWITCHED === 3 ? 0 : drawn;
     for (let i = 0; i < hosts; i++) this.addHost(i);
     for (let i = 0; i < routers; i++) this.addRouter(i);
     this.hosts.forEach((host, i) => {
       if (routers > 0) this.link(host, this.routers[i % routers]);
     });
-    if (routers === 0) this.link(this.hosts[0], this.hosts[1]);
+    if (routers > 0) return;
+    if (drawn === 0) {
+      this.link(this.hosts[0], this.hosts[1]);
+      return;
+    }
+    const hub = this.network.switch('switch');
+    for (const host of this.hosts) this.link(host, hub);
   }
 
   get families(): readonly (4 | 6)[] {
@@ -98,7 +109,7 @@ export class World {
     this.routers.push(router);
   }
 
-  private link(a: Host | Router, b: Host | Router): void {
+  private link(a: Linkable, b: Linkable): void {
     const { chance, mtu } = this;
     const rate = chance.pick([Infinity, Infinity, 1e9, 100e6, 10e6, 1e6]);
     const delay = chance.pick([0, 0.1, 1, 10, 50, 150]);
@@ -137,6 +148,11 @@ export class World {
   /** What its clock is like where no fault has changed it. */
   clockRate(host: Host): number {
     return this.rates[this.hosts.indexOf(host)];
+  }
+
+  /** A host at random, by another's chance. */
+  someHostOf(chance: Chance): Host {
+    return chance.pick(this.hosts);
   }
 
   /** A host at random. */

@@ -188,6 +188,10 @@ export const NOTHING = {
   sendMemory: 0,
   ports: 0,
   replies: 0,
+  datagramSockets: 0,
+  datagrams: 0,
+  ownPackets: 0,
+  fragments: 0,
 };
 
 interface Flight {

@@ -389,6 +389,11 @@ export class DatagramSocket {
     return this.arrived.nextLength;
   }
 
+  /** Memory of what can be read, as Linux counts it (SK_MEMINFO_RMEM_ALLOC), bytes. */
+  get receiveMemory(): number {
+    return this.arrived.held;
+  }
+
   /** Datagrams that can be read. */
   get waiting(): number {
     return this.arrived.count;

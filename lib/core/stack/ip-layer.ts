@@ -58,6 +58,11 @@ export class IpLayer {
     return (this.fragments6 ??= new Defragmenter(6, { ...parts, icmp }));
   }
 
+  /** Memory of fragments that wait for others, bytes. */
+  get fragmentMemory(): number {
+    return (this.fragments4?.used ?? 0) + (this.fragments6?.used ?? 0);
+  }
+
   /** When `onTimer` wants to be called, µs; Infinity: not at all. */
   nextDeadline(): number {
     const { fragments4, fragments6 } = this;

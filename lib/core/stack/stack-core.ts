@@ -117,6 +117,16 @@ export class StackCore {
     return this.datagrams;
   }
 
+  /** UDP sockets that have a port. */
+  get datagramSockets(): Iterable<DatagramSocket> {
+    return this.datagrams?.table.all() ?? [];
+  }
+
+  /** Memory of datagrams that wait to be sent, bytes. */
+  get datagramMemory(): number {
+    return this.datagrams?.pool.used ?? 0;
+  }
+
   /** Told of each TCP segment with the state of its connection; null for nobody. */
   set onTrace(trace: Trace | null) {
     this.tcp.trace = trace;

@@ -69,6 +69,14 @@ export class SocketTable {
     if (this.owners[row].length === 0) this.tuples.remove(row);
   }
 
+  /** All sockets that have a port, in no order. */
+  *all(): Generator<DatagramSocket> {
+    for (const { open, connected } of this.ports.values()) {
+      yield* open;
+      yield* connected;
+    }
+  }
+
   /** The socket that a received datagram to one host is for; null: none. */
   find(words: Int32Array, base: number): DatagramSocket | null {
     if (this.tuples.count > 0) {

@@ -8,6 +8,7 @@ import type { Connection } from '../../core/tcp/connection';
 import { State, stateName } from '../../core/tcp/state';
 import { formatSegment } from '../../observe/tcpdump';
 import { Remembered } from './connection';
+import { checkIcmp, DatagramChecks } from './datagrams';
 import type { Flow } from './flow';
 import { checkCounters, checkTables, checkTuple, Sums } from './tables';
 import { checkTransition } from './transitions';
@@ -26,6 +27,8 @@ export interface CheckedPacket {
   readonly words: Int32Array;
   /** Not null: its bytes were changed on the way. */
   readonly spoilt: Uint8Array | null;
+  /** Of what isn't TCP. */
+  readonly payload?: Uint8Array;
 }
 
 /** What an error names beside what is broken. */
@@ -52,7 +55,11 @@ class Stack {
   /** The most connections that there have been. */
   most = 0;
 
-  constructor(readonly core: StackCore) {}
+  readonly datagrams: DatagramChecks;
+
+  constructor(readonly core: StackCore) {
+    this.datagrams = new DatagramChecks(core);
+  }
 
   of(c: Connection): Remembered {
     const known = this.remembered[c.row] ?? null;
@@ -64,8 +71,9 @@ class Stack {
 /**
  * What must always hold, whatever the network does: in what the hosts send (RFC 9293 §3.4, §3.8.6;
  * RFC 7323), in the changes of their connections' states (§3.3.2), and in what their stacks hold
- * after each event: sequence variables (§3.3.1), timers, tables, memory and counters. Its calls
- * throw an Error, `invariant broken: …`, with what is needed to understand it.
+ * after each event: sequence variables (§3.3.1), timers, tables, memory and counters, the buffers
+ * of UDP and of fragments; and in what ICMP errors are about. Its calls throw an Error,
+ * `invariant broken: …`, with what is needed to understand it.
  */
 export class Checks {
   private readonly wire = new Wire();
@@ -76,8 +84,11 @@ export class Checks {
   /** A packet has left the stack of `host`. */
   sent(host: CheckedHost, packet: CheckedPacket): void {
     const stack = this.stackOf(host);
-    if (!isTcp(packet.words, 0)) return;
     try {
+      if (!isTcp(packet.words, 0)) {
+        if (packet.payload !== undefined) checkIcmp(packet.words, packet.payload);
+        return;
+      }
       const flow = this.wire.sent(packet.words);
       if (flow !== null) touch(stack, flow, packet.words, true);
     } catch (error) {
@@ -111,6 +122,11 @@ export class Checks {
       for (const c of stack.touched) if (c.row >= 0) this.connection(host, stack, c);
     }
     stack.touched.length = 0;
+    try {
+      stack.datagrams.check();
+    } catch (error) {
+      throw this.explain(error, host, null, null);
+    }
   }
 
   /** Looks at everything that `host` holds. */

@@ -16,6 +16,12 @@ export interface Leftovers {
   sendMemory: number;
   /** Answers that have not left. */
   replies: number;
+  /** UDP sockets that have a port. */
+  datagramSockets: number;
+  /** Datagrams that have not left, packets of the stack's own, and fragments; bytes or packets. */
+  datagrams: number;
+  ownPackets: number;
+  fragments: number;
 }
 
 /** What `core` holds now: all zero when everything is over. */
@@ -32,5 +38,9 @@ export function leftovers(core: StackCore): Leftovers {
     established: tcp.counters.TcpCurrEstab,
     sendMemory: tcp.pool.used,
     replies: tcp.replies.count,
+    datagramSockets: [...core.datagramSockets].length,
+    datagrams: core.datagramMemory,
+    ownPackets: core.ownPackets.count,
+    fragments: core.ip.fragmentMemory,
   };
 }
