@@ -37,8 +37,8 @@ async function logOf(seed: number): Promise<{ lines: number; hash: string; repor
   return { lines, hash: hash.digest('hex'), report };
 }
 
-// Seed 10 goes through streams.
-const SEEDS = Array.from({ length: 12 }, (_, i) => i + 1);
+// Seed 3 has a switch, seed 10 goes through streams.
+const SEEDS = [1, 2, 3, 4, 5, 6, 10];
 
 test.each(SEEDS)(
   'seed %d gives the same event log twice, byte for byte',
@@ -57,6 +57,7 @@ test(
     const count = 8 + regressions.length;
     expect(out).toContain(`${count} networks in `);
     expect(out).toMatch(/^\d+ connections: \d+ accepted/m);
+    expect(out).toMatch(/^\d+ datagrams, \d+ of them read; \d+ pings$/m);
     expect(out).toMatch(/^\d+ segments, \d+ of them again; \d+ events; \d+ segments\/s/m);
     expect(out).toMatch(/^faults: \d+ /m);
     expect(out).toMatch(/^slowest: seed \d+, /m);
