@@ -27,6 +27,9 @@ const MIN_RING = 1024;
  * section) when the link is opened again. A stream is not ended, it is its owner's; while it holds
  * more than 64 MiB unwritten, packets are left out.
  *
+ * Checksums that are left to a device, in either direction, are in the capture as they would be on
+ * a wire. Super-segments are in it as one packet.
+ *
  * When writing fails, the capture ends with a process warning and the link goes on. The counters
  * `captured` and `captureDropped` say how many packets the capture has, and how many passed and are
  * not in it.

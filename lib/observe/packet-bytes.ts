@@ -1,8 +1,10 @@
 import { MAX_PACKET_LENGTH, buildPacket } from '../codec/build';
 import { buildReceived } from '../codec/build-received';
+import { store16 } from '../codec/bytes';
+import { fold, sumBytes } from '../codec/checksum';
 import { Fragments, needsFragments } from '../codec/fragment';
 import type { SegmentBatch } from '../core/segment/batch';
-import { Direction, Word } from '../core/segment/layout';
+import { Checksum, Direction, IpProtocol, Word } from '../core/segment/layout';
 
 /** The bytes that descriptors stand for, as they are (or were) on the wire. */
 export class PacketBytes {
@@ -23,8 +25,9 @@ export class PacketBytes {
   }
 
   /**
-   * Hands the packets of descriptor `index` to `take`, one by one, as they stand on the wire:
-   * several where one becomes fragments. Each is valid during the call.
+   * Hands the packets of descriptor `index` to `take`, one by one, as they stand on a wire: several
+   * where one becomes fragments; a received checksum that was left to a device is completed. Each
+   * is valid during the call.
    * @returns whether there was one
    */
   forEach(
@@ -37,7 +40,8 @@ export class PacketBytes {
     const { words, slices } = batch;
     if (direction === Direction.In || !needsFragments(words, base)) {
       const packet = this.of(batch, index, direction);
-      if (packet !== null) take(packet);
+      const open = direction === Direction.In && words[base + Word.Checksum] === Checksum.Partial;
+      if (packet !== null) take(open ? this.completed(words, base, packet) : packet);
       return packet !== null;
     }
     this.fragments ??= new Fragments();
@@ -45,6 +49,18 @@ export class PacketBytes {
     if (!fragments.begin(words, base, slices, batch.sliceBase(base), this.slabs)) return false;
     while (fragments.nextLength > 0) take(packet.subarray(0, fragments.next(packet, 0)));
     return true;
+  }
+
+  /** A copy: the field held the pseudo-header's sum, now the checksum. */
+  private completed(words: Int32Array, base: number, packet: Uint8Array): Uint8Array {
+    const copy = this.packet.subarray(0, packet.length);
+    copy.set(packet);
+    const start = words[base + Word.TransportOffset] - words[base + Word.PacketOffset];
+    const payload = words[base + Word.PayloadOffset] - words[base + Word.TransportOffset];
+    const sum = fold(sumBytes(copy, start, payload + words[base + Word.PayloadLength]));
+    const isTcp = words[base + Word.Protocol] === (IpProtocol.Tcp as number);
+    store16(copy, start + (isTcp ? 16 : 6), ~sum & 0xffff || 0xffff);
+    return copy;
   }
 
   private built(batch: SegmentBatch, base: number): Uint8Array | null {
