@@ -53,7 +53,8 @@ export async function openRouted(options: Omit<PeerOptions, 'link'> = {}): Promi
   }
 }
 
-async function layFarCable(router: Namespace, host: Namespace): Promise<void> {
+/** From the router, `vc`, to another host, `vd`: 10.10.0.1 and 2, fd10::1 and 2. */
+export async function layFarCable(router: Namespace, host: Namespace): Promise<void> {
   const forward = ['net.ipv4.ip_forward=1', 'net.ipv6.conf.all.forwarding=1'];
   // Each error is told, however soon it follows another.
   const talkative = ['net.ipv4.icmp_ratelimit=0', 'net.ipv6.icmp.ratelimit=0'];
