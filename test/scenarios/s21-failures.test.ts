@@ -216,11 +216,14 @@ describe('S21 (c): it is cut off, or a router fails', () => {
       expect(near.events).toEqual(['connect', 'end', 'finish', 'close']);
     }));
 
-  test('a router says that it can’t reach the host: EHOSTUNREACH, but not before the limit', () =>
+  test.each([
+    [4, 'ICMP host 10.0.0.4 unreachable, length 72'],
+    [6, 'ICMP6, destination unreachable, unreachable address fd00::4, length 92'],
+  ] as const)('IPv%d: a router can’t reach the host: EHOSTUNREACH, at the limit', (family, line) =>
     tellWithRouter(
       async (scene) => {
         const { network, client, router, beyond } = scene;
-        const { near, far } = await connectPair(scene);
+        const { near, far } = await connectPair(scene, { family });
         await sleep(100);
         beyond.cut();
         const began = network.now;
@@ -234,13 +237,15 @@ describe('S21 (c): it is cut off, or a router fails', () => {
         expect(far.events).toEqual(['ETIMEDOUT', 'close']);
         expect(near.at('EHOSTUNREACH') ?? 0).toBeGreaterThan(began + LIMIT - 60_000);
         expect(near.at('EHOSTUNREACH') ?? 0).toBeLessThan(began + LIMIT + 120_000);
-        expect(client.counters.IcmpInDestUnreachs).toBe(router.counters.icmp);
-        expect(network.trace.lines({ since: began }).map((line) => line.slice(11))).toContain(
-          'router > left: ICMP host 10.0.0.4 unreachable, length 72 [received]',
+        const { IcmpInDestUnreachs, Icmp6InDestUnreachs } = client.counters;
+        expect(family === 4 ? IcmpInDestUnreachs : Icmp6InDestUnreachs).toBe(router.counters.icmp);
+        expect(network.trace.lines({ since: began }).map((text) => text.slice(11))).toContain(
+          `router > left: ${line} [received]`,
         );
       },
       { noticesCuts: true },
-    ));
+    ),
+  );
 
   test('the cut heals: what the router said is forgotten, and it goes on sooner (RFC 6069)', () =>
     tellWithRouter(
@@ -277,6 +282,42 @@ describe('S21 (c): it is cut off, or a router fails', () => {
       },
       { noticesCuts: true },
     ));
+
+  test.each([4, 6] as const)(
+    'IPv%d: what UDP sends meanwhile is lost, and nobody is told',
+    (family) =>
+      tellWithRouter(
+        async (scene) => {
+          const { client, server, router, beyond } = scene;
+          const heard: string[] = [];
+          const far = server.dgram.createSocket(family === 4 ? 'udp4' : 'udp6');
+          far.on('message', (message) => void heard.push(String(message)));
+          await new Promise<void>((resolve) => far.bind(53, resolve));
+          const near = client.dgram.createSocket(family === 4 ? 'udp4' : 'udp6');
+          const errors: unknown[] = [];
+          near.on('error', (error) => errors.push(error));
+          const host = family === 4 ? server.address : server.address6;
+          await new Promise<void>((resolve) => near.connect(53, host, () => resolve()));
+          const say = async (text: string) => {
+            near.send(text);
+            await sleep(1000);
+          };
+          await say('before');
+          beyond.cut();
+          for (let i = 0; i < 10; i++) await say('lost');
+          expect(router.counters.icmp).toBe(10);
+          beyond.heal();
+          await say('after');
+          expect([heard, errors]).toEqual([['before', 'after'], []]);
+          // A closed port is another thing: that won't mend by itself.
+          far.close();
+          await say('refused');
+          expect(errors).toEqual([expect.objectContaining({ code: 'ECONNREFUSED' })]);
+          near.close();
+        },
+        { noticesCuts: true },
+      ),
+  );
 
   test('the cable is pulled while both send', () =>
     tell({}, async (scene) => {
