@@ -21,6 +21,8 @@ export const enum Icmp6 {
   Echo = 128,
   EchoReply = 129,
   MulticastQuery = 130,
+  MulticastReport1 = 131,
+  MulticastDone = 132,
   MulticastReport2 = 143,
 }
 

@@ -134,6 +134,9 @@ function deliver(
   } else if (isIcmp(words, base)) {
     counters[is4 ? 'IpInDelivers' : 'Ip6InDelivers']++;
     icmpDelivered(stack, batch, index, destination);
+  } else if (is4 && words[base + Word.Protocol] === (IpProtocol.Igmp as number)) {
+    counters.IpInDelivers++;
+    ip.groupMessageArrives(words, base);
   } else {
     refuse(counters, ip, words, base, is4);
   }
@@ -152,8 +155,10 @@ function icmpDelivered(
     icmpArrives(tcp, readIcmpError(words, base, tcp.slabs.slabs));
   } else if (quotesUdp(words, base)) {
     stack.udp.onError(readIcmpError(words, base, tcp.slabs.slabs));
-  } else {
-    ip.icmp.arrives(batch, index, destination);
+  } else if (ip.icmp.arrives(batch, index, destination)) {
+    const type = words[base + IcmpWord.Kind] >>> 8;
+    const isGroups = type === Icmp6.MulticastQuery || type === Icmp6.MulticastReport1;
+    if (isGroups && words[base + Word.Family] === 6) ip.groupMessageArrives(words, base);
   }
 }
 

@@ -77,7 +77,7 @@ export class StackCore {
     const { counters, pathMtus, settings } = this.tcp;
     const nowMs = () => this.tcp.nowMs;
     const shared = { environment, slabs, hashKey, counters, pathMtus, settings, nowMs };
-    this.ip = new IpLayer({ ...shared, own: this.ownPackets });
+    this.ip = new IpLayer({ ...shared, own: this.ownPackets, now: () => this.tcp.now });
     this.tcp.complain = (packet, kind) => this.ip.icmp.complainOf(packet, kind);
     this.neighborhood = neighborhood === undefined ? null : this.settle(neighborhood);
     this.tcp.neighborhood = this.neighborhood;
@@ -95,7 +95,10 @@ export class StackCore {
         allocate: (bytes) => environment.allocate(bytes),
         now: () => this.tcp.now,
         unreachable: (error) => this.onError(error),
-        changed: () => pathsChanged(this.tcp),
+        changed: () => {
+          pathsChanged(this.tcp);
+          this.ip.pathsChanged();
+        },
       },
       options,
     );
@@ -185,6 +188,7 @@ export class StackCore {
 
   private pathsChanged(): void {
     pathsChanged(this.tcp);
+    this.ip.pathsChanged();
     this.neighborhood?.forget();
   }
 

@@ -3,7 +3,7 @@ import { parseAddress, type IpAddress } from '../../../lib/core/ip/address';
 import { Flag } from '../../../lib/core/segment/layout';
 import { decodeInfo, INFO_BYTES } from '../tcp-info';
 import type { Backend, Message } from './backend';
-import { readOther } from './other-wire';
+import { isGroupReport, readOther } from './other-wire';
 import { payload, PeerSide, type Say } from './peer-side';
 import { makePacket, readPacket, type Sent } from './wire';
 
@@ -426,6 +426,8 @@ export class Talk {
     const { packets } = this.backend;
     for (; this.taken < packets.length; this.taken++) {
       const { us, bytes } = packets[this.taken];
+      // What routers are told of groups is seen of the kernel's side by others alone.
+      if (isGroupReport(bytes)) continue;
       const sent = readPacket(bytes);
       const text = sent === null ? this.hearOther(bytes) : this.hearSegment(sent);
       const exact = sent === null || (sent.flags & (Flag.SYN | Flag.RST)) !== 0;

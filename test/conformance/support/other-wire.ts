@@ -109,6 +109,15 @@ export function readOther(bytes: Buffer, port: (port: number) => string): OtherS
   };
 }
 
+/** Whether a packet is of IGMP, or of MLD as hosts send it. */
+export function isGroupReport(bytes: Buffer): boolean {
+  const words = new Int32Array(Word.Stride);
+  if (parsePacket(bytes, 0, 0, bytes.length, words, 0, HASH_KEY) !== ParseResult.Ok) return false;
+  if (!isIcmp(words, 0)) return words[Word.Protocol] === (IpProtocol.Igmp as number);
+  const type = words[IcmpWord.Kind] >>> 8;
+  return words[Word.Family] === 6 && (type === 143 || type === 131 || type === 132);
+}
+
 function tellIp(bytes: Buffer, words: Int32Array): string {
   const mayFragment = words[Word.Family] === 4 && (bytes[6] & 0x40) === 0;
   const class_ = words[Word.TrafficClass];

@@ -63,6 +63,15 @@ const LINUX: Readonly<Record<string, number>> = {
   'net.ipv4.ipfrag_max_dist': 64,
   'net.ipv6.ip6frag_high_thresh': 4 * 2 ** 20,
   'net.ipv6.ip6frag_time': 60_000,
+  'net.ipv4.igmp_qrv': 2,
+  'net.ipv4.igmp_link_local_mcast_reports': 1,
+  'net.ipv4.conf.all.igmpv2_unsolicited_report_interval': 10_000,
+  'net.ipv4.conf.all.igmpv3_unsolicited_report_interval': 1000,
+  'net.ipv4.conf.all.force_igmp_version': 0,
+  'net.ipv6.mld_qrv': 2,
+  'net.ipv6.conf.all.mldv1_unsolicited_report_interval': 10_000,
+  'net.ipv6.conf.all.mldv2_unsolicited_report_interval': 1000,
+  'net.ipv6.conf.all.force_mld_version': 0,
 };
 
 /** Ours differ on purpose: missions S6 and S8, and buffers without the kernel's bookkeeping. */
