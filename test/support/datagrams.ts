@@ -1,4 +1,5 @@
 import { buildPacket, packetLength } from '../../lib/codec/build';
+import { buildPackets, packetsLength } from '../../lib/codec/fragment';
 import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult } from '../../lib/codec/result';
 import type { PortAuthority } from '../../lib/core/environment';
@@ -14,6 +15,7 @@ import { DatagramOption } from '../../lib/core/socket/datagram-options';
 import type { DatagramSocket } from '../../lib/core/socket/datagram-socket';
 import { FreePorts } from '../../lib/core/stack/free-ports';
 import { StackCore } from '../../lib/core/stack/stack-core';
+import type { Settings } from '../../lib/core/tcp/settings';
 import { DatagramInfo } from '../../lib/core/udp/datagram-info';
 
 export function ip(text: string): IpAddress {
@@ -30,6 +32,7 @@ export interface DatagramHostOptions {
   routes?: readonly RouteOptions[];
   batch?: number;
   udpPorts?: PortAuthority;
+  settings?: Partial<Settings>;
   anyAddress?: boolean;
 }
 
@@ -53,6 +56,7 @@ export class DatagramHost {
 
   constructor(options: DatagramHostOptions = {}) {
     const { addresses = ADDRESSES, mtu = 1500, routes, batch = 8, udpPorts } = options;
+    const { settings: tcp } = options;
     const prefixes = addresses.map(parsePrefix) as Prefix[];
     this.paths = new AddressPaths(prefixes, mtu, 65_536, routes, options.anyAddress);
     this.batch = new SegmentBatch(batch);
@@ -65,7 +69,7 @@ export class DatagramHost {
       parse: parsePacket,
       allocate: (bytes: number) => new Uint8Array(bytes),
     };
-    this.core = new StackCore(environment, this.slabs, this.hashKey);
+    this.core = new StackCore(environment, this.slabs, this.hashKey, { tcp });
     this.core.advance(this.now);
   }
 
@@ -104,6 +108,29 @@ export class DatagramHost {
     const sent: Sent[] = [];
     while (this.core.hasOutput) sent.push(...this.transmit());
     return sent;
+  }
+
+  /** All that is to be sent, as it stands on the wire: fragments, where there are any. */
+  flushWire(): Uint8Array[] {
+    const { batch, slabs } = this;
+    const packets: Uint8Array[] = [];
+    while (this.core.hasOutput) {
+      batch.count = 0;
+      this.core.transmit(batch, this.now);
+      for (let i = 0; i < batch.count; i++) {
+        const base = batch.base(i);
+        const bytes = new Uint8Array(packetsLength(batch.words, base));
+        const at = batch.sliceBase(base);
+        buildPackets(batch.words, base, batch.slices, at, slabs.slabs, bytes, 0);
+        for (let start = 0, length; start < bytes.length; start += length) {
+          const field = bytes[start] >>> 4 === 4 ? 2 : 4;
+          length =
+            ((bytes[start + field] << 8) | bytes[start + field + 1]) + (field === 4 ? 40 : 0);
+          packets.push(bytes.slice(start, start + length));
+        }
+      }
+    }
+    return packets;
   }
 
   /**

@@ -175,9 +175,10 @@ export class EthernetLab {
     for (const { core } of this.hosts) core.advance(end);
   }
 
-  /** What was logged since the last time, without times. */
+  /** What was logged since the last time, without times, and without what MLD tells routers. */
   take(): string[] {
-    return this.log.splice(0).map((line) => line.slice(line.indexOf(' ') + 1));
+    const lines = this.log.splice(0).filter((line) => !line.endsWith('> ff02::16'));
+    return lines.map((line) => line.slice(line.indexOf(' ') + 1));
   }
 }
 

@@ -2,6 +2,7 @@ import {
   datagram,
   datagramSocket,
   icmpOf,
+  packetsOf,
   receiveFrom,
   receiveMessage,
   sendTo,
@@ -345,9 +346,77 @@ const IPV4: readonly Exchange[] = [
   },
 ];
 
+/** What `kernel_reference.py` doesn't pass on of IPv6. */
+const UNHEARD: readonly Exchange[] = [
+  {
+    name: 'UDP: a closed port: port unreachable, not for what is for many or has a wrong checksum',
+    async run(talk) {
+      await datagram(talk, { destinationPort: 8830, data: 100 });
+      await datagram(talk, { destinationPort: 8830, data: 1000, trafficClass: 8 });
+      await datagram(talk, { destinationPort: 8830, checksum: 'wrong' });
+      await datagram(talk, { destinationPort: 8830, to: '192.168.255.255' });
+      await datagram(talk, { destinationPort: 8830, sourcePort: 0 });
+      const fd = await datagramSocket(talk, 8831);
+      await talk.connect(fd);
+      await datagram(talk, { sourcePort: talk.peerPort + 1 });
+    },
+  },
+  {
+    name: 'UDP: a closed port, fragments',
+    async run(talk) {
+      const packets = packetsOf(talk, { destinationPort: 8832, data: 3000, mtu: 1500, id: 77 });
+      await talk.inject(packets);
+    },
+  },
+];
+
+/** What arrives in pieces, the same in both families. */
+const PIECES: readonly Exchange[] = [
+  {
+    name: 'UDP: fragments in any order, twice, and the longest datagram',
+    async run(talk) {
+      const fd = await datagramSocket(talk, 8833);
+      const [a, b, c] = packetsOf(talk, { data: 4000, mtu: 1500, id: 1 });
+      await talk.inject([c, a]);
+      await receiveFrom(talk, fd);
+      await talk.inject([a, b]);
+      await receiveFrom(talk, fd);
+      const most = talk.family === 4 ? 65_507 : 65_527;
+      await talk.inject(packetsOf(talk, { data: most, mtu: 1500, id: 2 }).reverse());
+      await receiveFrom(talk, fd);
+      await datagram(talk, { data: 2000, mtu: 1400, id: 3, checksum: 'wrong' });
+      await receiveFrom(talk, fd);
+    },
+  },
+  {
+    name: 'UDP: fragments that overlap, and some that belong to another',
+    async run(talk) {
+      const fd = await datagramSocket(talk, 8834);
+      const whole = packetsOf(talk, { data: 3000, mtu: 1500, id: 4 });
+      const other = packetsOf(talk, { data: 3000, mtu: 1300, id: 4 });
+      await talk.inject([whole[0], other[1], whole[1], whole[2]]);
+      await receiveFrom(talk, fd);
+      const next = packetsOf(talk, { data: 3000, mtu: 1500, id: 5 });
+      const foreign = packetsOf(talk, { data: 3000, mtu: 1500, id: 6 });
+      await talk.inject([next[0], foreign[1], next[2]]);
+      await receiveFrom(talk, fd);
+      await talk.inject([next[1]]);
+      await receiveFrom(talk, fd);
+    },
+  },
+];
+
+/** The same exchanges over IPv6. */
+function over6(exchanges: readonly Exchange[]): Exchange[] {
+  return exchanges.map((one) => ({ ...one, name: `IPv6: ${one.name}`, family: 6 }));
+}
+
 /** Datagram sockets. */
 export const DATAGRAMS: readonly Exchange[] = [
   ...BOTH,
-  ...BOTH.map((exchange) => ({ ...exchange, name: `IPv6: ${exchange.name}`, family: 6 as const })),
+  ...over6(BOTH),
   ...IPV4,
+  ...UNHEARD,
+  ...PIECES,
+  ...over6(PIECES),
 ];

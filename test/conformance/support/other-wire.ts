@@ -56,10 +56,14 @@ export function makeDatagram(fields: DatagramFields): Buffer[] {
   words[Word.DestinationPort] = fields.destinationPort;
   words[Word.PayloadLength] = payload.length;
   if (fields.checksum === 'none') words[Word.Checksum] = Checksum.None;
-  if (fields.mtu !== undefined) return split(words, payload, fields.mtu, fields.id ?? 1);
-  const packet = Buffer.from(buildReceived(words, payload));
-  if (fields.checksum === 'wrong') packet[(is4 ? 20 : 40) + 6] ^= 1;
-  return [packet];
+  const { mtu, id = 1 } = fields;
+  const packets =
+    mtu === undefined
+      ? [Buffer.from(buildReceived(words, payload))]
+      : split(words, payload, mtu, id);
+  const header = is4 ? 20 : packets.length > 1 ? 48 : 40;
+  if (fields.checksum === 'wrong') packets[0][header + 6] ^= 1;
+  return packets;
 }
 
 function split(words: Int32Array, payload: Uint8Array, mtu: number, id: number): Buffer[] {
