@@ -2,6 +2,7 @@
 // in each namespace; both sides run the same code over the API that they share.
 
 import { once } from 'node:events';
+import * as nodeDgram from 'node:dgram';
 import * as nodeNet from 'node:net';
 
 import { capture, impair, rawLink, Stack, tunLink } from '../../../lib';
@@ -14,6 +15,7 @@ import type { TunLinkOptions } from '../../../lib/link/tun';
 import type { Net } from '../../../lib/net/net';
 import { formatSegment } from '../../../lib/observe/tcpdump';
 import { type Methods, serve } from '../../support/rpc';
+import { datagramMethods } from './datagram-methods';
 import { type AnySocket, Conversation, type Plan } from './conversation';
 import { Gate } from './gate';
 import { httpMethods } from './http-methods';
@@ -133,6 +135,9 @@ const methods: Methods = {
     server.close();
     await once(server, 'close');
   },
+  ...datagramMethods(() =>
+    stack === null ? nodeDgram : (stack.dgram as unknown as typeof nodeDgram),
+  ),
   ...httpMethods(() => api),
   ...shortMethods(() => api),
 };

@@ -2,6 +2,7 @@ import type { StackCounters } from '../../../lib';
 import type { Namespace } from '../../support/netns';
 import type { Script, ScriptOptions } from '../../support/script';
 import type { Plan, Report } from './conversation';
+import type { DatagramPlan, Message } from './datagram-methods';
 import type { Fetched } from './http-methods';
 import type { PeerOptions } from './peer';
 import type { ShortRun } from './short-methods';
@@ -87,6 +88,38 @@ export class Listener {
   }
 }
 
+/** A socket for datagrams. */
+export class Post {
+  constructor(
+    private readonly script: Script,
+    readonly id: number,
+    readonly port: number,
+  ) {}
+
+  /** Text, or so many bytes of the pattern; 'sent', or the code of the error. */
+  send(bytes: number | string, port?: number, address?: string): Promise<string> {
+    return this.script.call('datagramSend', this.id, bytes, port ?? null, address);
+  }
+
+  /** Waits until so many messages have come, or more; the last of them. */
+  async received(count: number): Promise<Message> {
+    const all = await until(
+      () => this.script.call<Message[]>('datagramMessages', this.id),
+      ({ length }) => length >= count,
+    );
+    return all[all.length - 1];
+  }
+
+  /** Codes of errors so far. */
+  errors(): Promise<string[]> {
+    return this.script.call('datagramErrors', this.id);
+  }
+
+  close(): Promise<void> {
+    return this.script.call('datagramClose', this.id);
+  }
+}
+
 /** A process with one TCP, the kernel's or ours, in a namespace: peer.ts as the test sees it. */
 export class Side {
   private constructor(readonly script: Script) {}
@@ -110,6 +143,11 @@ export class Side {
   async connect(host: string, port: number, plan: Plan, localPort?: number): Promise<End> {
     const id = await this.script.call<number>('connect', { host, port, localPort }, plan);
     return new End(this.script, id);
+  }
+
+  async post(plan: DatagramPlan): Promise<Post> {
+    const [id, port] = await this.script.call<[number, number]>('datagramOpen', plan);
+    return new Post(this.script, id, port);
   }
 
   /** As `Stack.close`. */
