@@ -29,6 +29,9 @@ export interface DatagramHost {
 // Taken when the module is loaded, so that a test's fake timers don't stop the stack.
 const nextTick = process.nextTick.bind(process);
 
+/** Scratch: it is read before anybody else is called. */
+const info = new DatagramInfo();
+
 /** What has been asked for before the socket was bound. */
 interface Queued {
   readonly run: () => void;
@@ -53,7 +56,6 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
   protected isClosed = false;
   readonly #resource = new AsyncResource('NETLANDUDP');
   readonly #presence: Presence;
-  readonly #info = new DatagramInfo();
   #delivery: Delivery | null = null;
   #bindState: 'unbound' | 'binding' | 'bound' = 'unbound';
   #queue: Queued[] | null = null;
@@ -171,12 +173,6 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     const { recvBufferSize, sendBufferSize } = this.options;
     this.#bindState = 'bound';
     this.outbox = new Outbox(this.driver, stream);
-    this.#delivery = new Delivery(this.driver, {
-      get waiting() {
-        return stream.waiting;
-      },
-      deliver: () => this.#resource.runInAsyncScope(this.#deliver, this),
-    });
     if (recvBufferSize) this.setRecvBufferSize(recvBufferSize);
     if (sendBufferSize) this.setSendBufferSize(sendBufferSize);
     this.#presence.enter();
@@ -229,13 +225,22 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
       outbox.flush();
       if (this.#finishing && outbox.count === 0) this.close();
     }
-    this.#delivery?.start();
+    this.#delivery ??= this.#makeDelivery(stream);
+    this.#delivery.start();
+  }
+
+  #makeDelivery(stream: DatagramSocket): Delivery {
+    return new Delivery(this.driver, {
+      get waiting() {
+        return stream.waiting;
+      },
+      deliver: () => this.#resource.runInAsyncScope(this.#deliver, this),
+    });
   }
 
   #deliver(): void {
     const stream = this.stream;
     if (stream === null) return;
-    const info = this.#info;
     const taken = stream.take(info);
     if (typeof taken === 'number') {
       if (taken !== -Errno.EAGAIN) this.emit('error', systemError(-taken, 'recvmsg'));

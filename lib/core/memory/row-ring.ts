@@ -1,16 +1,16 @@
 const FIRST_ROWS = 4;
+/** Of the queues that have never had a row. */
+const NOTHING = new Int32Array(0);
 
 /** A queue of rows of a fixed number of 32-bit words, first in, first out, in one array. */
 export class RowRing {
   /** Replaced when the queue grows: not to be kept across `push`. */
-  words: Int32Array;
+  words: Int32Array = NOTHING;
   count = 0;
   private head = 0;
 
   /** @param stride words of a row */
-  constructor(private readonly stride: number) {
-    this.words = new Int32Array(FIRST_ROWS * stride);
-  }
+  constructor(private readonly stride: number) {}
 
   /** First word of the oldest row; there must be one. */
   get first(): number {
@@ -33,7 +33,7 @@ export class RowRing {
   }
 
   private grow(rows: number): void {
-    const words = new Int32Array(this.words.length * 2);
+    const words = new Int32Array(Math.max(FIRST_ROWS * this.stride, this.words.length * 2));
     const split = this.head * this.stride;
     words.set(this.words.subarray(split));
     words.set(this.words.subarray(0, split), (rows - this.head) * this.stride);
