@@ -1,4 +1,4 @@
-import { readAddress, writeAddress, type IpAddress } from '../ip/address';
+import { ANY6, readAddress, writeAddress, type IpAddress } from '../ip/address';
 import { RowTable } from '../memory/row-table';
 import { endpointsHash } from '../random/half-sip-hash';
 import { Word } from '../segment/layout';
@@ -187,6 +187,11 @@ export class FourTuples extends RowTable {
 
   remotePort(row: number): number {
     return this.words[row * Field.Stride + Field.Ports] & 0xffff;
+  }
+
+  /** A keyed hash of one end. */
+  hashOfEnd(address: IpAddress, port: number): number {
+    return endpointsHash(this.hashKey, address, port, ANY6, 0);
   }
 
   /** Calls `each` for every row in use; it must not add or remove any. */

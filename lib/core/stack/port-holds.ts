@@ -1,5 +1,13 @@
 import type { PortAuthority } from '../environment';
-import { isIpv4, isWildcard, readAddress, writeAddress, type IpAddress } from '../ip/address';
+import {
+  ANY4,
+  ANY6,
+  isIpv4,
+  isWildcard,
+  readAddress,
+  writeAddress,
+  type IpAddress,
+} from '../ip/address';
 import { RowTable } from '../memory/row-table';
 
 /** A row, in words. */
@@ -11,9 +19,13 @@ const enum Hold {
   /** Connections, handshakes and TIME-WAIT entries. */
   Connections = 6,
   Flags = 7,
-  /** The next row of the same port. */
+  /** The next row of the same port, and the one before. */
   Next = 8,
-  Stride = 9,
+  Before = 9,
+  /** Of address and port, and the next row of the same bucket. */
+  Hash = 10,
+  Chain = 11,
+  Stride = 12,
 }
 
 const enum Flags {
@@ -34,6 +46,9 @@ export const enum Sharing {
 }
 
 const NONE = -1;
+const FIRST_BUCKETS = 64;
+/** So many rows of a port are looked at before the index is asked. */
+const FEW = 8;
 const PAGE_BITS = 8;
 const PAGE = 1 << PAGE_BITS;
 
@@ -45,8 +60,14 @@ const PAGE = 1 << PAGE_BITS;
 export class PortHolds extends RowTable {
   /** First row of each port, in pages of 256 ports. */
   private readonly heads: (Int32Array | null)[] = new Array<null>(65_536 / PAGE).fill(null);
+  /** First row of each bucket of the index; a power of two of them. */
+  private buckets = new Int32Array(FIRST_BUCKETS).fill(NONE);
 
-  constructor(private readonly authority: PortAuthority) {
+  /** @param hash of an address and port, int32; who chooses them can't choose it */
+  constructor(
+    private readonly authority: PortAuthority,
+    private readonly hash: (address: IpAddress, port: number) => number,
+  ) {
     super(Hold.Stride);
   }
 
@@ -87,8 +108,26 @@ export class PortHolds extends RowTable {
   /** The row of an address and port, or -1. */
   find(address: IpAddress, port: number): number {
     let row = this.first(port);
-    while (row !== NONE && !this.isAt(row, address)) row = this.next(row);
-    return row;
+    for (let i = 0; i < FEW; i++) {
+      if (row === NONE || this.isAt(row, address)) return row;
+      row = this.next(row);
+    }
+    return row === NONE ? NONE : this.findByHash(address, port);
+  }
+
+  /** The same where a port has many rows: all addresses may be ours. */
+  private findByHash(address: IpAddress, port: number): number {
+    const { words } = this;
+    const hash = this.hash(address, port);
+    let row = this.buckets[hash & (this.buckets.length - 1)];
+    while (row !== NONE) {
+      const base = this.base(row);
+      if (words[base + Hold.Hash] === hash && words[base + Hold.Port] === port) {
+        if (this.isAt(row, address)) return row;
+      }
+      row = words[base + Hold.Chain];
+    }
+    return NONE;
   }
 
   /** The row of an address and port; there must be one. */
@@ -146,10 +185,38 @@ export class PortHolds extends RowTable {
     writeAddress(address, this.words, base + Hold.Address);
     this.words[base + Hold.Port] = port;
     this.words[base + Hold.Flags] = covered ? 0 : Flags.Reserved;
-    this.words[base + Hold.Next] = this.first(port);
+    const next = this.first(port);
+    this.words[base + Hold.Next] = next;
+    this.words[base + Hold.Before] = NONE;
+    if (next !== NONE) this.words[this.base(next) + Hold.Before] = row;
     const page = (this.heads[port >> PAGE_BITS] ??= new Int32Array(PAGE).fill(NONE));
     page[port & (PAGE - 1)] = row;
+    this.words[base + Hold.Hash] = this.hash(address, port);
+    if (this.count > this.buckets.length) this.growIndex();
+    this.enter(row);
     return row;
+  }
+
+  /** Puts a row into its bucket. */
+  private enter(row: number): void {
+    const base = this.base(row);
+    const bucket = this.words[base + Hold.Hash] & (this.buckets.length - 1);
+    this.words[base + Hold.Chain] = this.buckets[bucket];
+    this.buckets[bucket] = row;
+  }
+
+  /** Twice as many buckets, for all rows but that which is about to be entered. */
+  private growIndex(): void {
+    const before = this.buckets;
+    this.buckets = new Int32Array(before.length * 2).fill(NONE);
+    for (const first of before) {
+      let row = first;
+      while (row !== NONE) {
+        const next = this.words[this.base(row) + Hold.Chain];
+        this.enter(row);
+        row = next;
+      }
+    }
   }
 
   /** Counts one less; whether the row is gone. */
@@ -180,28 +247,33 @@ export class PortHolds extends RowTable {
 
   /** The row of the family's wildcard, or -1. */
   private wildcard(port: number, ipv4: boolean): number {
-    let row = this.first(port);
-    while (row !== NONE) {
-      const address = this.address(row);
-      if (isWildcard(address) && isIpv4(address) === ipv4) return row;
-      row = this.next(row);
-    }
-    return NONE;
+    return this.find(ipv4 ? ANY4 : ANY6, port);
   }
 
   private remove(row: number): void {
     const port = this.words[this.base(row) + Hold.Port];
     if (this.isReserved(row)) this.authority.release(this.address(row), port);
     const next = this.next(row);
-    const page = this.heads[port >> PAGE_BITS] as Int32Array;
-    if (page[port & (PAGE - 1)] === row) {
-      page[port & (PAGE - 1)] = next;
-    } else {
-      let before = page[port & (PAGE - 1)];
-      while (this.next(before) !== row) before = this.next(before);
-      this.words[this.base(before) + Hold.Next] = next;
-    }
+    const before = this.words[this.base(row) + Hold.Before];
+    if (next !== NONE) this.words[this.base(next) + Hold.Before] = before;
+    if (before !== NONE) this.words[this.base(before) + Hold.Next] = next;
+    else (this.heads[port >> PAGE_BITS] as Int32Array)[port & (PAGE - 1)] = next;
+    this.leave(row);
     this.give(row);
+  }
+
+  /** Takes a row out of its bucket. */
+  private leave(row: number): void {
+    const { words, buckets } = this;
+    const base = this.base(row);
+    const bucket = words[base + Hold.Hash] & (buckets.length - 1);
+    if (buckets[bucket] === row) {
+      buckets[bucket] = words[base + Hold.Chain];
+      return;
+    }
+    let at = this.base(buckets[bucket]);
+    while (words[at + Hold.Chain] !== row) at = this.base(words[at + Hold.Chain]);
+    words[at + Hold.Chain] = words[base + Hold.Chain];
   }
 
   private isReserved(row: number): boolean {

@@ -78,7 +78,9 @@ export class LocalPorts {
     private readonly environment: Environment,
     private readonly tuples: FourTuples,
   ) {
-    this.holds = new PortHolds(environment.ports);
+    this.holds = new PortHolds(environment.ports, (address, port) =>
+      tuples.hashOfEnd(address, port),
+    );
     this.choice = new PortChoice(environment.random);
   }
 

@@ -457,3 +457,49 @@ describe('LocalPorts in any order of events', () => {
     );
   });
 });
+
+describe('connections from many addresses of ours on one port', () => {
+  const nth = (i: number) => address(i % 2 === 0 ? `10.0.${i >> 8}.${i & 255}` : `fd00::${i}`);
+
+  test('each is held while it is counted, in whatever order they go', () => {
+    const counts = fc.array(fc.nat(63), { maxLength: 400 });
+    fc.assert(
+      fc.property(counts, fc.infiniteStream(fc.nat(1)), (ends, open) => {
+        const { authority, ports } = setup();
+        const held = new Map<number, number>();
+        for (const i of ends) {
+          const count = held.get(i) ?? 0;
+          const more = count === 0 || open.next().value === 1;
+          if (more) expect(ports.retain(nth(i), 443)).toBe(0);
+          else ports.release(nth(i), 443);
+          held.set(i, count + (more ? 1 : -1));
+          if (held.get(i) === 0) held.delete(i);
+        }
+        const expected = [...held.keys()].map((i) => `${formatAddress(nth(i))} 443`);
+        expect([...authority.reserved].sort()).toEqual(expected.sort());
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  test('thousands of them, and a socket on all addresses', () => {
+    const { authority, ports } = setup();
+    const all = Array.from({ length: 5000 }, (_, i) => i);
+    for (const i of all) expect(ports.retain(nth(i), 443)).toBe(0);
+    expect(ports.bind(4, address('0.0.0.0'), 443, { reuseAddress: 1, ipv6Only: 0 })).toBe(
+      -Errno.EADDRINUSE,
+    );
+    expect(() => ports.release(nth(5001), 443)).toThrow(/not held/);
+    for (const i of all.filter((j) => j % 3 > 0)) ports.release(nth(i), 443);
+    expect(authority.reserved.size).toBe(1667);
+    for (const i of all.filter((j) => j % 3 === 0)) ports.release(nth(i), 443);
+    expect(authority.reserved.size).toBe(0);
+    const options = { reuseAddress: 0, ipv6Only: 0 };
+    expect(ports.bind(6, address('::'), 443, options)).toBe(443);
+    expect(ports.retain(nth(2), 443)).toBe(0);
+    ports.unbind(6, address('::'), 443, options);
+    expect(authority.reserved.size).toBe(1);
+    ports.release(nth(2), 443);
+    expect(authority.reserved.size).toBe(0);
+  });
+});
