@@ -15,6 +15,7 @@
     "device_sources": [
       "native/device/bpf_filter.cc",
       "native/device/intake.cc",
+      "native/device/interfaces.cc",
       "native/device/netlink.cc",
       "native/device/port_guard.cc",
       "native/device/port_set.cc",

@@ -59,6 +59,21 @@ export interface PortAuthority {
   readonly allowsAnyPort?: boolean;
 }
 
+/**
+ * Who joins multicast groups for a link on the host's own addresses: the system, which then
+ * receives what is for them and tells the routers.
+ */
+export interface GroupAuthority {
+  /**
+   * Joins once more.
+   * @param local the address of ours whose interface is meant; null: the system's choice
+   * @returns 0, or the errno (ENODEV, ENOBUFS, EADDRNOTAVAIL, …)
+   */
+  join(group: IpAddress, local: IpAddress | null): number;
+  /** Takes back one `join` of the same arguments. */
+  leave(group: IpAddress, local: IpAddress | null): void;
+}
+
 /** What the pure core is given instead of an operating system. */
 export interface Environment {
   random: Random;
@@ -66,6 +81,8 @@ export interface Environment {
   ports: PortAuthority;
   /** The same for UDP, where those are for TCP alone. */
   udpPorts?: PortAuthority;
+  /** Absent where the stack itself tells the routers of its groups. */
+  groups?: GroupAuthority;
   /** Memory for payload, uninitialised where that is cheaper. */
   allocate(bytes: number): Uint8Array;
   /**

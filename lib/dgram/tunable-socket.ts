@@ -90,7 +90,8 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
 
   /**
    * Joins a group (IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP); binds a socket that isn't bound.
-   * @param multicastInterface one of our addresses; a stack has one link, so that none is needed
+   * @param multicastInterface one of our addresses, which says by which interface of the host where
+   *   the link is a raw one; else it has no effect
    * @throws TypeError ERR_MISSING_ARGS; Error EINVAL, ENODEV, EADDRINUSE when it is in it,
    *   ENOBUFS beyond 20 groups
    */
@@ -124,8 +125,9 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
     if (own === null) return -Errno.EINVAL;
     const { paths } = this.driver.environment;
     if (own !== undefined && !isWildcard(own) && !paths.isLocal(own)) return -Errno.ENODEV;
-    if (call === 'addMembership') return stream.groups.join(group);
-    const left = stream.groups.leave(group);
+    const local = own === undefined || isWildcard(own) ? null : own;
+    if (call === 'addMembership') return stream.groups.join(group, local);
+    const left = stream.groups.leave(group, local);
     // As on Linux a group that one isn't in isn't looked at.
     return left === -Errno.EINVAL ? -Errno.EADDRNOTAVAIL : left;
   }

@@ -161,7 +161,9 @@ export class Driver {
     this.#outgoing.gsoMax = port.gsoMax;
     this.#own = opened.own ?? null;
     this.clock = clock;
-    this.environment = { random, paths, ports, parse: parsePacket, allocate: allocateSlab, report };
+    const { udpPorts, groups } = port;
+    const shared = { paths, ports, udpPorts, groups };
+    this.environment = { random, ...shared, parse: parsePacket, allocate: allocateSlab, report };
     const { slabs, hashKey } = context;
     this.core = new StackCore(this.environment, slabs, hashKey, options);
     this.#timer = clock.timer(() => this.#alarm());

@@ -1,4 +1,4 @@
-import type { Paths, PortAuthority } from '../core/environment';
+import type { GroupAuthority, Paths, PortAuthority } from '../core/environment';
 import type { SegmentBatch } from '../core/segment/batch';
 import type { LinkCounters, LinkPort } from './link';
 
@@ -24,6 +24,14 @@ export abstract class PortDecorator implements LinkPort {
 
   get ports(): PortAuthority | undefined {
     return this.port.ports;
+  }
+
+  get udpPorts(): PortAuthority | undefined {
+    return this.port.udpPorts;
+  }
+
+  get groups(): GroupAuthority | undefined {
+    return this.port.groups;
   }
 
   get counters(): LinkCounters {

@@ -23,6 +23,8 @@ type Family = 4 | 6;
 
 export interface GuardPortsOptions {
   form: GuardForm;
+  /** 6 for TCP, 17 for UDP. */
+  protocol: 6 | 17;
   /** Interface that the guards are bound to; '': none. */
   device: string;
   /** Those that the host has. */
@@ -53,7 +55,7 @@ const DESCRIPTOR_SHARE = 0.5;
  * their family, and stay so: a connection costs neither a guard nor a change of the filter.
  */
 export class GuardPorts implements PortAuthority {
-  private readonly guards: NativePortGuards;
+  protected readonly guards: NativePortGuards;
   /** Guards that were reserved one by one, by `keyOf`. */
   private readonly single = new Map<string, Guard>();
   private readonly ephemeral: Record<Family, EphemeralPorts>;
@@ -63,13 +65,11 @@ export class GuardPorts implements PortAuthority {
   constructor(
     addon: NativeAddon,
     private readonly device: Pick<NativeDevice, 'setPorts'>,
-    private readonly options: GuardPortsOptions,
+    protected readonly options: GuardPortsOptions,
   ) {
     this.guards = new addon.PortGuards(options.form, options.device);
     this.ephemeralLimit = Math.floor(addon.descriptorLimit() * DESCRIPTOR_SHARE);
-    const ranges = options.range
-      ? rotate(options.range, randomInt)
-      : ephemeralRanges(readKernelPorts(), randomInt);
+    const ranges = rangesOf(options);
     this.ephemeral = {
       4: new EphemeralPorts(ranges),
       6: new EphemeralPorts(ranges),
@@ -164,9 +164,15 @@ export class GuardPorts implements PortAuthority {
         addRow(rows, each, first, last, each === 4 ? ANY4 : ANY6);
       }
     }
-    const failed = this.device.setPorts(Int32Array.from(rows), family);
+    const { protocol } = this.options;
+    const failed = this.device.setPorts(Int32Array.from(rows), family, protocol);
     return failed < 0 ? -failed : 0;
   }
+}
+
+/** Where ephemeral ports are taken from. */
+export function rangesOf({ range }: GuardPortsOptions): PortRange[] {
+  return range === null ? ephemeralRanges(readKernelPorts(), randomInt) : rotate(range, randomInt);
 }
 
 /** The ephemeral ports of a family. */

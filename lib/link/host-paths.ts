@@ -1,14 +1,18 @@
 import { performance } from 'node:perf_hooks';
 import type { Path, Paths } from '../core/environment';
+import { Errno } from '../core/errno';
 import {
   ANY4,
   type IpAddress,
+  isIpv4,
+  isMulticast,
   isWildcard,
   readAddress,
   sameAddress,
   writeAddress,
 } from '../core/ip/address';
-import type { NativeAddon, NativeMonitor, NativeRoutes } from './native';
+import { isAt } from '../core/ip/groups';
+import { AddressKind, type NativeAddon, type NativeMonitor, type NativeRoutes } from './native';
 
 // Taken at import, so that fake timers that are installed later don't reach the links.
 const milliseconds = performance.now.bind(performance);
@@ -38,7 +42,7 @@ export class HostPaths implements Paths {
   private readonly monitor: NativeMonitor;
   private readonly words = new Int32Array(9);
   private readonly address = new Int32Array(4);
-  private readonly ours: (Answer<boolean> | undefined)[] = new Array(PLACES).fill(undefined);
+  private readonly kinds: (Answer<AddressKind> | undefined)[] = new Array(PLACES).fill(undefined);
   private readonly paths: (Answer<Path | number> | undefined)[] = new Array(PLACES).fill(undefined);
   private generation = 1;
   private until = 0;
@@ -59,19 +63,27 @@ export class HostPaths implements Paths {
   }
 
   isLocal(address: IpAddress): boolean {
-    this.age();
-    const place = placeOf(address, ANY4);
-    const known = this.ours[place];
-    if (known?.generation === this.generation && sameAddress(known.remote, address)) {
-      return known.value;
-    }
     writeAddress(address, this.address, 0);
-    const value = this.routes.isLocal(this.address) === 1;
-    this.ours[place] = { generation: this.generation, remote: address, local: ANY4, value };
-    return value;
+    return this.kindAt(this.address, 0) === AddressKind.Local;
+  }
+
+  isLocalAt(words: Int32Array, at: number): boolean {
+    return this.kindAt(words, at) === AddressKind.Local;
+  }
+
+  isBroadcast(address: IpAddress): boolean {
+    if (!isIpv4(address)) return false;
+    writeAddress(address, this.address, 0);
+    return this.kindAt(this.address, 0) === AddressKind.Broadcast;
   }
 
   route(remote: IpAddress, local: IpAddress | null): Path | number {
+    if (isMulticast(remote)) return Errno.ENETUNREACH;
+    const path = this.routeToMany(remote, local);
+    return typeof path !== 'number' && this.isBroadcast(remote) ? Errno.ENETUNREACH : path;
+  }
+
+  routeToMany(remote: IpAddress, local: IpAddress | null): Path | number {
     this.age();
     const from = local === null || isWildcard(local) ? ANY4 : local;
     const place = placeOf(remote, from);
@@ -92,9 +104,27 @@ export class HostPaths implements Paths {
     this.generation++;
   }
 
+  /** Index of the interface that has the address in four words; 0: none has. */
+  interfaceOf(words: Int32Array): number {
+    return this.routes.interfaceOf(words);
+  }
+
   close(): void {
     this.monitor.close();
     this.routes.close();
+  }
+
+  /** An errno says nothing of the address: it is foreign then. */
+  private kindAt(words: Int32Array, at: number): AddressKind {
+    this.age();
+    const place = placeOfWords(words, at);
+    const known = this.kinds[place];
+    if (known?.generation === this.generation && isAt(known.remote, words, at)) return known.value;
+    const remote = readAddress(words, at);
+    writeAddress(remote, this.address, 0);
+    const value = Math.max(AddressKind.Foreign, this.routes.kindOf(this.address));
+    this.kinds[place] = { generation: this.generation, remote, local: ANY4, value };
+    return value;
   }
 
   private find(remote: IpAddress, local: IpAddress): Path | number {
@@ -117,6 +147,11 @@ export class HostPaths implements Paths {
     this.until = now + LIFETIME;
     this.generation++;
   }
+}
+
+function placeOfWords(words: Int32Array, at: number): number {
+  const mixed = words[at] ^ words[at + 1] ^ words[at + 3];
+  return (Math.imul(mixed ^ (mixed >>> 15), 0x85ebca6b) >>> 13) & (PLACES - 1);
 }
 
 function placeOf(remote: IpAddress, local: IpAddress): number {

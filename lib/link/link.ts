@@ -1,6 +1,6 @@
 import type { SegmentBatch } from '../core/segment/batch';
 import type { SlabTable } from '../core/memory/slabs';
-import type { Paths, PortAuthority } from '../core/environment';
+import type { GroupAuthority, Paths, PortAuthority } from '../core/environment';
 
 /** What a link tells the stack above it. Every call is made from the event loop, never reentrantly
  * from `transmit`. */
@@ -42,6 +42,10 @@ export interface LinkPort {
   readonly paths?: Paths;
   /** Given where ports are shared with someone else (raw: the kernel). */
   readonly ports?: PortAuthority;
+  /** The same for UDP; `ports` are TCP's alone then. */
+  readonly udpPorts?: PortAuthority;
+  /** Given where the system joins multicast groups (raw), and tells the routers of them. */
+  readonly groups?: GroupAuthority;
   readonly counters: LinkCounters;
   /**
    * Sends every descriptor of the batch, in order. All are taken: what can't leave now is kept (the

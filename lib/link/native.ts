@@ -15,6 +15,16 @@ export const enum DeviceEvent {
 export const enum GuardForm {
   Filter = 1,
   Md5 = 2,
+  /** UDP's: a filter, which needs no privilege there. */
+  Datagram = 3,
+}
+
+/** What a filter is for. */
+export const enum FilterKind {
+  Tcp = 0,
+  /** ICMP errors. */
+  Quotes = 1,
+  Udp = 2,
 }
 
 /** Words of a row of `setPorts`: family, first port, last port, address (a wildcard: every one). */
@@ -46,9 +56,12 @@ export interface NativeDevice {
   /** Makes or attaches to a TUN device, or takes over a descriptor of one; its name, and whether
    * there is offload. */
   openTun(device: string | number, offload: boolean): [string, boolean] | number;
-  /** Lets in TCP to these ports of both families, and ICMP errors about what was sent from them;
-   * sets the filters of one family. */
-  setPorts(rows: Int32Array, family: 4 | 6): number;
+  /** Opens the raw socket that datagrams of a family come in through, unless it is open; behind
+   * `openRaw`. */
+  openDatagrams(family: 4 | 6, device: string): number;
+  /** Lets in TCP, or UDP, to these ports of both families, and ICMP errors about what was sent from
+   * them; sets the filters of one family. */
+  setPorts(rows: Int32Array, family: 4 | 6, protocol: 6 | 17): number;
   /** Interfaces that partial checksums are taken from; null: all. */
   allowPartial(interfaces: Int32Array | null): void;
   /** Pairs of interface index and packets that had a partial checksum. */
@@ -66,16 +79,28 @@ export interface NativePortGuards {
   open(address: Int32Array, port: number): number;
   /** Guards consecutive ports; each place of `out` gets the guard's number or minus the errno. */
   openRange(address: Int32Array, first: number, out: Int32Array): void;
+  /** A socket that is in a multicast group on the interface of that index, 0: the system's choice;
+   * it is closed like a guard. */
+  join(group: Int32Array, interfaceIndex: number): number;
   close(guard: number): void;
   closeAll(): void;
+}
+
+/** What an address is to the host; the same numbers as in native/device/netlink.h. */
+export const enum AddressKind {
+  Foreign = 0,
+  Local = 1,
+  Broadcast = 2,
 }
 
 /** The kernel's routes. Results below 0 are minus the errno. */
 export interface NativeRoutes {
   /** Words: remote (4), local (4; becomes the source), MTU. */
   find(words: Int32Array, fromLocal: boolean): number;
-  /** 1 when packets to the address are for this host. */
-  isLocal(address: Int32Array): number;
+  /** Whether packets to the address are for this host, or for all hosts of a network of it. */
+  kindOf(address: Int32Array): AddressKind;
+  /** Index of the interface that has the address; 0: none has. */
+  interfaceOf(address: Int32Array): number;
   close(): void;
 }
 
@@ -174,9 +199,14 @@ export interface NativeAddon {
   hashMany(hashKey: Int32Array, words: Int32Array): void;
   /**
    * Classic BPF, four numbers for each instruction; null for rows that are no ranges.
-   * @param quotes for the socket that ICMP errors come to
+   * @param udp beside TCP's ports UDP's, for the socket that ICMP errors come to
    */
-  filterProgram(rows: Int32Array, family: 4 | 6, quotes?: boolean): number[] | null;
+  filterProgram(
+    rows: Int32Array,
+    family: 4 | 6,
+    kind?: FilterKind,
+    udp?: Int32Array,
+  ): number[] | null;
 }
 
 /** The addon, or why there is none. */

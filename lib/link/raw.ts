@@ -1,6 +1,7 @@
 import { Errno } from '../core/errno';
 import type { SegmentBatch } from '../core/segment/batch';
 import { DevicePort } from './device-port';
+import { DatagramPorts } from './datagram-ports';
 import { GuardPorts } from './guard-ports';
 import { HostPaths } from './host-paths';
 import { checkInterfaceName } from './interface-name';
@@ -42,12 +43,15 @@ const MAX_PACKET = 65_536;
 const FORMS = { filter: GuardForm.Filter, md5: GuardForm.Md5 } as const;
 
 /**
- * TCP on the host's own addresses through raw sockets, beside the kernel's. The kernel's own
- * connections and listeners are left alone: every local port that is used is guarded first, and
- * nothing else comes in, but ICMP errors about what was sent from there.
+ * TCP and UDP on the host's own addresses through raw sockets, beside the kernel's. The kernel's
+ * own connections, listeners and sockets are left alone: every local port that is used is guarded
+ * first, and nothing else comes in, but ICMP errors about what was sent from there. All else of
+ * ICMP, and IGMP, is the kernel's. A datagram socket never shares a port with one of the kernel's,
+ * whatever its options.
  *
- * Opening needs CAP_NET_RAW, and CAP_NET_ADMIN unless the kernel knows TCP MD5 keys; it rejects
- * with EPERM and what helps. Ports below 1024 need CAP_NET_BIND_SERVICE.
+ * Opening needs CAP_NET_RAW (the first datagram socket that is bound needs it once more), and
+ * CAP_NET_ADMIN unless the kernel knows TCP MD5 keys; it rejects with EPERM and what helps. Ports
+ * below 1024 need CAP_NET_BIND_SERVICE.
  *
  * @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE for wrong options
  */
@@ -136,6 +140,8 @@ class RawPort implements LinkPort {
   readonly gsoMax = 0;
   readonly paths: HostPaths;
   readonly ports: GuardPorts;
+  readonly udpPorts: DatagramPorts;
+  readonly groups: DatagramPorts;
 
   constructor(
     private readonly addon: NativeAddon,
@@ -149,6 +155,7 @@ class RawPort implements LinkPort {
     this.name = device === '' ? 'raw' : device;
     this.ports = new GuardPorts(addon, io.device, {
       form,
+      protocol: 6,
       device,
       families,
       block: options.ports?.block ?? 256,
@@ -156,13 +163,19 @@ class RawPort implements LinkPort {
       range: options.ports?.range ?? null,
     });
     this.paths = new HostPaths(addon, device, onChange);
+    this.udpPorts = this.groups = new DatagramPorts(
+      addon,
+      io.device,
+      { device, families, range: options.ports?.range ?? null },
+      (words) => this.paths.interfaceOf(words),
+    );
   }
 
   /** Packets by what became of them; `guards` are the port guards that are open, `hostChanges` how
    * often links, addresses or routes of the host have changed. */
   get counters(): LinkCounters {
     const counters = this.io.counters();
-    counters.guards = this.ports.count;
+    counters.guards = this.ports.count + this.udpPorts.count;
     counters.hostChanges = this.paths.changes;
     const seen = this.io.device.partialSeen();
     for (let i = 0; i < seen.length; i += 2) {
@@ -188,6 +201,7 @@ class RawPort implements LinkPort {
     // First nothing comes in, then the kernel may answer.
     this.io.close();
     this.ports.close();
+    this.udpPorts.close();
     this.paths.close();
   }
 }

@@ -2,6 +2,7 @@
 set(NETLAND_DEVICE_SOURCES
   device/bpf_filter.cc
   device/intake.cc
+  device/interfaces.cc
   device/netlink.cc
   device/port_guard.cc
   device/port_set.cc

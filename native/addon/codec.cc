@@ -166,9 +166,14 @@ Value filter_program(const CallbackInfo& info) {
   const int which = static_cast<int>(family);
   auto array = Napi::Array::New(info.Env());
   uint32_t at = 0;
-  const bool quotes = info[2].ToBoolean().Value();
+  const auto kind = integer(info[2], 0, 2);
+  const auto more = elements<int32_t>(info[3]);
+  PortSet udp;
+  if (!udp.assign(more.data(), more.size() / kPortRangeWords)) return info.Env().Null();
   const auto& ranges = ports.ranges(which);
-  const Program program = quotes ? admit_quotes(which, ranges) : admit_ports(which, ranges);
+  const Program program = kind == 2   ? admit_datagrams(which, ranges)
+                          : kind == 1 ? admit_quotes(which, ranges, udp.ranges(which))
+                                      : admit_ports(which, ranges);
   for (const sock_filter& instruction : program) {
     for (const double value :
          {static_cast<double>(instruction.code), static_cast<double>(instruction.jt),

@@ -26,7 +26,9 @@ Napi::Value number(Napi::Env env, int value) { return Napi::Number::New(env, val
 Napi::Function Device::define(Napi::Env env) {
   return DefineClass(
       env, "Device",
-      {InstanceMethod("openRaw", &Device::open_raw), InstanceMethod("openTun", &Device::open_tun),
+      {InstanceMethod("openRaw", &Device::open_raw),
+       InstanceMethod("openDatagrams", &Device::open_datagrams),
+       InstanceMethod("openTun", &Device::open_tun),
        InstanceMethod("setPorts", &Device::set_ports),
        InstanceMethod("allowPartial", &Device::allow_partial),
        InstanceMethod("partialSeen", &Device::partial_seen),
@@ -91,7 +93,7 @@ Napi::Value Device::open_raw(const Napi::CallbackInfo& info) {
 }
 
 int Device::open_tcp(int family, const RawSocketOptions& options) {
-  auto endpoint = std::make_unique<Endpoint>(family);
+  auto endpoint = std::make_unique<Endpoint>(family, IPPROTO_TCP);
   const int failed = open_tcp_socket(family, options, endpoint->fd);
   if (failed != 0) return failed;
   counters_->add(Counter::FilterAttached);
@@ -100,8 +102,34 @@ int Device::open_tcp(int family, const RawSocketOptions& options) {
   return start(endpoint);
 }
 
+/// (family, interface name or ''): 0 or -errno.
+Napi::Value Device::open_datagrams(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int64_t family = integer(info[0], 4, 6);
+  const std::string device = interface_name(info[1]);
+  RawSocketOptions options;
+  options.device = device.c_str();
+  if (!raw_ || sender_of(static_cast<int>(family)) == nullptr) {
+    return misuse(env, "a family that is open was expected");
+  }
+  return number(env, open_udp(static_cast<int>(family), options));
+}
+
+int Device::open_udp(int family, const RawSocketOptions& options) {
+  for (const auto& endpoint : endpoints_) {
+    if (endpoint == nullptr || endpoint->family != family) continue;
+    if (endpoint->protocol == IPPROTO_UDP) return 0;
+  }
+  auto endpoint = std::make_unique<Endpoint>(family, IPPROTO_UDP);
+  const int failed = open_udp_socket(family, options, endpoint->fd);
+  if (failed != 0) return failed;
+  counters_->add(Counter::FilterAttached);
+  endpoint->receiver.emplace(family, IPPROTO_UDP, intake_->area().slots);
+  return start(endpoint);
+}
+
 int Device::open_icmp(int family, const RawSocketOptions& options) {
-  auto endpoint = std::make_unique<Endpoint>(family);
+  auto endpoint = std::make_unique<Endpoint>(family, icmp_of(family));
   const int failed = open_icmp_socket(family, options, endpoint->fd);
   if (failed != 0) return failed;
   counters_->add(Counter::FilterAttached);
@@ -152,26 +180,35 @@ int Device::start(std::unique_ptr<Endpoint>& endpoint) {
   return 0;
 }
 
-/// (rows of kPortRangeWords, family): what may come in from now on; 0 or -errno.
+/// (rows of kPortRangeWords, family, protocol): what may come in from now on; 0 or -errno.
 Napi::Value Device::set_ports(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   const auto rows = elements<int32_t>(info[0]);
-  const int64_t family = integer(info[1], 4, 6);
+  const auto family = static_cast<int>(integer(info[1], 4, 6));
+  const auto protocol = static_cast<int>(integer(info[2], 0, 255));
+  PortSet& ports = protocol == IPPROTO_UDP ? ports_.udp : ports_.tcp;
   if (!raw_ || rows.size() % kPortRangeWords != 0 ||
-      !ports_.assign(rows.data(), rows.size() / kPortRangeWords)) {
+      !ports.assign(rows.data(), rows.size() / kPortRangeWords)) {
     return misuse(env, "rows of port ranges were expected");
   }
-  if (sender_of(static_cast<int>(family)) == nullptr) return number(env, -EAFNOSUPPORT);
+  if (sender_of(family) == nullptr) return number(env, -EAFNOSUPPORT);
   for (auto& endpoint : endpoints_) {
     if (endpoint == nullptr || endpoint->family != family) continue;
+    if (endpoint->protocol != protocol && endpoint->protocol != icmp_of(family)) continue;
     counters_->add(Counter::FilterAttached);
-    const auto& ranges = ports_.ranges(endpoint->family);
-    const Program program = endpoint->sender ? admit_ports(endpoint->family, ranges)
-                                             : admit_quotes(endpoint->family, ranges);
-    const int failed = attach_filter(endpoint->fd.get(), program);
+    const int failed = attach_filter(endpoint->fd.get(), filter_of(*endpoint));
     if (failed != 0) return number(env, failed);
   }
   return number(env, 0);
+}
+
+Program Device::filter_of(const Endpoint& endpoint) const {
+  const int family = endpoint.family;
+  const auto& tcp = ports_.tcp.ranges(family);
+  const auto& udp = ports_.udp.ranges(family);
+  if (endpoint.protocol == IPPROTO_TCP) return admit_ports(family, tcp);
+  return endpoint.protocol == IPPROTO_UDP ? admit_datagrams(family, udp)
+                                          : admit_quotes(family, tcp, udp);
 }
 
 /// (Int32Array of interface indexes, or null for all of them)

@@ -8,6 +8,7 @@
 
 #include "addon/event_callback.h"
 #include "addon/poller.h"
+#include "device/bpf_filter.h"
 #include "device/intake.h"
 #include "device/raw_socket.h"
 #include "device/sender.h"
@@ -33,22 +34,26 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
 
  private:
   struct Endpoint {
-    explicit Endpoint(int of_family) : family(of_family) {}
+    explicit Endpoint(int of_family, int of_protocol = 0)
+        : family(of_family), protocol(of_protocol) {}
 
     /// 4, 6, or 0 for both.
     int family;
     /// Of TUN: whether each packet has a virtio_net_hdr.
     bool header = false;
+    /// Of raw sockets.
+    int protocol;
     Fd fd;
     PollerPointer poller;
     /// Of raw sockets.
     std::optional<RawReceiver> receiver;
-    /// Of all but those for ICMP.
+    /// Of all but those for ICMP and UDP.
     std::optional<Sender> sender;
   };
 
   // Called by JavaScript.
   Napi::Value open_raw(const Napi::CallbackInfo& info);
+  Napi::Value open_datagrams(const Napi::CallbackInfo& info);
   Napi::Value open_tun(const Napi::CallbackInfo& info);
   Napi::Value set_ports(const Napi::CallbackInfo& info);
   Napi::Value allow_partial(const Napi::CallbackInfo& info);
@@ -62,7 +67,9 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   void on_teardown() override;
 
   int open_tcp(int family, const RawSocketOptions& options);
+  int open_udp(int family, const RawSocketOptions& options);
   int open_icmp(int family, const RawSocketOptions& options);
+  Program filter_of(const Endpoint& endpoint) const;
   int start(std::unique_ptr<Endpoint>& endpoint);
   void recover(Endpoint& endpoint);
   void flush(Endpoint& endpoint);
@@ -77,12 +84,12 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   bool open_ = false;
   bool raw_ = false;
   bool keeps_alive_ = true;
-  PortSet ports_;
+  OurPorts ports_;
   PartialChecksums partial_;
   std::optional<Intake> intake_;
   std::optional<Counters> counters_;
   /// A place is null before the device is open.
-  std::array<std::unique_ptr<Endpoint>, 4> endpoints_;
+  std::array<std::unique_ptr<Endpoint>, 6> endpoints_;
   std::vector<Slab> slabs_;
   /// Keep the memory that slabs_ and intake_ point to.
   std::vector<Napi::ObjectReference> memory_;

@@ -8,12 +8,13 @@ Napi::Function PortGuards::define(Napi::Env env) {
   return DefineClass(env, "PortGuards",
                      {InstanceMethod("open", &PortGuards::open),
                       InstanceMethod("openRange", &PortGuards::open_range),
+                      InstanceMethod("join", &PortGuards::join),
                       InstanceMethod("close", &PortGuards::close),
                       InstanceMethod("closeAll", &PortGuards::close_all)});
 }
 
 PortGuards::PortGuards(const Napi::CallbackInfo& info) : Napi::ObjectWrap<PortGuards>(info) {
-  const int64_t form = integer(info[0], 1, 2);
+  const int64_t form = integer(info[0], 1, 3);
   if (form < 0) {
     misuse(info.Env(), "a form of guard was expected");
     return;
@@ -43,10 +44,23 @@ Napi::Value PortGuards::open_range(const Napi::CallbackInfo& info) {
   return info.Env().Undefined();
 }
 
+/// (group, interface index): the number of a socket that is in it, or -errno.
+Napi::Value PortGuards::join(const Napi::CallbackInfo& info) {
+  const auto group = elements<int32_t>(info[0]);
+  const int64_t interface = integer(info[1], 0, INT32_MAX);
+  if (group.size() != 4 || interface < 0) return misuse(info.Env(), "a group was expected");
+  Fd fd;
+  const int failed = join_group(group.data(), static_cast<int32_t>(interface), fd);
+  return Napi::Number::New(info.Env(), failed != 0 ? failed : keep(std::move(fd)));
+}
+
 int PortGuards::guard(const int32_t* address, uint16_t port) {
   Fd fd;
   const int failed = open_guard({address, port, device_.c_str()}, form_, fd);
-  if (failed != 0) return failed;
+  return failed != 0 ? failed : keep(std::move(fd));
+}
+
+int PortGuards::keep(Fd fd) {
   if (free_.empty()) {
     guards_.push_back(std::move(fd));
     return static_cast<int>(guards_.size() - 1);

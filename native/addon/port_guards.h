@@ -8,7 +8,7 @@
 
 namespace netland {
 
-/// The port guards of one link, by number. They are closed with the object, at the latest with the
+/// The port guards of one link, and its memberships in groups, by number. They are closed with the object, at the latest with the
 /// environment.
 class PortGuards final : public Napi::ObjectWrap<PortGuards> {
  public:
@@ -20,10 +20,12 @@ class PortGuards final : public Napi::ObjectWrap<PortGuards> {
  private:
   Napi::Value open(const Napi::CallbackInfo& info);
   Napi::Value open_range(const Napi::CallbackInfo& info);
+  Napi::Value join(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
   Napi::Value close_all(const Napi::CallbackInfo& info);
 
   int guard(const int32_t* address, uint16_t port);
+  int keep(Fd fd);
 
   GuardForm form_ = GuardForm::Filter;
   std::string device_;

@@ -3,13 +3,15 @@
 #include <algorithm>
 
 #include "addon/arguments.h"
+#include "device/interfaces.h"
 
 namespace netland {
 
 Napi::Function Routes::define(Napi::Env env) {
   return DefineClass(
       env, "Routes",
-      {InstanceMethod("find", &Routes::find), InstanceMethod("isLocal", &Routes::is_local),
+      {InstanceMethod("find", &Routes::find), InstanceMethod("kindOf", &Routes::kind_of),
+       InstanceMethod("interfaceOf", &Routes::address_interface),
        InstanceMethod("close", &Routes::close)});
 }
 
@@ -31,11 +33,18 @@ Napi::Value Routes::find(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), failed);
 }
 
-/// (address): 1, 0 or -errno.
-Napi::Value Routes::is_local(const Napi::CallbackInfo& info) {
+/// (address): an AddressKind or -errno.
+Napi::Value Routes::kind_of(const Napi::CallbackInfo& info) {
   const auto address = elements<int32_t>(info[0]);
   if (address.size() != 4) return misuse(info.Env(), "an address was expected");
-  return Napi::Number::New(info.Env(), finder_.is_local(address.data()));
+  return Napi::Number::New(info.Env(), finder_.kind_of(address.data()));
+}
+
+/// (address): the index of its interface; 0: none has it.
+Napi::Value Routes::address_interface(const Napi::CallbackInfo& info) {
+  const auto address = elements<int32_t>(info[0]);
+  if (address.size() != 4) return misuse(info.Env(), "an address was expected");
+  return Napi::Number::New(info.Env(), interface_of(address.data()));
 }
 
 Napi::Value Routes::close(const Napi::CallbackInfo& info) {

@@ -16,7 +16,8 @@ class Routes final : public Napi::ObjectWrap<Routes> {
 
  private:
   Napi::Value find(const Napi::CallbackInfo& info);
-  Napi::Value is_local(const Napi::CallbackInfo& info);
+  Napi::Value kind_of(const Napi::CallbackInfo& info);
+  Napi::Value address_interface(const Napi::CallbackInfo& info);
   Napi::Value close(const Napi::CallbackInfo& info);
 
   RouteFinder finder_;

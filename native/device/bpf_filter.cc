@@ -1,5 +1,6 @@
 #include "device/bpf_filter.h"
 
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -19,6 +20,14 @@ struct Leaf {
 };
 
 constexpr uint32_t kAccept = 0xffffffff;
+
+/// What a port in a range leads to, and any other.
+struct Verdicts {
+  uint32_t hit;
+  uint32_t miss;
+};
+
+constexpr Verdicts kAdmit{kAccept, 0};
 
 /// Bytes in front of what an ICMP error quotes.
 constexpr uint32_t kIcmpHeader = 8;
@@ -60,7 +69,7 @@ Program address_test(int family, const Leaf& leaf) {
 }
 
 /// The verdict on a port in A that may still be outside of the leaf.
-Program leaf_test(int family, const Leaf& leaf) {
+Program leaf_test(int family, const Leaf& leaf, Verdicts verdicts) {
   Program program;
   if (leaf.first == leaf.last) {
     program.push_back(jump(BPF_JMP | BPF_JEQ | BPF_K, leaf.first, 1, 0));
@@ -68,9 +77,9 @@ Program leaf_test(int family, const Leaf& leaf) {
     program.push_back(jump(BPF_JMP | BPF_JGE | BPF_K, leaf.first, 0, 1));
     program.push_back(jump(BPF_JMP | BPF_JGT | BPF_K, leaf.last, 0, 1));
   }
-  program.push_back(statement(BPF_RET | BPF_K, 0));
+  program.push_back(statement(BPF_RET | BPF_K, verdicts.miss));
   if (leaf.addresses.empty()) {
-    program.push_back(statement(BPF_RET | BPF_K, kAccept));
+    program.push_back(statement(BPF_RET | BPF_K, verdicts.hit));
   } else {
     append(program, address_test(family, leaf));
   }
@@ -78,11 +87,12 @@ Program leaf_test(int family, const Leaf& leaf) {
 }
 
 /// A binary search over leaves [from, to).
-Program search(int family, const std::vector<Leaf>& leaves, size_t from, size_t to) {
-  if (to - from == 1) return leaf_test(family, leaves[from]);
+Program search(int family, const std::vector<Leaf>& leaves, size_t from, size_t to,
+               Verdicts verdicts) {
+  if (to - from == 1) return leaf_test(family, leaves[from], verdicts);
   const size_t middle = from + (to - from) / 2;
-  const Program lower = search(family, leaves, from, middle);
-  const Program upper = search(family, leaves, middle, to);
+  const Program lower = search(family, leaves, from, middle, verdicts);
+  const Program upper = search(family, leaves, middle, to, verdicts);
   const uint32_t pivot = leaves[middle].first;
   Program program;
   if (lower.size() <= kShortJump) {
@@ -97,46 +107,60 @@ Program search(int family, const std::vector<Leaf>& leaves, size_t from, size_t 
   return program;
 }
 
-/// Loads a segment's destination port.
-Program load_port(int family) {
-  if (family == 6) return {statement(BPF_LD | BPF_H | BPF_ABS, 2)};
-  return {statement(BPF_LDX | BPF_B | BPF_MSH, 0), statement(BPF_LD | BPF_H | BPF_IND, 2)};
+/// Loads a segment's or a datagram's port: the source's at 0, the destination's at 2.
+Program load_port(int family, uint32_t at) {
+  if (family == 6) return {statement(BPF_LD | BPF_H | BPF_ABS, at)};
+  return {statement(BPF_LDX | BPF_B | BPF_MSH, 0), statement(BPF_LD | BPF_H | BPF_IND, at)};
 }
 
-/// Loads the source port of the segment that an ICMP error quotes; what lies outside of the packet
-/// ends the program with 0.
+/// Loads the protocol of the packet that an ICMP error quotes; what lies outside of the packet ends
+/// the program with 0.
+Program load_quoted_protocol(int family) {
+  if (family == 6) return {statement(BPF_LD | BPF_B | BPF_ABS, kIcmpHeader + 6)};
+  return {statement(BPF_LDX | BPF_B | BPF_MSH, 0),
+          statement(BPF_LD | BPF_B | BPF_IND, kIcmpHeader + 9)};
+}
+
+/// Behind that: loads the source port of what is quoted.
 Program load_quoted_port(int family) {
-  if (family == 4) {
-    return {
-        statement(BPF_LDX | BPF_B | BPF_MSH, 0),
-        statement(BPF_LD | BPF_B | BPF_IND, kIcmpHeader + 9),
-        jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 1, 0),
-        statement(BPF_RET | BPF_K, 0),
-        statement(BPF_LD | BPF_B | BPF_IND, kIcmpHeader),
-        statement(BPF_ALU | BPF_AND | BPF_K, 0x0f),
-        statement(BPF_ALU | BPF_LSH | BPF_K, 2),
-        statement(BPF_ALU | BPF_ADD | BPF_X, 0),
-        statement(BPF_MISC | BPF_TAX, 0),
-        statement(BPF_LD | BPF_H | BPF_IND, kIcmpHeader),
-    };
-  }
+  if (family == 6) return {statement(BPF_LD | BPF_H | BPF_ABS, kIcmpHeader + 40)};
   return {
-      statement(BPF_LD | BPF_B | BPF_ABS, kIcmpHeader + 6),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_TCP, 6, 0),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_HOPOPTS, 4, 0),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ROUTING, 3, 0),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_FRAGMENT, 2, 0),
-      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_DSTOPTS, 1, 0),
-      statement(BPF_RET | BPF_K, 0),
-      statement(BPF_RET | BPF_K, kAccept),
-      statement(BPF_LD | BPF_H | BPF_ABS, kIcmpHeader + 40),
+      statement(BPF_LD | BPF_B | BPF_IND, kIcmpHeader),
+      statement(BPF_ALU | BPF_AND | BPF_K, 0x0f),
+      statement(BPF_ALU | BPF_LSH | BPF_K, 2),
+      statement(BPF_ALU | BPF_ADD | BPF_X, 0),
+      statement(BPF_MISC | BPF_TAX, 0),
+      statement(BPF_LD | BPF_H | BPF_IND, kIcmpHeader),
   };
 }
 
-Program compile(int family, const Program& load, const std::vector<Leaf>& leaves) {
-  if (leaves.empty()) return drop_all();
+/// Of any other protocol: in IPv6 an extension header is admitted.
+Program other_quotes(int family) {
+  if (family == 4) return drop_all();
+  return {
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_HOPOPTS, 3, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_ROUTING, 2, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_FRAGMENT, 1, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, IPPROTO_DSTOPTS, 0, 1),
+      statement(BPF_RET | BPF_K, kAccept),
+      statement(BPF_RET | BPF_K, 0),
+  };
+}
+
+/// Where A is `value` the one program, else the other; each ends with a verdict.
+Program either(uint32_t value, const Program& equal, const Program& other) {
+  Program program{jump(BPF_JMP | BPF_JEQ | BPF_K, value, 1, 0),
+                  statement(BPF_JMP | BPF_JA, static_cast<uint32_t>(equal.size()))};
+  append(program, equal);
+  append(program, other);
+  return program;
+}
+
+Program compile(int family, const Program& load, const std::vector<Leaf>& leaves,
+                Verdicts verdicts = kAdmit) {
+  if (leaves.empty()) return {statement(BPF_RET | BPF_K, verdicts.miss)};
   Program program = load;
-  append(program, search(family, leaves, 0, leaves.size()));
+  append(program, search(family, leaves, 0, leaves.size(), verdicts));
   return program;
 }
 
@@ -175,14 +199,25 @@ std::vector<Leaf> coarsen(std::vector<Leaf> leaves, size_t limit) {
   return joined;
 }
 
-Program admit(int family, const Program& load, const std::vector<PortRange>& ranges) {
+/// @param limit instructions at most
+Program admit(int family, const Program& load, const std::vector<PortRange>& ranges,
+              size_t limit) {
   std::vector<Leaf> leaves = leaves_of(ranges);
   Program program = compile(family, load, leaves);
   // A leaf without addresses and its share of the search take six instructions at most.
-  if (program.size() > BPF_MAXINSNS) {
-    const size_t room = BPF_MAXINSNS - load.size();
-    program = compile(family, load, coarsen(std::move(leaves), room / 6 - 1));
+  if (program.size() > limit) {
+    program = compile(family, load, coarsen(std::move(leaves), (limit - load.size()) / 6 - 1));
   }
+  return program;
+}
+
+/// Drops what comes from these ports of whatever address, and admits all else; empty where that
+/// can't be said in `limit` instructions.
+Program refuse_own(int family, const std::vector<PortRange>& ranges, size_t limit) {
+  std::vector<Leaf> leaves = leaves_of(ranges);
+  for (Leaf& leaf : leaves) leaf.addresses.clear();
+  Program program = compile(family, load_port(family, 0), leaves, {0, kAccept});
+  if (program.size() > limit) program.clear();
   return program;
 }
 
@@ -191,11 +226,33 @@ Program admit(int family, const Program& load, const std::vector<PortRange>& ran
 Program drop_all() { return {statement(BPF_RET | BPF_K, 0)}; }
 
 Program admit_ports(int family, const std::vector<PortRange>& ranges) {
-  return admit(family, load_port(family), ranges);
+  return admit(family, load_port(family, 2), ranges, BPF_MAXINSNS);
 }
 
-Program admit_quotes(int family, const std::vector<PortRange>& ranges) {
-  return admit(family, load_quoted_port(family), ranges);
+Program admit_datagrams(int family, const std::vector<PortRange>& ranges) {
+  if (ranges.empty()) return drop_all();
+  constexpr auto kKind = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_PKTTYPE);
+  const Program own = refuse_own(family, ranges, BPF_MAXINSNS / 2);
+  if (own.empty()) return admit_ports(family, ranges);
+  const size_t room = BPF_MAXINSNS - own.size() - 3;
+  Program program{statement(BPF_LD | BPF_B | BPF_ABS, kKind)};
+  append(program, either(PACKET_LOOPBACK, own,
+                         admit(family, load_port(family, 2), ranges, room)));
+  return program;
+}
+
+Program admit_quotes(int family, const std::vector<PortRange>& tcp,
+                     const std::vector<PortRange>& udp) {
+  if (tcp.empty() && udp.empty()) return drop_all();
+  const Program load = load_quoted_port(family);
+  const Program others = other_quotes(family);
+  // What stands around the two: the protocol, and two jumps for each.
+  const size_t room = BPF_MAXINSNS - others.size() - 6;
+  const Program from_udp = admit(family, load, udp, tcp.empty() ? room : room / 2);
+  const Program from_tcp = admit(family, load, tcp, room - from_udp.size());
+  Program program = load_quoted_protocol(family);
+  append(program, either(IPPROTO_TCP, from_tcp, either(IPPROTO_UDP, from_udp, others)));
+  return program;
 }
 
 int attach_filter(int fd, const Program& program) noexcept {

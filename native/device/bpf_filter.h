@@ -20,9 +20,14 @@ Program drop_all();
 /// takes it admits more than the ranges, never less.
 Program admit_ports(int family, const std::vector<PortRange>& ranges);
 
-/// The same for a socket of the family's ICMP: errors that quote TCP from `ranges`. In IPv6 what
-/// is quoted with extension headers is admitted.
-Program admit_quotes(int family, const std::vector<PortRange>& ranges);
+/// The same for UDP. What the system loops back of datagrams to many isn't admitted where one of our
+/// own ports has sent it: who sent it has delivered it to ours.
+Program admit_datagrams(int family, const std::vector<PortRange>& ranges);
+
+/// The same for a socket of the family's ICMP: errors that quote TCP or UDP from these ranges. In
+/// IPv6 what is quoted with extension headers is admitted.
+Program admit_quotes(int family, const std::vector<PortRange>& tcp,
+                     const std::vector<PortRange>& udp);
 
 /// Puts the program in the place of the one before; 0 or -errno.
 int attach_filter(int fd, const Program& program) noexcept;

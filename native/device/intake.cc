@@ -44,13 +44,17 @@ void Intake::add_at(size_t offset, size_t length, int32_t interface, const VnetH
   count_++;
 }
 
-// Of a host that is the kernel's too: our connections' segments, and ICMP errors about them.
+// Of a host that is the kernel's too: what is for our ports, and ICMP errors about what is from them.
 bool Intake::is_ours(const int32_t* words) const noexcept {
   if (words[Word::Fragment] != 0) return false;
   const int32_t protocol = words[Word::Protocol];
+  if (protocol == IpProtocol::Tcp) return ports_->tcp.contains(words);
+  if (protocol == IpProtocol::Udp) return ports_->udp.contains(words);
   const int32_t icmp = words[Word::Family] == 4 ? IpProtocol::Icmp : IpProtocol::Icmp6;
-  const bool about_tcp = protocol == icmp && words[IcmpWord::Quoted] == IpProtocol::Tcp;
-  return (protocol == IpProtocol::Tcp || about_tcp) && ports_->contains(words);
+  if (protocol != icmp) return false;
+  const int32_t quoted = words[IcmpWord::Quoted];
+  if (quoted == IpProtocol::Tcp) return ports_->tcp.contains(words);
+  return quoted == IpProtocol::Udp && ports_->udp.contains(words);
 }
 
 // `offloaded`: where a checksum is Partial, the device has said so.

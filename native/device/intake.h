@@ -64,10 +64,10 @@ class PartialChecksums {
 
 class Intake {
  public:
-  /// @param ports null where everything is ours; else only TCP to these ports, and ICMP errors that
-  ///   quote TCP from them
+  /// @param ports null where everything is ours; else only TCP and UDP to these ports, and ICMP
+  ///   errors that quote these from them
   /// @param partial null where no partial checksum can be right
-  Intake(const ReceiveArea& area, Counters counters, const PortSet* ports,
+  Intake(const ReceiveArea& area, Counters counters, const OurPorts* ports,
          PartialChecksums* partial) noexcept
       : area_(area), counters_(counters), ports_(ports), partial_(partial) {}
 
@@ -95,7 +95,7 @@ class Intake {
 
   ReceiveArea area_;
   Counters counters_;
-  const PortSet* ports_;
+  const OurPorts* ports_;
   PartialChecksums* partial_;
   size_t count_ = 0;
 };

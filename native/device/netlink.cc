@@ -187,7 +187,7 @@ int open_netlink(Fd& out) noexcept {
   return 0;
 }
 
-int is_local_address(int fd, const int32_t* address) noexcept {
+int address_kind(int fd, const int32_t* address) noexcept {
   const int family = family_of(address);
   Request request(RTM_GETROUTE, 0);
   auto* body = request.body<rtmsg>();
@@ -196,7 +196,7 @@ int is_local_address(int fd, const int32_t* address) noexcept {
   request.address(RTA_DST, address);
   alignas(nlmsghdr) uint8_t answer[2048];
   const ssize_t length = ask(fd, request, answer, sizeof answer);
-  // No route, an unreachable one, no IPv6: in any case it isn't ours.
+  // No route, an unreachable one, no IPv6: in any case it is foreign.
   if (length == -ENETUNREACH || length == -EHOSTUNREACH || length == -EINVAL || length == -EACCES ||
       length == -EAFNOSUPPORT || length == -EOPNOTSUPP) {
     return 0;
@@ -205,7 +205,10 @@ int is_local_address(int fd, const int32_t* address) noexcept {
   rtmsg route;
   if (static_cast<size_t>(length) < NLMSG_LENGTH(sizeof route)) return -EBADMSG;
   std::memcpy(&route, NLMSG_DATA(reinterpret_cast<const nlmsghdr*>(answer)), sizeof route);
-  return route.rtm_type == RTN_LOCAL ? 1 : 0;
+  const auto kind = route.rtm_type == RTN_LOCAL       ? AddressKind::Local
+                    : route.rtm_type == RTN_BROADCAST ? AddressKind::Broadcast
+                                                      : AddressKind::Foreign;
+  return static_cast<int>(kind);
 }
 
 int open_monitor(Fd& out) noexcept {

@@ -31,9 +31,18 @@ int interface_is_up(const char* name) noexcept;
 /// Opens a socket for questions. 0 or -errno.
 int open_netlink(Fd& out) noexcept;
 
-/// Whether packets to `address` are for this host (RTN_LOCAL): 1, 0 or -errno.
+/// To whom packets to an address go.
+enum class AddressKind : int32_t {
+  Foreign = 0,
+  /// To this host (RTN_LOCAL).
+  Local = 1,
+  /// To all hosts of a network that this one is in (RTN_BROADCAST).
+  Broadcast = 2,
+};
+
+/// An AddressKind or -errno.
 /// @param fd of open_netlink
-int is_local_address(int fd, const int32_t* address) noexcept;
+int address_kind(int fd, const int32_t* address) noexcept;
 
 /// Opens a socket that tells of links, addresses and routes that change. 0 or -errno.
 int open_monitor(Fd& out) noexcept;

@@ -4,6 +4,7 @@
 #include <poll.h>
 
 #include <cerrno>
+#include <cstring>
 #include <ctime>
 
 #include "core/build.h"
@@ -40,16 +41,18 @@ int require_md5(int fd, int family) noexcept {
 }
 
 int silence(int fd, int family, GuardForm form) noexcept {
-  if (form == GuardForm::Filter) return attach_filter(fd, drop_all());
+  if (form != GuardForm::Md5) return attach_filter(fd, drop_all());
   const int failed = family == 4 ? set_option(fd, IPPROTO_IP, IP_MINTTL, kHighestTtl)
                                  : set_option(fd, IPPROTO_IPV6, kIp6MinHopCount, kHighestTtl);
   return failed != 0 ? failed : require_md5(fd, family);
 }
 
-/// A TCP socket bound to a place; SO_REUSEADDR and SO_REUSEPORT stay off, see open_guard.
+/// A TCP or UDP socket bound to a place; SO_REUSEADDR and SO_REUSEPORT stay off, see open_guard.
 int open_bound(const GuardPlace& place, const GuardForm* form, Fd& out) noexcept {
   const int family = family_of(place.address);
-  Fd fd(socket(domain_of(family), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP));
+  const bool datagram = form != nullptr && *form == GuardForm::Datagram;
+  const int type = datagram ? SOCK_DGRAM : SOCK_STREAM;
+  Fd fd(socket(domain_of(family), type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd) return -errno;
   int failed = form == nullptr ? 0 : silence(fd.get(), family, *form);
   if (failed == 0 && family == 6) failed = set_option(fd.get(), IPPROTO_IPV6, IPV6_V6ONLY, 1);
@@ -132,7 +135,23 @@ int open_guard(const GuardPlace& place, GuardForm form, Fd& out) noexcept {
   Fd fd;
   const int failed = open_bound(place, &form, fd);
   if (failed != 0) return failed;
-  if (listen(fd.get(), 1) != 0) return -errno;
+  if (form != GuardForm::Datagram && listen(fd.get(), 1) != 0) return -errno;
+  out = std::move(fd);
+  return 0;
+}
+
+int join_group(const int32_t* group, int32_t interface, Fd& out) noexcept {
+  const int family = family_of(group);
+  // Bound to nothing it gets nothing.
+  Fd fd(socket(domain_of(family), SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return -errno;
+  SocketAddress name;
+  name.set(group, 0);
+  group_req request{};
+  request.gr_interface = static_cast<uint32_t>(interface);
+  std::memcpy(&request.gr_group, &name.storage, name.length);
+  const int level = family == 4 ? IPPROTO_IP : IPPROTO_IPV6;
+  if (setsockopt(fd.get(), level, MCAST_JOIN_GROUP, &request, sizeof request) != 0) return -errno;
   out = std::move(fd);
   return 0;
 }

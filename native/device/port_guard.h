@@ -1,7 +1,7 @@
 #pragma once
 
-// A port guard: a kernel socket that listens on a port and discards all, so that the kernel neither
-// answers what arrives there nor uses the port itself.
+// A port guard: a kernel socket that listens on a port (of UDP: is bound to it) and discards all, so
+// that the kernel neither answers what arrives there nor uses the port itself.
 
 #include <cstdint>
 
@@ -14,6 +14,8 @@ enum class GuardForm : int32_t {
   Filter = 1,
   /// A TCP MD5 key (RFC 2385) for every peer, and 255 as the lowest accepted TTL or hop limit.
   Md5 = 2,
+  /// On a UDP port: a filter, which needs no privilege.
+  Datagram = 3,
 };
 
 /// What a guard is for; an address in words (descriptor.h), maybe a wildcard.
@@ -28,7 +30,12 @@ struct GuardPlace {
 /// included. 0 or -errno (EADDRINUSE, EACCES, EADDRNOTAVAIL, EMFILE, …).
 int open_guard(const GuardPlace& place, GuardForm form, Fd& out) noexcept;
 
-/// Whether the form works here: the options can be set and, where the loopback interface lets it be
+/// A socket that is in a multicast group: the system receives what is for it, and tells the routers.
+/// @param interface index; 0: the system's choice
+/// @return 0 or -errno (ENODEV, ENOBUFS, EINVAL, …)
+int join_group(const int32_t* group, int32_t interface, Fd& out) noexcept;
+
+/// Whether the form, one of TCP's, works here: the options can be set and, where the loopback interface lets it be
 /// tried, the kernel stays silent when a SYN comes to a guard.
 /// @return 0; -errno of the option that was refused; -EPROTO when the kernel answered
 int probe_guard(int family, GuardForm form) noexcept;

@@ -50,4 +50,10 @@ class PortSet {
   std::array<Family, 2> families_;
 };
 
+/// The local ports that a link on the host's own addresses has.
+struct OurPorts {
+  PortSet tcp;
+  PortSet udp;
+};
+
 }  // namespace netland

@@ -91,9 +91,22 @@ int open_tcp_socket(int family, const RawSocketOptions& options, Fd& out) noexce
     failed = family == 4 ? set_option(fd.get(), IPPROTO_IP, IP_HDRINCL, 1)
                          : set_option(fd.get(), IPPROTO_IPV6, IPV6_HDRINCL, 1);
   }
+  // Who may send to all hosts is decided above.
+  if (failed == 0) failed = set_option(fd.get(), SOL_SOCKET, SO_BROADCAST, 1);
   if (failed != 0) return failed;
   set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
   set_buffer(fd.get(), SO_SNDBUFFORCE, SO_SNDBUF, options.send_buffer);
+  drain(fd.get());
+  out = std::move(fd);
+  return 0;
+}
+
+int open_udp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept {
+  Fd fd;
+  int failed = open_socket(family, IPPROTO_UDP, options.device, fd);
+  if (failed == 0) failed = ask_for_notes(fd.get(), family);
+  if (failed != 0) return failed;
+  set_buffer(fd.get(), SO_RCVBUFFORCE, SO_RCVBUF, options.receive_buffer);
   drain(fd.get());
   out = std::move(fd);
   return 0;

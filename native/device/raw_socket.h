@@ -1,7 +1,7 @@
 #pragma once
 
-// Raw IP sockets, for each family one for TCP and one for the ICMP errors about it: opened so that
-// nothing comes in yet, and read in batches.
+// Raw IP sockets, for each family one for TCP, one for UDP, and one for the ICMP errors about both:
+// opened so that nothing comes in yet, and read in batches.
 
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -31,6 +31,9 @@ inline int icmp_of(int family) noexcept {
 /// Opens a socket behind a filter that drops everything, with nothing in its queue.
 /// @return 0 or -errno: EPERM without CAP_NET_RAW, EAFNOSUPPORT without IPv6, ENODEV
 int open_tcp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept;
+
+/// The same for UDP; it only receives: packets of every protocol leave through TCP's.
+int open_udp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept;
 
 /// The same for ICMP errors; it only receives, and `options` say nothing of its buffers.
 int open_icmp_socket(int family, const RawSocketOptions& options, Fd& out) noexcept;

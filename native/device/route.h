@@ -29,13 +29,14 @@ class RouteFinder {
   ///   EADDRNOTAVAIL, …
   int find(const int32_t* remote, const int32_t* local, Route& out) noexcept;
 
-  /// Whether packets to `address` are for this host (RTN_LOCAL): 1, 0 or -errno.
-  int is_local(const int32_t* address) noexcept;
+  /// An AddressKind (netlink.h) or -errno.
+  int kind_of(const int32_t* address) noexcept;
 
   void close() noexcept;
 
  private:
   int find_from(const int32_t* remote, const int32_t* local, Route& out) noexcept;
+  int find_group6(const int32_t* group, const int32_t* local, Route& out) noexcept;
 
   std::string device_;
   /// A datagram socket for each family, connected only during a lookup.

@@ -6,15 +6,35 @@
 #include <cerrno>
 #include <cstring>
 
+#include "device/interfaces.h"
+
 namespace netland {
 
 namespace {
 
-/// In the ring each packet has its destination's address in front.
+/// In the ring each packet has in front where it goes.
 struct QueuedHeader {
   sockaddr_in6 name;
   socklen_t name_length;
+  SendControl control;
+  size_t control_length;
 };
+
+/// Groups, and all hosts of the link.
+bool is_to_many(const int32_t* destination) noexcept {
+  return is_group(destination) || (is_mapped(destination) && destination[3] == -1);
+}
+
+template <typename T>
+void set_control(msghdr& message, SendControl& control, int level, int type, const T& value) {
+  message.msg_control = control.bytes;
+  message.msg_controllen = CMSG_SPACE(sizeof value);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
+  header->cmsg_level = level;
+  header->cmsg_type = type;
+  header->cmsg_len = CMSG_LEN(sizeof value);
+  std::memcpy(CMSG_DATA(header), &value, sizeof value);
+}
 
 constexpr size_t kSlotSize = (sizeof(QueuedHeader) + kVnetHeader + kMaxPacketLength + 63) / 64 * 64;
 constexpr size_t kQueueBytes = kSlotSize * kQueueSlots;
@@ -99,12 +119,38 @@ void Sender::add_message(int fd, const int32_t* words, size_t length, const Payl
     name.set(words + Word::Destination, 0, words[Word::Interface]);
     message.msg_name = name.raw();
     message.msg_namelen = name.length;
+    if (is_to_many(words + Word::Destination)) direct(message, words);
   }
   run_++;
   if (run_ == kRun) send_run(fd);
 }
 
+/// The source address says through which interface: the routes know of none, or of one for all.
+void Sender::direct(msghdr& message, const int32_t* words) noexcept {
+  SendControl& control = controls_[run_];
+  const int32_t* source = words + Word::Source;
+  if (words[Word::Family] == 4) {
+    in_pktinfo info{};
+    info.ipi_spec_dst.s_addr = htonl(static_cast<uint32_t>(source[3]));
+    set_control(message, control, IPPROTO_IP, IP_PKTINFO, info);
+    return;
+  }
+  in6_pktinfo info{};
+  info.ipi6_ifindex = static_cast<unsigned>(interface_of_source(source));
+  if (info.ipi6_ifindex == 0) return;
+  set_control(message, control, IPPROTO_IPV6, IPV6_PKTINFO, info);
+}
+
+int32_t Sender::interface_of_source(const int32_t* source) noexcept {
+  if (interface_ == 0 || !std::equal(source, source + 4, source_)) {
+    std::copy_n(source, 4, source_);
+    interface_ = interface_of(source);
+  }
+  return interface_;
+}
+
 SendState Sender::commit(int fd) noexcept {
+  interface_ = 0;
   send_run(fd);
   return state();
 }
@@ -181,6 +227,10 @@ void Sender::queue_message(const mmsghdr& message) noexcept {
   QueuedHeader queued{};
   queued.name_length = header.msg_namelen;
   if (header.msg_namelen > 0) std::memcpy(&queued.name, header.msg_name, header.msg_namelen);
+  queued.control_length = header.msg_controllen;
+  if (queued.control_length > 0) {
+    std::memcpy(queued.control.bytes, header.msg_control, queued.control_length);
+  }
   std::memcpy(slot, &queued, sizeof queued);
   size_t at = sizeof queued;
   for (size_t i = 0; i < header.msg_iovlen; i++) {
@@ -204,6 +254,8 @@ SendState Sender::flush(int fd) noexcept {
       message.msg_iovlen = 1;
       message.msg_name = queued->name_length > 0 ? &queued->name : nullptr;
       message.msg_namelen = queued->name_length;
+      message.msg_control = queued->control_length > 0 ? queued->control.bytes : nullptr;
+      message.msg_controllen = queued->control_length;
     }
     const size_t done = send(fd, messages_.data(), count, true);
     queue_->pop(done);

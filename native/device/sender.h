@@ -48,6 +48,11 @@ enum class Front {
 /// Packets that wait in the ring at most.
 inline constexpr size_t kQueueSlots = 512;
 
+/// Room for what says through which interface a packet to many leaves.
+struct SendControl {
+  alignas(cmsghdr) uint8_t bytes[CMSG_SPACE(sizeof(in6_pktinfo))];
+};
+
 class Sender {
  public:
   /// @param named whether packets go with a destination address (raw sockets)
@@ -75,6 +80,8 @@ class Sender {
   /// Sends messages [from, count_ of the run); returns how many are dealt with.
   size_t send(int fd, mmsghdr* messages, size_t count, bool waited) noexcept;
   uint8_t* next_headers() noexcept;
+  void direct(msghdr& message, const int32_t* words) noexcept;
+  int32_t interface_of_source(const int32_t* source) noexcept;
   void add_fragments(int fd, const int32_t* words, const Payload& payload) noexcept;
   void add_message(int fd, const int32_t* words, size_t length, const Payload& payload,
                    const VnetHeader& offload) noexcept;
@@ -94,6 +101,11 @@ class Sender {
   std::array<std::array<iovec, kVectors>, kRun> vectors_{};
   std::array<SocketAddress, kRun> names_{};
   std::array<std::array<uint8_t, kVnetHeader + kMaxHeaderLength>, kRun> headers_{};
+  std::array<SendControl, kRun> controls_{};
+
+  /// The interface that was asked for last, of an address, within this batch; 0: none was.
+  int32_t source_[4] = {};
+  int32_t interface_ = 0;
 
   void* memory_ = nullptr;
   std::vector<uint32_t> lengths_;

@@ -25,6 +25,12 @@ inline bool is_wildcard(const int32_t* address) noexcept {
          address[3] == 0;
 }
 
+/// Whether it is a multicast group, of either family.
+inline bool is_group(const int32_t* address) noexcept {
+  const auto first = static_cast<uint32_t>(is_mapped(address) ? address[3] : address[0]);
+  return is_mapped(address) ? first >> 28 == 0xe : first >> 24 == 0xff;
+}
+
 /// The family of an address in words: ::ffff:0:0/96 is 4.
 inline int family_of(const int32_t* address) noexcept { return is_mapped(address) ? 4 : 6; }
 
@@ -33,7 +39,7 @@ struct SocketAddress {
   socklen_t length = 0;
 
   /// @param port host order
-  /// @param scope interface index of a link-local address, else 0
+  /// @param scope interface index of a link-local address or group, else 0
   void set(const int32_t* address, uint16_t port, int32_t scope = 0) noexcept {
     storage = {};
     if (family_of(address) == 4) {
@@ -49,7 +55,9 @@ struct SocketAddress {
       for (int i = 0; i < 4; i++) {
         store_be32(in->sin6_addr.s6_addr + 4 * i, static_cast<uint32_t>(address[i]));
       }
-      if (IN6_IS_ADDR_LINKLOCAL(&in->sin6_addr)) in->sin6_scope_id = static_cast<uint32_t>(scope);
+      if (IN6_IS_ADDR_LINKLOCAL(&in->sin6_addr) || IN6_IS_ADDR_MC_LINKLOCAL(&in->sin6_addr)) {
+        in->sin6_scope_id = static_cast<uint32_t>(scope);
+      }
       length = sizeof *in;
     }
   }

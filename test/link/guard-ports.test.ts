@@ -64,6 +64,7 @@ class Kernel {
 
 const OPTIONS: GuardPortsOptions = {
   form: 1,
+  protocol: 6,
   device: '',
   families: [4, 6],
   block: 4,

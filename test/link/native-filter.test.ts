@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { loadNative, type NativeAddon } from '../../lib/link/native';
+import { FilterKind, loadNative, type NativeAddon } from '../../lib/link/native';
 import { needs } from '../support/skip';
 
 const { addon, reason } = loadNative();
@@ -7,6 +7,10 @@ const native = addon as NativeAddon;
 
 /** The kernel's limit on a program (BPF_MAXINSNS). */
 const MAX_INSTRUCTIONS = 4096;
+
+/** Where the kind of a packet is (SKF_AD_OFF + SKF_AD_PKTTYPE), and that of what is looped back. */
+const PACKET_KIND = 0xfffff004;
+const PACKET_LOOPBACK = 5;
 
 /** Where the network header starts, whatever the data starts with (SKF_NET_OFF). */
 const NET_OFF = 0xfff00000;
@@ -31,12 +35,13 @@ const LOADS: Readonly<Record<number, readonly [size: number, fromX: number]>> = 
  * @param data what the socket's packet starts with
  * @param network the IP header
  */
-function run(program: readonly number[], data: Buffer, network: Buffer): boolean {
+function run(program: readonly number[], data: Buffer, network: Buffer, kind = 0): boolean {
   let a = 0;
   let x = 0;
   for (let at = 0; ; at += 4) {
     const [code, jt, jf, k] = program.slice(at, at + 4);
     const load = (size: 1 | 2 | 4, offset: number): number => {
+      if (offset === PACKET_KIND) return kind;
       const [from, place] = offset >= NET_OFF ? [network, offset - NET_OFF] : [data, offset];
       return from.readUIntBE(place, size);
     };
@@ -211,7 +216,7 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the filter of our p
       expect(run(program, ...packet(4, first, [0, 0, 0xffff, 0x0a000001]))).toBe(true);
     }
     expect(run(program, ...packet(4, 65_000, ANY4))).toBe(false);
-    const quotes = native.filterProgram(rowsOf(4, ranges), 4, true) ?? [];
+    const quotes = native.filterProgram(rowsOf(4, ranges), 4, FilterKind.Quotes) ?? [];
     expect(quotes.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
     for (const { first } of ranges) {
       expect(run(quotes, ...quote(4, first, [0, 0, 0xffff, 0x0a000001]))).toBe(true);
@@ -231,7 +236,8 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the filter of our p
           quotedOptions: fc.integer({ min: 0, max: 10 }).map((words) => 4 * words),
         }),
         (ranges, ports, address, options) => {
-          const program = native.filterProgram(rowsOf(family, ranges), family, true) ?? [];
+          const program =
+            native.filterProgram(rowsOf(family, ranges), family, FilterKind.Quotes) ?? [];
           expect(program.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
           const edges = ranges.flatMap(({ first, last }) => [first - 1, first, last, last + 1]);
           for (const from of [...ports, ...edges.filter((each) => each >= 0 && each <= 65_535)]) {
@@ -247,14 +253,80 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the filter of our p
     },
   );
 
+  it.each([4, 6] as const)(
+    'lets in ICMP errors about datagrams from their own ranges (family %i)',
+    (family) => {
+      const property = fc.property(
+        fc.array(range(family), { maxLength: 30 }),
+        fc.array(range(family), { maxLength: 30 }),
+        addressOf(family),
+        fc.constantFrom(6, 17, 132),
+        (tcp, udp, address, protocol) => {
+          const rows = [tcp, udp].map((each) => rowsOf(family, each));
+          const program = native.filterProgram(rows[0], family, FilterKind.Quotes, rows[1]) ?? [];
+          expect(program.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
+          const ours = protocol === 17 ? udp : protocol === 6 ? tcp : [];
+          for (const { first, last } of [...tcp, ...udp]) {
+            for (const from of [Math.max(0, first - 1), first, last]) {
+              const passed = run(program, ...quote(family, from, address, { protocol }));
+              expect([from, passed]).toEqual([from, admits(ours, from, address)]);
+            }
+          }
+        },
+      );
+      fc.assert(property, { numRuns: 100 });
+    },
+  );
+
+  it.each([4, 6] as const)('lets in no datagram that we have sent (family %i)', (family) => {
+    const property = fc.property(
+      fc.array(range(family), { maxLength: 30 }),
+      fc.array(port, { minLength: 10, maxLength: 10 }),
+      addressOf(family),
+      (ranges, ports, address) => {
+        const program = native.filterProgram(rowsOf(family, ranges), family, FilterKind.Udp) ?? [];
+        const all = [...ports, ...ranges.map(({ first }) => first)];
+        for (const to of all) {
+          const [data, ip] = packet(family, to, address);
+          const from = all[(to * 7) % all.length];
+          data.writeUInt16BE(from, family === 4 ? 20 : 0);
+          const wanted = admits(ranges, to, address);
+          expect(run(program, data, ip)).toBe(wanted);
+          const own = ranges.some(({ first, last }) => from >= first && from <= last);
+          const looped = run(program, data, ip, PACKET_LOOPBACK);
+          if (own || wanted) expect(looped).toBe(!own);
+        }
+      },
+    );
+    fc.assert(property, { numRuns: 100 });
+  });
+
+  it('fits where both kinds of ports are too many', () => {
+    const many = Array.from({ length: 3000 }, (_, i) => ({
+      ...{ first: 20 * i + 1, last: 20 * i + 1, address: [0, 0, 0xffff, 0x0a000001] },
+    }));
+    const rows = rowsOf(4, many);
+    const datagrams = native.filterProgram(rows, 4, FilterKind.Udp) ?? [];
+    const quotes = native.filterProgram(rows, 4, FilterKind.Quotes, rows) ?? [];
+    for (const program of [datagrams, quotes]) {
+      expect(program.length).toBeLessThanOrEqual(4 * MAX_INSTRUCTIONS);
+    }
+    for (const { first, address } of many) {
+      expect(run(datagrams, ...packet(4, first, address))).toBe(true);
+      for (const protocol of [6, 17]) {
+        expect(run(quotes, ...quote(4, first, address, { protocol }))).toBe(true);
+      }
+    }
+  });
+
   it('lets in ICMPv6 errors that quote extension headers, for others to read', () => {
     const ranges = [{ first: 80, last: 80, address: ANY6 }];
-    const program = native.filterProgram(rowsOf(6, ranges), 6, true) ?? [];
+    const program = native.filterProgram(rowsOf(6, ranges), 6, FilterKind.Quotes) ?? [];
     for (const protocol of [0, 43, 44, 60]) {
       expect(run(program, ...quote(6, 81, ANY6, { protocol }))).toBe(true);
     }
     expect(run(program, ...quote(6, 80, ANY6, { protocol: 50 }))).toBe(false);
-    const none = native.filterProgram(new Int32Array(), 6, true) ?? [];
+    const none = native.filterProgram(new Int32Array(), 6, FilterKind.Quotes) ?? [];
     expect(run(none, ...quote(6, 80, ANY6, { protocol: 0 }))).toBe(false);
   });
 });

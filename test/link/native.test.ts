@@ -141,9 +141,9 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the native addon', 
       const bytes = Uint8Array.of(1, 2, 3);
       expect(each.sum(bytes)).toBe(0x0402);
       const routes = new each.Routes('');
-      expect(routes.isLocal(Int32Array.of(0, 0, 0xffff, 0x7f000001))).toBe(1);
+      expect(routes.kindOf(Int32Array.of(0, 0, 0xffff, 0x7f000001))).toBe(1);
       routes.close();
-      expect(routes.isLocal(Int32Array.of(0, 0, 0xffff, 0x7f000001))).toBe(1);
+      expect(routes.kindOf(Int32Array.of(0, 0, 0xffff, 0x7f000001))).toBe(1);
       routes.close();
     }
   });
@@ -172,13 +172,15 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the native addon', 
         ),
       () => native.buildMany(words, new Int32Array(3), [], new Uint8Array(), 0, new Int32Array(1)),
       () => native.hashMany(new Int32Array(3), words),
-      () => new native.PortGuards(3 as 1, ''),
+      () => new native.PortGuards(4 as 1, ''),
       () => new native.PortGuards(1, '').open(new Int32Array(3), 1),
       () => new native.PortGuards(1, '').open(new Int32Array(4), 0),
       () => new native.PortGuards(1, '').openRange(new Int32Array(4), 65_535, new Int32Array(2)),
       () => new native.PortGuards(1, '').close(0),
+      () => new native.PortGuards(3, '').join(new Int32Array(3), 0),
+      () => new native.PortGuards(3, '').join(new Int32Array(4), -1),
       () => new native.Routes('').find(new Int32Array(8), false),
-      () => new native.Routes('').isLocal(new Int32Array(3)),
+      () => new native.Routes('').kindOf(new Int32Array(3)),
       () => new native.Device({} as never),
       () => new native.Device(null as never),
       () => new native.Monitor(null as never),

@@ -1,3 +1,4 @@
+import type { GroupAuthority } from '../environment';
 import { ipv4, ipv6, sameAddress, type IpAddress } from './address';
 
 /** All hosts of a link (RFC 1112 §4, RFC 4291 §2.7.1): everybody is in these, always. */
@@ -18,24 +19,36 @@ export class Groups {
   onChange: ((group: IpAddress, isMember: boolean) => void) | null = null;
   private memberships: Membership[] = [];
 
+  /** @param authority who joins beside us, where the system has to */
+  constructor(private readonly authority: GroupAuthority | null = null) {}
+
   get all(): readonly IpAddress[] {
     return this.memberships.map(({ group }) => group);
   }
 
-  join(group: IpAddress): void {
+  /**
+   * One member more.
+   * @param local whose interface is meant; null: any
+   * @returns 0, or -errno of the system
+   */
+  join(group: IpAddress, local: IpAddress | null = null): number {
+    const refused = this.authority?.join(group, local) ?? 0;
+    if (refused !== 0) return -refused;
     const known = this.memberships.find((other) => sameAddress(other.group, group));
     if (known !== undefined) {
       known.members++;
-      return;
+      return 0;
     }
     this.memberships.push({ group, members: 1 });
     this.onChange?.(group, true);
+    return 0;
   }
 
-  /** One member less, of whom there must be one. */
-  leave(group: IpAddress): void {
+  /** One member less, of whom there must be one that has joined with these arguments. */
+  leave(group: IpAddress, local: IpAddress | null = null): void {
     const known = this.memberships.find((other) => sameAddress(other.group, group));
     if (known === undefined) throw new Error('nobody is in that group');
+    this.authority?.leave(group, local);
     if (--known.members > 0) return;
     this.memberships = this.memberships.filter((other) => other !== known);
     this.onChange?.(group, false);

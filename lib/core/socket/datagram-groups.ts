@@ -6,35 +6,53 @@ import type { DatagramOptions } from './datagram-options';
 /** net.ipv4.igmp_max_memberships. */
 const MAX_MEMBERSHIPS = 20;
 
+interface Membership {
+  readonly group: IpAddress;
+  /** Of the interface that is meant; null: any. */
+  readonly local: IpAddress | null;
+}
+
 /** The multicast groups that a socket has joined. */
 export class SocketGroups {
-  private joined: readonly IpAddress[] = [];
+  private joined: readonly Membership[] = [];
 
   constructor(
     private readonly groups: Groups,
     private readonly options: DatagramOptions,
   ) {}
 
-  /** IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP. @returns 0, or -errno */
-  join(group: IpAddress): number {
+  /**
+   * IP_ADD_MEMBERSHIP, IPV6_JOIN_GROUP.
+   * @param local the address of ours whose interface is meant; null: any
+   * @returns 0, or -errno
+   */
+  join(group: IpAddress, local: IpAddress | null = null): number {
     if (!isMulticast(group)) return -Errno.EINVAL;
-    if (this.has(group)) return -Errno.EADDRINUSE;
+    if (this.joined.some((other) => isSame(other, group, local))) return -Errno.EADDRINUSE;
     if (this.joined.length >= MAX_MEMBERSHIPS) return -Errno.ENOBUFS;
-    this.joined = [...this.joined, group];
-    this.groups.join(group);
-    return 0;
+    const refused = this.groups.join(group, local);
+    if (refused === 0) this.joined = [...this.joined, { group, local }];
+    return refused;
   }
 
-  /** IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP. @returns 0, or -errno */
-  leave(group: IpAddress): number {
-    if (!this.has(group)) return isMulticast(group) ? -Errno.EADDRNOTAVAIL : -Errno.EINVAL;
-    this.joined = this.joined.filter((other) => !sameAddress(other, group));
-    this.groups.leave(group);
+  /**
+   * IP_DROP_MEMBERSHIP, IPV6_LEAVE_GROUP.
+   * @param local as given to `join`; null: whatever was
+   * @returns 0, or -errno
+   */
+  leave(group: IpAddress, local: IpAddress | null = null): number {
+    if (!isMulticast(group)) return -Errno.EINVAL;
+    const known = this.joined.find((other) =>
+      local === null ? sameAddress(other.group, group) : isSame(other, group, local),
+    );
+    if (known === undefined) return -Errno.EADDRNOTAVAIL;
+    this.joined = this.joined.filter((other) => other !== known);
+    this.groups.leave(known.group, known.local);
     return 0;
   }
 
   leaveAll(): void {
-    for (const group of this.joined) this.groups.leave(group);
+    for (const { group, local } of this.joined) this.groups.leave(group, local);
     this.joined = [];
   }
 
@@ -44,13 +62,16 @@ export class SocketGroups {
    */
   allows(words: Int32Array, at: number): boolean {
     if (this.options.multicastAll === 1 || !isGroupAt(words, at)) return true;
-    for (const group of this.joined) if (isAt(group, words, at)) return true;
+    for (const { group } of this.joined) if (isAt(group, words, at)) return true;
     return false;
   }
+}
 
-  private has(group: IpAddress): boolean {
-    return this.joined.some((other) => sameAddress(other, group));
-  }
+function isSame(known: Membership, group: IpAddress, local: IpAddress | null): boolean {
+  if (!sameAddress(known.group, group)) return false;
+  return known.local === null || local === null
+    ? known.local === local
+    : sameAddress(known.local, local);
 }
 
 function isGroupAt(words: Int32Array, at: number): boolean {

@@ -33,10 +33,10 @@ export interface IpParts {
 /** What a stack has below TCP and UDP. Each is made when it is first needed. */
 export class IpLayer {
   /**
-   * Multicast groups that sockets, or the stack itself, are in. Routers are told by IGMP and MLD;
-   * who joins them in another way sets `onChange`.
+   * Multicast groups that sockets, or the stack itself, are in. Routers are told by IGMP and MLD,
+   * unless the environment has who joins.
    */
-  readonly groups = new Groups();
+  readonly groups: Groups;
   private identification_: Identification | null = null;
   private output_: IpOutput | null = null;
   private icmp_: Icmp | null = null;
@@ -46,6 +46,9 @@ export class IpLayer {
   private reports6: GroupReports | null = null;
 
   constructor(private readonly parts: IpParts) {
+    const { groups } = parts.environment;
+    this.groups = new Groups(groups);
+    if (groups !== undefined) return;
     this.groups.onChange = (group, isMember) => this.groupChanged(group, isMember);
   }
 
