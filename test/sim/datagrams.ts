@@ -307,11 +307,17 @@ export class Datagrams {
     for (const { core } of this.world.hosts) this.count(core);
   }
 
-  /** What was read is what the stack has counted. @throws Error */
+  /** What was read, and dropped for want of room, is what the stack has counted. @throws Error */
   private count(core: StackCore): void {
-    const read = (this.read.get(core) ?? []).reduce((sum, end) => sum + end.read, 0);
-    const counted = core.counters.UdpInDatagrams + core.counters.Udp6InDatagrams;
+    const ends = this.read.get(core) ?? [];
+    const sum = (of: (end: DatagramEnd) => number): number =>
+      ends.reduce((all, end) => all + of(end), 0);
+    const { UdpInDatagrams, Udp6InDatagrams, UdpRcvbufErrors, Udp6RcvbufErrors } = core.counters;
+    const [read, drops] = [sum((end) => end.read), sum(({ socket }) => socket.drops)];
+    const counted = UdpInDatagrams + Udp6InDatagrams;
     if (read !== counted) throw new Error(`${read} datagrams were read, not ${counted}`);
+    const refused = UdpRcvbufErrors + Udp6RcvbufErrors;
+    if (drops !== refused) throw new Error(`${drops} datagrams were dropped, not ${refused}`);
   }
 }
 

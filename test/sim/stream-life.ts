@@ -3,6 +3,7 @@ import type { Socket } from '../../lib/net/socket';
 import type { Host } from '../../lib/testing';
 import { Chance } from './chance';
 import { isEmpty, stuck } from './empty';
+import { DgramTalks } from './dgram-talks';
 import { Faults, type FaultKind } from './faults';
 import { makeReport, type Report } from './report';
 import { StreamEnd } from './stream-end';
@@ -24,6 +25,7 @@ class StreamSite implements Runner {
     private readonly accepted: (socket: Socket) => void,
     private readonly fail: (error: unknown) => void,
     private readonly allowHalfOpen: boolean,
+    private readonly talks: () => DgramTalks,
   ) {}
 
   get isUp(): boolean {
@@ -37,6 +39,7 @@ class StreamSite implements Runner {
     server.on('error', this.fail);
     server.listen(PORT);
     this.server = server;
+    this.talks().serve(this.host);
   }
 
   kill(forGood = false): void {
@@ -58,6 +61,7 @@ class StreamSite implements Runner {
   }
 
   private gone(): void {
+    this.talks().vanish(this.host);
     for (const end of this.ends) end.vanish();
   }
 }
@@ -76,6 +80,7 @@ export class StreamLife implements Workload {
   private readonly chance: Chance;
   private readonly faults: Faults;
   private readonly storm: number;
+  private readonly talks: DgramTalks;
   private readonly pairs: Pair[] = [];
   private readonly sites = new Map<Host, StreamSite>();
   private readonly sockets: Socket[] = [];
@@ -96,11 +101,16 @@ export class StreamLife implements Workload {
     this.world = new World(seed, chance, trace);
     for (const host of this.world.hosts) {
       const accepted = (socket: Socket) => this.accept(host, socket);
-      this.sites.set(host, new StreamSite(host, accepted, this.fail, chance.percent(50)));
+      this.sites.set(
+        host,
+        new StreamSite(host, accepted, this.fail, chance.percent(50), () => this.talks),
+      );
     }
     this.faults = new Faults(this.world, this, chance);
     this.storm = chance.pick([5, 30, 60]);
     this.faults.plan(kinds, chance.pick([0, 1, 3, 6]), this.storm * SECOND);
+    const longest = this.faults.maySpoil ? 150 : 3000;
+    this.talks = new DgramTalks(seed, this.world, longest, this.fail);
   }
 
   site(host: Host): StreamSite {
@@ -118,6 +128,7 @@ export class StreamLife implements Workload {
     await network.run(() => this.program());
     if (this.failure !== null) throw this.failure;
     for (const site of this.sites.values()) site.stop();
+    this.talks.stop();
     for (let waited = 0; !isEmpty(world.hosts); waited += 1000) {
       if (waited > 2 * world.lastWait + 60_000) {
         throw new Error(stuck('is left when everything is over', network.now, world.hosts, []));
@@ -131,8 +142,8 @@ export class StreamLife implements Workload {
       connections: pairs.length,
       accepted,
       refused: 0,
-      datagrams: 0,
-      received: 0,
+      datagrams: this.talks.sent,
+      received: this.talks.received,
       pings: 0,
     });
   }
@@ -144,7 +155,9 @@ export class StreamLife implements Workload {
       const start = new Task(world.network.simulation, () => this.call());
       this.starts.push(start.after(chance.percent(50) ? 0 : chance.below(storm * SECOND)));
     }
+    this.talks.plan(storm * 1000);
     await new Promise((resolve) => setTimeout(resolve, storm * 1000));
+    this.talks.calm();
     this.faults.stop();
     world.calm();
     this.hurried = true;

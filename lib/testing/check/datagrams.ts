@@ -24,12 +24,16 @@ export class DatagramChecks {
   constructor(private readonly core: StackCore) {}
 
   check(): void {
-    const { tcp, ip, datagramSockets, datagramMemory } = this.core;
+    const { tcp, ip, counters, datagramSockets, datagramMemory } = this.core;
     for (const socket of datagramSockets) this.socket(socket);
     check(datagramMemory === 0, 'datagrams that have not left');
     const { ipfragHighThresh, ip6fragHighThresh } = tcp.settings;
     const most = ipfragHighThresh + ip6fragHighThresh + 2 * ONE_MORE;
     check(ip.fragmentMemory <= most, 'more fragments than there is room for');
+    const { UdpInErrors, UdpRcvbufErrors, UdpInCsumErrors } = counters;
+    check(UdpInErrors === UdpRcvbufErrors + UdpInCsumErrors, 'UdpInErrors');
+    const { Udp6InErrors, Udp6RcvbufErrors, Udp6InCsumErrors } = counters;
+    check(Udp6InErrors === Udp6RcvbufErrors + Udp6InCsumErrors, 'Udp6InErrors');
   }
 
   private socket(socket: DatagramSocket): void {

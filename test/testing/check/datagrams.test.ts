@@ -58,6 +58,12 @@ describe('what a stack holds for UDP', () => {
     expect(() => ofOther.check()).toThrow(new Violation('memory of nothing to be read'));
   });
 
+  test.each(['UdpInErrors', 'Udp6InErrors'] as const)('%s of nothing', (name) => {
+    const { core } = new DatagramHost();
+    core.counters[name]++;
+    expect(() => new DatagramChecks(core).check()).toThrow(new Violation(name));
+  });
+
   test('more fragments than there is room for', () => {
     const { core } = new DatagramHost();
     const fragmentMemory = 2 ** 24;
