@@ -39,8 +39,10 @@ void set_control(msghdr& message, SendControl& control, int level, int type, con
 constexpr size_t kSlotSize = (sizeof(QueuedHeader) + kVnetHeader + kMaxPacketLength + 63) / 64 * 64;
 constexpr size_t kQueueBytes = kSlotSize * kQueueSlots;
 
-/// EBADFD: what a TUN descriptor says after its device was deleted.
-bool is_gone(int error) { return error == EBADFD || error == ENODEV || error == ENXIO; }
+/// EBADFD: what a TUN descriptor says after its device was deleted. EBADF: somebody has closed it.
+bool is_gone(int error) {
+  return error == EBADFD || error == EBADF || error == ENODEV || error == ENXIO;
+}
 
 }  // namespace
 

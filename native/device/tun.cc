@@ -59,6 +59,11 @@ bool has_packet_information(const Tun& tun) noexcept {
   return write(tun.fd.get(), probe, tun.header ? sizeof probe : 4) >= 0;
 }
 
+// EBADFD, EIO, EFAULT: the device was deleted. EBADF: somebody has closed the descriptor.
+bool is_gone(int error) noexcept {
+  return error == EBADFD || error == EIO || error == EFAULT || error == EBADF;
+}
+
 int attach(int fd, int flags, char (&name)[kInterfaceName]) noexcept {
   ifreq request{};
   request.ifr_flags = static_cast<short>(flags);
@@ -123,8 +128,7 @@ Received read_tun(int fd, bool header, Intake& intake) noexcept {
     } else if (errno == EAGAIN) {
       return {packets, 0};
     } else if (errno != EINTR) {
-      // EBADFD, EIO: the device was deleted.
-      return {packets, errno == EBADFD || errno == EIO ? ENETDOWN : errno};
+      return {packets, is_gone(errno) ? ENETDOWN : errno};
     }
   }
   return {packets, 0, true};

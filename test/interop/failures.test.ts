@@ -205,6 +205,26 @@ needs(hasNamespaces(), 'root and network namespaces')('the cable', () => {
   });
 });
 
+needs(canWire(), WIRE_NEEDS)('the device of a TUN is set down for a while', () => {
+  test.each(['kernel to us', 'us to kernel'] as const)('%s: the transfer goes on', async (way) => {
+    const wire = await TUN.open();
+    try {
+      const [from, to] =
+        way === 'kernel to us' ? [wire.kernel, wire.ours] : [wire.ours, wire.kernel];
+      const addresses = way === 'kernel to us' ? wire.ourAddress : wire.kernelAddress;
+      const listener = await to.listen(addresses[4], 0, { end: 'peer' });
+      const sending = await from.connect(addresses[4], listener.port, { send: 64 * MIB });
+      await sending.opened();
+      await wire.oursIn.run('ip', 'link', 'set', 'nl0', 'down');
+      await wire.oursIn.run('ip', 'link', 'set', 'nl0', 'up');
+      const report = await (await listener.accepted(0)).closed();
+      expect(report.digest).toBe(patternDigest(1, 64 * MIB));
+    } finally {
+      await wire.close();
+    }
+  });
+});
+
 needs(canWire(), WIRE_NEEDS)('the device of a TUN is deleted', () => {
   test('open sockets get ENETDOWN, and the process lives', async () => {
     const wire = await TUN.open();

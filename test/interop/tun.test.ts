@@ -77,6 +77,21 @@ needs(canWire() && hasCommand('tshark'), `${WIRE_NEEDS}, tshark`)(
       ).toBeGreaterThan(0);
     });
 
+    test('what a hostile neighbour writes there does no harm', async () => {
+      const address = wire.ourAddress[4];
+      const post = await wire.ours.post({ address });
+      const file = join(__dirname, 'support/hostile.py');
+      const before = await wire.ours.counters();
+      const hostile = ['python3', file, wire.device, wire.kernelAddress[4], address];
+      const { stdout } = await wire.kernelIn.run(...hostile, String(post.port), '6000', '7');
+      expect(Number(stdout)).toBeGreaterThan(200);
+      await transfer(wire, 4, 'kernel to us', 1 << 20);
+      const after = await wire.ours.counters();
+      expect(after.link.received - before.link.received).toBeGreaterThan(200);
+      expect(after.UdpInErrors).toBeGreaterThan(before.UdpInErrors);
+      await post.close();
+    });
+
     async function dissect(...words: string[]): Promise<string[]> {
       const { stdout } = await wire.oursIn.run('tshark', '-r', file, ...CHECKED, ...words);
       return stdout.split('\n').filter((line) => line !== '');

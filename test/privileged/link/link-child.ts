@@ -2,6 +2,7 @@
 // can act as a TCP sink that acknowledges everything.
 
 import { createHash } from 'node:crypto';
+import { closeSync } from 'node:fs';
 import { createServer, connect, type Server, type Socket } from 'node:net';
 import {
   formatAddress,
@@ -229,6 +230,8 @@ serve({
   openRaw: (options?: RawLinkOptions) => open(rawLink(options), []),
   openTun: (options: TunLinkOptions, addresses: string[]) => open(tunLink(options), addresses),
   close: () => port.close(),
+  /** As a fault elsewhere in the process might. */
+  closeDescriptor: (fd: number) => closeSync(fd),
   counters: async () => {
     await drain();
     return port.counters;

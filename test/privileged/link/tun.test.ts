@@ -183,6 +183,21 @@ needs(
       await nobody.kill();
     });
 
+    test('closed under the link, it ends it', async () => {
+      const nobody = held(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR);
+      await nobody.call('openTun', { fd: 9 }, ['10.80.0.2/24']);
+      await nobody.call('closeDescriptor', 9);
+      const segment = { source: '10.80.0.2', destination: '10.80.0.1', flags: Flag.SYN };
+      await nobody.call('send', { ...segment, sourcePort: 1, destinationPort: 9, count: 3 });
+      const { down } = await until(
+        () => nobody.call<Taken>('take'),
+        (seen) => seen.down !== null,
+      );
+      expect(down).toMatchObject({ code: 'ENETDOWN' });
+      await nobody.call('close');
+      await nobody.kill();
+    });
+
     test('one that is none is refused, and stays open', async () => {
       const plain = held(IFF_TUN);
       const refusal = { code: 'EPROTO', message: expect.stringContaining('IFF_NO_PI') };
