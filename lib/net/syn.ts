@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { formatAddress, isIpv4 } from '../core/ip/address';
 import { Unreachable, type SynRequest } from '../core/tcp/syn-requests';
 import { invalidArgType, invalidArgValue } from '../errors';
@@ -23,6 +24,11 @@ const UNREACHABLE: Readonly<Record<string, Unreachable>> = {
   EACCES: Unreachable.Prohibited,
   EPERM: Unreachable.Prohibited,
 };
+
+/** Also of another realm, as a test's or a worker's. */
+function isError(value: unknown): value is Error {
+  return value instanceof Error || types.isNativeError(value);
+}
 
 /**
  * A peer that wants to connect to a server, and has got no answer yet: what the server's event
@@ -88,7 +94,7 @@ export class Syn {
    * @throws TypeError ERR_INVALID_ARG_VALUE
    */
   reject(how: SynRejection): boolean {
-    if (how !== 'reset' && how !== 'unreachable' && !(how instanceof Error)) {
+    if (how !== 'reset' && how !== 'unreachable' && !isError(how)) {
       throw invalidArgValue('how', how, "must be 'reset', 'unreachable', or an error");
     }
     const code = typeof how === 'string' ? how : (how.code ?? '');

@@ -1,4 +1,5 @@
-import type { Socket } from '../../lib';
+import type { Socket, Syn } from '../../lib';
+import { type Host, Network } from '../../lib/testing';
 import type { SegmentView } from '../../lib/testing/segment-view';
 import { brief, connectPair, End, type Scene, sleep, states, tell } from './support';
 
@@ -262,5 +263,76 @@ describe('S4: why three', () => {
       await sleep(100);
       expect(accepted.map(({ received }) => received.toString())).toEqual(['all is well']);
       near.socket.end();
+    }));
+});
+
+describe('S4: a server that asks somebody else before it answers', () => {
+  /** A third host behind a router, for which the server answers. */
+  async function tellOfThree(
+    story: (scene: Scene, third: Host, near: () => End) => Promise<void>,
+  ): Promise<void> {
+    const network = new Network({});
+    const router = network.router('router');
+    const [client, server, third] = ['client', 'server', 'third'].map((name) => network.host(name));
+    const [cable] = [client, server, third].map((host) =>
+      network.link(host, router, { delay: 10 }),
+    );
+    try {
+      await network.run(async () => {
+        const front = server.net.createServer((socket) => socket.resume()).listen(80);
+        front.on('syn', (syn: Syn) => {
+          const { signal } = syn;
+          const upstream = server.net.connect({ port: 80, host: third.address, signal });
+          upstream.on('connect', () => syn.accept(() => upstream.end()));
+          upstream.on('error', (error) => void syn.reject(error));
+        });
+        const near = () => new End(network, client.net.connect(80, server.address));
+        await story({ network, client, server, cable }, third, near);
+        front.close();
+      });
+    } finally {
+      await network.close();
+    }
+  }
+
+  test('connects when the other does, and asks once for a SYN that is sent again', () =>
+    tellOfThree(async ({ network, server }, third, near) => {
+      const back = third.net.createServer((socket) => socket.end().resume()).listen(80);
+      third.pause();
+      const end = near();
+      await sleep(1500);
+      third.resume();
+      await end.sees('connect');
+      // The client has asked at 0 and 1 s; the answer is one to what the third has said at 1.5 s.
+      expect(network.trace.segments({ from: 'client', flags: 'S' })).toHaveLength(2);
+      expect(network.trace.segments({ from: 'server', flags: 'S' })[0]?.time).toBe(20);
+      const [answer] = network.trace.segments({ from: 'server', flags: 'S.' });
+      expect(answer.time).toBe(1520);
+      expect(end.at('connect')).toBe(1540);
+      end.socket.end();
+      await end.sees('close');
+      expect(server.counters.TcpPassiveOpens).toBe(1);
+      back.close();
+    }));
+
+  test('refuses as the other does', () =>
+    tellOfThree(async ({ server }, _third, near) => {
+      const end = near();
+      await end.sees('close');
+      expect(end.events).toEqual(['ECONNREFUSED', 'close']);
+      expect(end.at('close')).toBe(80);
+      expect(states(server)).toEqual([]);
+    }));
+
+  test('stops asking when the client has given up', () =>
+    tellOfThree(async ({ server }, third, near) => {
+      third.crash();
+      const end = near();
+      await sleep(3000);
+      expect(states(server).sort()).toEqual(['SYN-RECEIVED', 'SYN-SENT']);
+      end.socket.destroy();
+      // As others are, the handshake is forgotten after 63 s.
+      await sleep(61_000);
+      expect(states(server)).toEqual([]);
     }));
 });
