@@ -118,7 +118,7 @@ export function readBind(args: readonly unknown[], everywhere: string): BindArgu
   const options = isObject ? first : ({ port: first, address: second } as BindOptions);
   const { port, address }: BindOptions = options;
   const where = typeof address === 'function' ? undefined : address;
-  if (where) expectString('address', where);
+  if (where) expectString('hostname', where);
   const isAbsent = !port || typeof port === 'function';
   return {
     port: isAbsent ? 0 : readPort(port, 'Port', { protocol: 'udp' }),

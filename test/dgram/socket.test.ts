@@ -29,7 +29,7 @@ describeDgram('datagrams', (api) => {
 
   it.each([
     ['udp4', 65_507],
-    ['udp6', 65_480],
+    ['udp6', 65_508],
   ] as const)('of %s are as long as a packet: %d bytes', async (type, longest) => {
     const socket = await bound(api, type);
     const [address, { port }] = [type === 'udp4' ? '127.0.0.1' : '::1', socket.address()];
@@ -205,6 +205,78 @@ describeDgram('a peer', (api) => {
     expect(error).toMatchObject({ message: `connect EINVAL ${address}:9`, syscall: 'connect' });
     socket.connect(9, address);
     expect(await nextError(socket)).toMatchObject({ code: 'EINVAL', address, port: 9 });
+    await closeAll(socket);
+  });
+});
+
+describeDgram('a closed port', (api) => {
+  it.each([
+    ['udp4', '127.0.0.1'],
+    ['udp6', '::1'],
+  ] as const)('of %s is told to who has a peer, once', async (type, address) => {
+    const closed = await bound(api, type);
+    const { port } = closed.address();
+    await closeAll(closed);
+    const socket = await bound(api, type);
+    await new Promise<void>((done) => socket.connect(port, address, () => done()));
+    const error = nextError(socket);
+    socket.send('x');
+    const told1 = { message: 'recvmsg ECONNREFUSED', code: 'ECONNREFUSED', syscall: 'recvmsg' };
+    expect(await error).toMatchObject({ ...told1, errno: -111 });
+    const again = nextError(socket);
+    expect(await told((then) => socket.send('x', then))).toEqual([null, 1]);
+    expect(await again).toMatchObject(told1);
+    await closeAll(socket);
+  });
+
+  it('is not told to who has no peer', async () => {
+    const closed = await bound(api);
+    const { port } = closed.address();
+    await closeAll(closed);
+    const [socket, other] = [await bound(api), await bound(api)];
+    const all = receive(other);
+    socket.send('x', port);
+    socket.send('y', other.address().port);
+    expect((await all)[0].text).toBe('y');
+    await new Promise((done) => setImmediate(done));
+    await closeAll(socket, other);
+  });
+});
+
+describeDgram('a group', (api) => {
+  it('is joined once and left once; who is in it gets what is sent to it', async () => {
+    const [a, b] = [await bound(api), api.dgram.createSocket('udp4')];
+    await new Promise<void>((done) => b.bind(0, done));
+    const group = '239.1.2.3';
+    b.addMembership(group, '127.0.0.1');
+    expect(() => b.addMembership(group, '127.0.0.1')).toThrow('addMembership EADDRINUSE');
+    expect(() => b.addMembership(group, '192.0.2.1')).toThrow('addMembership ENODEV');
+    expect(() => b.addMembership('10.0.0.1')).toThrow('addMembership EINVAL');
+    expect(() => b.addMembership('ff02::1')).toThrow('addMembership ENOPROTOOPT');
+    expect(() => b.dropMembership('239.9.9.9')).toThrow('dropMembership EADDRNOTAVAIL');
+    expect(() => b.addMembership('')).toThrow('The "multicastAddress" argument must be specified');
+    expect(a.setMulticastTTL(0)).toBe(0);
+    expect(() => a.setMulticastTTL(256)).toThrow('setMulticastTTL EINVAL');
+    expect(() => a.setTTL(0)).toThrow('setTTL EINVAL');
+    expect(() => a.setMulticastInterface('192.0.2.1')).toThrow('EADDRNOTAVAIL');
+    expect(() => a.setMulticastInterface('::1')).toThrow('setMulticastInterface ENOPROTOOPT');
+    a.setMulticastInterface('127.0.0.1');
+    const all = receive(b);
+    a.send('x', b.address().port, group);
+    expect((await all)[0]).toMatchObject({ text: 'x', sender: { port: a.address().port } });
+    expect(b.dropMembership(group, '127.0.0.1')).toBeUndefined();
+    expect(() => b.dropMembership(group, '127.0.0.1')).toThrow('dropMembership EADDRNOTAVAIL');
+    await closeAll(a, b);
+  });
+
+  it('is joined by a socket that is not bound, which binds it', async () => {
+    const socket = api.dgram.createSocket('udp4');
+    expect(() => socket.setBroadcast(true)).toThrow('setBroadcast EBADF');
+    socket.addMembership('239.1.2.3', '127.0.0.1');
+    expect(socket.address()).toMatchObject({ address: '0.0.0.0' });
+    socket.setBroadcast(true);
+    socket.bind(0);
+    expect(await nextError(socket)).toMatchObject({ message: 'bind EINVAL 0.0.0.0' });
     await closeAll(socket);
   });
 });

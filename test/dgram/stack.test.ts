@@ -1,3 +1,5 @@
+import * as nodeDgram from 'node:dgram';
+import type { Dgram } from '../../lib/dgram/dgram';
 import type { Socket } from '../../lib/dgram/socket';
 import type { RemoteInfo } from '../../lib/dgram/types';
 import { memoryLink } from '../../lib/link/memory';
@@ -268,6 +270,93 @@ describe('the class', () => {
       }
     }
     stack.destroy();
+  });
+});
+
+/** What a call throws, as what a program can see of it; null when it throws nothing. */
+function thrown(dgram: Dgram, call: (dgram: Dgram) => unknown): object | null {
+  try {
+    call(dgram);
+    return null;
+  } catch (error) {
+    const { name, code, message } = error as NodeJS.ErrnoException;
+    return { name, code, message };
+  }
+}
+
+/** Anything, where a type would refuse it. */
+function odd(value: unknown): never {
+  return value as never;
+}
+
+/** A call on a socket that isn't bound, and whose errors nobody wants. */
+function on(call: (socket: Socket) => unknown): (dgram: Dgram) => unknown {
+  return (dgram) => {
+    const socket = dgram.createSocket('udp4').on('error', () => undefined);
+    try {
+      call(socket);
+    } finally {
+      setImmediate(() => socket.close());
+    }
+  };
+}
+
+const CALLS: readonly ((dgram: Dgram) => unknown)[] = [
+  ...[null, 'udp', 4, {}, { type: 'x' }, { type: 'udp4', lookup: 5 }].map(
+    (type) => (dgram: Dgram) => dgram.createSocket(odd(type)),
+  ),
+  ...[{ recvBufferSize: 'x' }, { sendBufferSize: -1 }, { signal: 5 }, { signal: {} }].map(
+    (more) => (dgram: Dgram) => dgram.createSocket(odd({ type: 'udp4', ...more })),
+  ),
+  ...[0, 70_000, -1, 1.5, 'x', null, undefined, {}, NaN].flatMap((port) => [
+    on((socket) => socket.send('x', odd(port))),
+    on((socket) => socket.connect(odd(port))),
+  ]),
+  ...[undefined, null, 5, {}, [5], ['x', null], new ArrayBuffer(3)].map((bytes) =>
+    on((socket) => socket.send(odd(bytes), 5)),
+  ),
+  on((socket) => socket.send('abc', 4, 1, 5)),
+  on((socket) => socket.send('abc', 1, 3, 5)),
+  on((socket) => socket.send('abc', -1, 1, 5)),
+  on((socket) => socket.send(odd(5), 0, 1, 5)),
+  on((socket) => socket.send('x', 5, odd(5))),
+  on((socket) => socket.sendto('x', odd('0'), 1, 5, '127.0.0.1')),
+  on((socket) => socket.connect(5, odd(5))),
+  on((socket) => socket.bind({ address: odd(5) })),
+  on((socket) => socket.disconnect()),
+  on((socket) => socket.remoteAddress()),
+  on((socket) => socket.address()),
+  on((socket) => socket.setTTL(odd('1'))),
+  on((socket) => socket.setMulticastTTL(odd(null))),
+  on((socket) => socket.setMulticastTTL(1)),
+  on((socket) => socket.setMulticastInterface(odd(1))),
+  on((socket) => socket.addSourceSpecificMembership(odd(1), '232.0.0.1')),
+  on((socket) => socket.dropSourceSpecificMembership('10.0.0.1', odd(undefined))),
+  on((socket) => socket.setRecvBufferSize(-1)),
+  on((socket) => socket.setSendBufferSize(odd('1'))),
+  on((socket) => socket.setSendBufferSize(1.5)),
+  on((socket) => socket.getRecvBufferSize()),
+];
+
+describe('bad input', () => {
+  it('is told as node:dgram tells it', async () => {
+    await using stack = await Stack.open();
+    const ours = CALLS.map((call) => thrown(stack.dgram, call));
+    const nodes = CALLS.map((call) => thrown(nodeDgram as unknown as Dgram, call));
+    const text = (all: (object | null)[]) => all.map((one, i) => `${i}: ${JSON.stringify(one)}`);
+    expect(text(ours)).toEqual(text(nodes));
+    expect(ours.filter((one) => one !== null).length).toBeGreaterThan(40);
+    await turn();
+  });
+
+  it.each([
+    ['a descriptor', { fd: 3 }, 'ERR_INVALID_ARG_VALUE'],
+    ['a port that there is not', { port: 65_536 }, 'ERR_SOCKET_BAD_PORT'],
+    ['a port that is none', -1, 'ERR_SOCKET_BAD_PORT'],
+  ])('is %s to bind to', async (_title, port, code) => {
+    await using stack = await Stack.open();
+    const bad = expect.objectContaining({ code }) as Error;
+    expect(() => stack.dgram.createSocket('udp4').bind(odd(port))).toThrow(bad);
   });
 });
 
