@@ -1,7 +1,8 @@
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
-import { memoryLink, rawLink, Stack } from '../../lib/index';
-import type { RemoteInfo, Server, Socket, Syn } from '../../lib/index';
+import { memoryLink, Stack } from '../../lib/index';
+import type { Link, RemoteInfo, Server, Socket, Syn } from '../../lib/index';
+import type { LinkPort } from '../../lib/link/link';
 
 async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((done) => setTimeout(done, 1));
@@ -381,6 +382,40 @@ describe('a datagram socket on any port', () => {
     },
   );
 
+  it('leaves a flow to the socket that is bound and connected so', async () => {
+    const { host, far } = await tunnel();
+    const any = far.dgram.createSocket('udp4');
+    await new Promise<void>((done) => any.bind({ anyPort: true }, done));
+    const heard: string[] = [];
+    any.on('message', (message: Buffer, sender) => {
+      heard.push(`any ${message}`);
+      const { address = '', port } = sender;
+      const flow = far.dgram.createSocket({ type: 'udp4', reuseAddr: true });
+      flow.bind(sender.localPort ?? 0, sender.localAddress);
+      flow.connect(port, address, () => flow.send('connected'));
+      flow.on('message', (next: Buffer) => {
+        heard.push(`flow ${next}`);
+        flow.send(next);
+      });
+    });
+    const clients = ['one', 'two'].map((name) => ({
+      name,
+      socket: host.dgram.createSocket('udp4'),
+    }));
+    for (const { name, socket } of clients) {
+      await new Promise<void>((done) => socket.connect(53, '8.8.8.8', () => done()));
+      socket.send(name);
+      await once(socket, 'message');
+    }
+    for (const { name, socket } of clients) {
+      socket.send(`${name} again`);
+      expect(`${((await once(socket, 'message')) as [Buffer])[0]}`).toBe(`${name} again`);
+    }
+    expect(heard).toEqual(['any one', 'any two', 'flow one again', 'flow two again']);
+    host.destroy();
+    far.destroy();
+  });
+
   it('can be asked for in one way', async () => {
     await using stack = await Stack.open();
     const socket = stack.dgram.createSocket('udp4');
@@ -399,8 +434,12 @@ describe('a datagram socket on any port', () => {
 
 describe('any address', () => {
   it('is not for a raw link, which has the host’s', async () => {
-    const opening = Stack.open({ link: rawLink(), anyAddress: true });
-    await expect(opening).rejects.toMatchObject({ code: expect.stringMatching(/^E/) });
+    let closed = 0;
+    const port = { mtu: 1500, paths: {}, close: () => void closed++ };
+    const link: Link = { kind: 'raw', open: async () => port as unknown as LinkPort };
+    const wrong = { code: 'ERR_INVALID_ARG_VALUE', message: expect.stringMatching(/anyAddress/) };
+    await expect(Stack.open({ link, anyAddress: true })).rejects.toMatchObject(wrong);
+    expect(closed).toBe(1);
   });
 
   it('is yes or no', async () => {
