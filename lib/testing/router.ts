@@ -1,4 +1,5 @@
 import { icmpError, type IcmpMessage } from '../codec/build-icmp';
+import { buildReceived } from '../codec/build-received';
 import { parsePacket } from '../codec/parse';
 import { ParseResult } from '../codec/result';
 import { Icmp4, Icmp6, Unreachable4, Unreachable6, isErrorType } from '../core/icmp/icmp-error';
@@ -8,6 +9,7 @@ import {
   ipv6,
   isUnicast,
   readAddress,
+  sameAddress,
   type IpAddress,
 } from '../core/ip/address';
 import { isIcmp } from '../core/segment/kind';
@@ -49,13 +51,15 @@ export interface RouterCounters {
   forwarded: number;
   /** Of these, those that left as fragments. */
   split: number;
-  /** ICMP errors that it has sent. */
+  /** ICMP errors and answers to pings that it has sent. */
   icmp: number;
   /** Lost here, by reason: those that there have been. */
   lost: { [reason in LossReason]?: number };
 }
 
 const NO_KEY = new Int32Array(2);
+/** Linux's net.ipv4.ip_default_ttl. */
+const TTL = 64;
 /** In the byte of IPv4's flags. */
 const DF = 0x40;
 /** The results of parsing that don't speak of the IP header. */
@@ -156,6 +160,11 @@ export class Router {
       this.lose(packet, 'invalid');
       return;
     }
+    const to = readAddress(words, Word.Destination);
+    if (this.addresses.some((own) => sameAddress(own, to))) {
+      this.take(packet);
+      return;
+    }
     const out: Wire | null = this.context.routes.next(this, words, Word.Destination);
     if (out === null) {
       this.lose(packet, 'unroutable');
@@ -164,6 +173,21 @@ export class Router {
       this.lose(packet, 'ttl');
       this.say(NO_TIME, packet);
     } else this.forward(packet, out);
+  }
+
+  /** What is for itself: it answers pings (RFC 1812 §4.3.3.6, RFC 4443 §4.2), and has no ports. */
+  private take(packet: Packet): void {
+    const { context } = this;
+    const reply = packet.spoilt === null ? echoReply(packet) : null;
+    const out = reply === null ? null : context.routes.next(this, reply.words, Word.Destination);
+    if (reply === null || out === null) {
+      this.lose(packet, 'unroutable');
+      return;
+    }
+    reply.id = context.nextPacket();
+    this.counts.icmp++;
+    context.witness.told(this, reply);
+    out.send(reply);
   }
 
   /** On a cable that is cut, or too narrow, the packet is lost; it is quoted as it was before. */
@@ -232,4 +256,20 @@ function mayBeAnswered(words: Int32Array): boolean {
   if (!isUnicast(readAddress(words, Word.Source))) return false;
   if ((words[Word.Fragment] & ~MORE_FRAGMENTS) !== 0) return false;
   return !isIcmp(words, 0) || !isErrorType(words[Word.Family], words[IcmpWord.Kind] >>> 8);
+}
+
+/** The answer to an echo request that came in one packet; null: it is something else. */
+function echoReply(packet: Packet): Packet | null {
+  const { words } = packet;
+  const is4 = words[Word.Family] === 4;
+  const [request, answer] = is4 ? [Icmp4.Echo, Icmp4.EchoReply] : [Icmp6.Echo, Icmp6.EchoReply];
+  if (!isIcmp(words, 0) || words[IcmpWord.Kind] !== request << 8) return null;
+  const reply = words.slice();
+  for (let i = 0; i < 4; i++) {
+    reply[Word.Source + i] = words[Word.Destination + i];
+    reply[Word.Destination + i] = words[Word.Source + i];
+  }
+  reply[Word.HopLimit] = TTL;
+  reply[IcmpWord.Kind] = answer << 8;
+  return Packet.of(buildReceived(reply, packet.payload));
 }

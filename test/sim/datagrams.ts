@@ -245,7 +245,9 @@ export class Datagrams {
     words[IcmpWord.Kind] = (family === 4 ? Icmp4.Echo : Icmp6.Echo) << 8;
     words[IcmpWord.Rest] = ++this.pings;
     writeAddress(addressOf(from, family), words, Word.Source);
-    writeAddress(addressOf(to, family), words, Word.Destination);
+    const router = chance.percent(20) ? world.routers.at(0) : undefined;
+    const own = router?.addresses[family === 4 ? 0 : 1] ?? addressOf(to, family);
+    writeAddress(own, words, Word.Destination);
     const payload = new Uint8Array(Math.min(this.length(), world.mtu - 48));
     words[Word.PayloadLength] = payload.length;
     const packet = Packet.of(buildReceived(words, payload));

@@ -1,10 +1,13 @@
 /** Datagrams, groups and fragments between simulated hosts. */
-import { parseAddress, type IpAddress } from '../../lib/core/ip/address';
+import { buildReceived } from '../../lib/codec/build-received';
+import { parseAddress, writeAddress, type IpAddress } from '../../lib/core/ip/address';
+import { IcmpWord, IpProtocol, Word } from '../../lib/core/segment/layout';
 import { DatagramOption } from '../../lib/core/socket/datagram-options';
 import type { DatagramSocket } from '../../lib/core/socket/datagram-socket';
 import { MtuDiscover } from '../../lib/core/socket/options';
 import { DatagramInfo } from '../../lib/core/udp/datagram-info';
 import { Network, type Host, type SegmentView } from '../../lib/testing';
+import { Packet } from '../../lib/testing/engine/packet';
 import { splitPacket } from '../../lib/testing/split';
 import { pattern } from '../support/segments';
 
@@ -94,6 +97,32 @@ describe('a router', () => {
     expect(router.counters).toMatchObject({ icmp: 0, lost: { unroutable: 3 } });
     await network.close();
   });
+});
+
+test.each([4, 6] as const)('IPv%d: routers and hosts answer pings', async (family) => {
+  const { network, client, server, router, seen } = narrow(1500);
+  const ping = (to: IpAddress): void => {
+    const words = new Int32Array(Word.Stride);
+    words[Word.Family] = family;
+    words[Word.Protocol] = family === 4 ? IpProtocol.Icmp : IpProtocol.Icmp6;
+    words[Word.HopLimit] = 64;
+    words[IcmpWord.Kind] = (family === 4 ? 8 : 128) << 8;
+    words[IcmpWord.Rest] = 0x00010002;
+    writeAddress(ip(family === 4 ? client.address : client.address6), words, Word.Source);
+    writeAddress(to, words, Word.Destination);
+    const bytes = pattern(56);
+    words[Word.PayloadLength] = bytes.length;
+    const packet = Packet.of(buildReceived(words, bytes));
+    if (packet !== null) router.arrive(packet);
+  };
+  ping(router.addresses[family === 4 ? 0 : 1]);
+  ping(ip(family === 4 ? server.address : server.address6));
+  await network.advance(10);
+  const { IcmpInEchoReps, Icmp6InEchoReplies } = client.counters;
+  expect(family === 4 ? IcmpInEchoReps : Icmp6InEchoReplies).toBe(2);
+  expect(router.counters).toMatchObject({ forwarded: 2, icmp: 1, lost: {} });
+  expect(seen.map(({ length }) => length)).toEqual([56]);
+  await network.close();
 });
 
 test('options that are not to be copied are in the first fragment alone (RFC 791 §3.1)', () => {
