@@ -17,6 +17,7 @@
       "native/device/intake.cc",
       "native/device/interfaces.cc",
       "native/device/netlink.cc",
+      "native/device/packet_socket.cc",
       "native/device/port_guard.cc",
       "native/device/port_set.cc",
       "native/device/raw_socket.cc",

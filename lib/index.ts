@@ -7,6 +7,8 @@ export { filter } from './link/filter';
 export type { LinkFilter, LiveSegment, RejectReason, SegmentFields } from './link/filter';
 export { impair } from './link/impair';
 export { memoryLink } from './link/memory';
+export { packetLink } from './link/packet';
+export type { PacketLinkOptions } from './link/packet';
 export { rawLink } from './link/raw';
 export { streamLink } from './link/stream';
 export type { StreamLinkOptions } from './link/stream';

@@ -1,5 +1,7 @@
 import type { Counters } from './core/stack/counters';
 import { Errno } from './core/errno';
+import { formatAddress } from './core/ip/address';
+import { writtenLength } from './core/neighbor/own-addresses';
 import type { ConnectionEntry } from './core/tcp/listing';
 import type { CongestionController } from './core/tcp/congestion-controller';
 import type { Settings } from './core/tcp/settings';
@@ -34,7 +36,8 @@ export interface StackOptions {
   /**
    * Ways to others, as [{ to: '0.0.0.0/0', via: '10.78.0.1' }], beside those to the networks that
    * the addresses are in, or instead, to give one another MTU. Default: everybody is on the link,
-   * without a gateway. Not for a raw link, which has the host's.
+   * without a gateway; on a packet link nobody beside those networks. Not for a raw link, which has
+   * the host's.
    */
   routes?: readonly StackRoute[];
   /**
@@ -207,6 +210,15 @@ export class Stack {
   /** Listeners and connections, handshakes and TIME-WAIT among them, as `ss -tan` lists them. */
   connections(): ConnectionEntry[] {
     return this.#driver.core.list();
+  }
+
+  /**
+   * Its addresses in CIDR notation: those of `options.addresses`, and those that it has made of
+   * what routers announce (packetLink's `autoconf`). None on a raw link, which has the host's.
+   */
+  get addresses(): string[] {
+    const { addresses } = this.#driver;
+    return addresses.map((own) => `${formatAddress(own.address)}/${writtenLength(own)}`);
   }
 
   /** The name that the link has: a device's, or one of its own. */

@@ -1,7 +1,8 @@
 import { parsePacket } from '../codec/parse';
 import type { Environment, Random } from '../core/environment';
-import { isLoopbackAt } from '../core/ip/address';
+import { isLoopbackAt, type Prefix } from '../core/ip/address';
 import type { AddressPaths } from '../core/ip/paths';
+import { isNeighborly } from '../core/neighbor/ndp';
 import { SlabTable } from '../core/memory/slabs';
 import { SegmentBatch } from '../core/segment/batch';
 import { Word } from '../core/segment/layout';
@@ -74,7 +75,7 @@ export class DriverBase {
     };
     this.outside = { ...host, receive: (batch) => this.driver?.receive(batch, true) };
     const hashKey = Int32Array.of(this.random.next(), this.random.next());
-    this.context = { host, slabs: new SlabTable(), hashKey };
+    this.context = { host, slabs: new SlabTable(), hashKey, random: this.random };
   }
 }
 
@@ -135,6 +136,8 @@ export class Driver {
   /** The link asked for no more. */
   #blocked = false;
   #closed = false;
+  /** The link was up when it was last looked at. */
+  #isUp: boolean;
   /** The stack is being closed, or is closed: nothing new may begin. */
   closing = false;
 
@@ -165,7 +168,9 @@ export class Driver {
     const shared = { paths, ports, udpPorts, groups };
     this.environment = { random, ...shared, parse: parsePacket, allocate: allocateSlab, report };
     const { slabs, hashKey } = context;
-    this.core = new StackCore(this.environment, slabs, hashKey, options);
+    const { neighborhood } = opened;
+    this.core = new StackCore(this.environment, slabs, hashKey, { ...options, neighborhood });
+    this.#isUp = port.isUp !== false;
     this.#timer = clock.timer(() => this.#alarm());
     this.#lifetime = new Lifetime((options.exitTimeout ?? EXIT_TIMEOUT) * 1000, [
       port,
@@ -174,6 +179,8 @@ export class Driver {
     port.unref();
     this.core.advance(clock.now());
     base.driver = this;
+    // It has something to say from the beginning.
+    if (neighborhood !== undefined) this.enter();
   }
 
   get closed(): boolean {
@@ -260,6 +267,9 @@ export class Driver {
     if (this.#own === null) return true;
     if (!this.#own.isLocalAt(words, base + Word.Source)) {
       if (!isLoopbackAt(words, base + Word.Destination)) return true;
+    } else if (this.core.neighborhood !== null && isNeighborly(words, base)) {
+      // Somebody claims to have it, too.
+      return true;
     }
     this.core.counters.NetlandMartianSources++;
     return false;
@@ -275,6 +285,17 @@ export class Driver {
     if (this.#closed) return;
     if (this.#own !== null) this.#own.mtu = this.port.mtu;
     this.core.onControl({ kind: 'paths' }, this.core.now);
+    const isUp = this.port.isUp !== false;
+    if (isUp && !this.#isUp) {
+      this.enter();
+      this.core.neighborhood?.linkUp();
+    }
+    this.#isUp = isUp;
+  }
+
+  /** The stack's own addresses, those among them that routers have given; not the host's. */
+  get addresses(): readonly Prefix[] {
+    return this.#own?.addresses.all ?? [];
   }
 
   /** Gives the link what it takes now; nobody is told anything meanwhile. */

@@ -31,6 +31,10 @@ export class LoopbackSwitch implements LinkPort {
     return this.wire.mtu;
   }
 
+  get isUp(): boolean | undefined {
+    return this.wire.isUp;
+  }
+
   get counters(): LinkCounters {
     return this.wire.counters;
   }

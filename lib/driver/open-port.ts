@@ -1,5 +1,7 @@
 import type { Paths, PortAuthority } from '../core/environment';
+import { formatAddress, type IpAddress } from '../core/ip/address';
 import { AddressPaths } from '../core/ip/paths';
+import type { NeighborhoodOptions } from '../core/neighbor/neighborhood';
 import { FreePorts } from '../core/stack/free-ports';
 import type { LinkContext, LinkHost, LinkPort } from '../link/link';
 import { memoryLink } from '../link/memory';
@@ -18,6 +20,8 @@ export interface OpenedPort {
   ports: PortAuthority;
   /** Where there is a loopback beside the link: what is inside of it. */
   own?: AddressPaths;
+  /** Where the link has hardware addresses. */
+  neighborhood?: NeighborhoodOptions;
 }
 
 /**
@@ -55,11 +59,28 @@ export async function openPort(
       return { port: wire, paths: wire.paths, ports: wire.ports ?? ports };
     }
     const loopback = await openLoopback();
-    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu, routes, anyAddress);
+    const { hardwareAddress, autoconf = false } = wire;
+    // Where everybody has to be asked for, nobody is taken to be near without a reason.
+    const ways = routes ?? (hardwareAddress === undefined ? undefined : []);
+    const paths = new AddressPaths(prefixes, wire.mtu, loopback.mtu, ways, anyAddress);
     const port = new LoopbackSwitch(wire, loopback, paths, capacity);
-    return { port, paths, ports: wire.ports ?? ports, own: paths };
+    const opened = { port, paths, ports: wire.ports ?? ports, own: paths };
+    if (hardwareAddress === undefined) return opened;
+    const onDuplicate = warnOfDuplicate;
+    const neighborhood = { hardwareAddress, autoconf, paths, addresses: prefixes, onDuplicate };
+    return { ...opened, neighborhood };
   } catch (error) {
     wire.close();
     throw error;
   }
+}
+
+function warnOfDuplicate(address: IpAddress): void {
+  process.emitWarning(
+    `Another host on the link has the stack's address ${formatAddress(address)}.`,
+    {
+      type: 'NetlandWarning',
+      code: 'NETLAND_DUPLICATE_ADDRESS',
+    },
+  );
 }

@@ -34,6 +34,18 @@ export abstract class PortDecorator implements LinkPort {
     return this.port.groups;
   }
 
+  get hardwareAddress(): Uint8Array | undefined {
+    return this.port.hardwareAddress;
+  }
+
+  get autoconf(): boolean | undefined {
+    return this.port.autoconf;
+  }
+
+  get isUp(): boolean | undefined {
+    return this.port.isUp;
+  }
+
   get counters(): LinkCounters {
     return this.port.counters;
   }

@@ -29,13 +29,13 @@ export class DevicePort {
   private closed = false;
   private down = false;
 
-  constructor(addon: NativeAddon, context: LinkContext, raw: boolean) {
+  constructor(addon: NativeAddon, context: LinkContext, raw: boolean, slotted = raw) {
     this.host = context.host;
     this.names = addon.counterNames;
     this.values = new Float64Array(this.names.length);
-    const slotSize = raw ? Math.ceil(addon.slotRoom / PAGE) * PAGE + SLOT_STAGGER : 0;
+    const slotSize = slotted ? Math.ceil(addon.slotRoom / PAGE) * PAGE + SLOT_STAGGER : 0;
     // The system gives its pages when packets first touch them.
-    const slab = new Uint8Array(raw ? SLOTS * slotSize : DENSE_SLAB);
+    const slab = new Uint8Array(slotted ? SLOTS * slotSize : DENSE_SLAB);
     this.device = new addon.Device({
       slab,
       slabIndex: context.slabs.add(slab),

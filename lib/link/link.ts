@@ -1,6 +1,6 @@
 import type { SegmentBatch } from '../core/segment/batch';
 import type { SlabTable } from '../core/memory/slabs';
-import type { GroupAuthority, Paths, PortAuthority } from '../core/environment';
+import type { GroupAuthority, Paths, PortAuthority, Random } from '../core/environment';
 
 /** What a link tells the stack above it. Every call is made from the event loop, never reentrantly
  * from `transmit`. */
@@ -26,6 +26,8 @@ export interface LinkContext {
   addresses: readonly string[];
   /** Every other address is the stack's, too. */
   anyAddress?: boolean;
+  /** The stack's, where it has one of its own (a seed). */
+  random?: Random;
 }
 
 /** Counters of a link by name; each counts packets. */
@@ -46,6 +48,12 @@ export interface LinkPort {
   readonly udpPorts?: PortAuthority;
   /** Given where the system joins multicast groups (raw), and tells the routers of them. */
   readonly groups?: GroupAuthority;
+  /** Given where packets leave in frames, and next hops have to be resolved: ours, six bytes. */
+  readonly hardwareAddress?: Uint8Array;
+  /** There: whether IPv6 addresses and routes are taken from routers. */
+  readonly autoconf?: boolean;
+  /** Whether it can send, where that changes (`LinkHost.changed`). */
+  readonly isUp?: boolean;
   readonly counters: LinkCounters;
   /**
    * Sends every descriptor of the batch, in order. All are taken: what can't leave now is kept (the

@@ -56,6 +56,9 @@ export interface NativeDevice {
   /** Makes or attaches to a TUN device, or takes over a descriptor of one; its name, and whether
    * there is offload. */
   openTun(device: string | number, offload: boolean): [string, boolean] | number;
+  /** Opens a packet socket on an Ethernet interface for a host with that hardware address: 16 bits,
+   * unsigned, and 32. Wants slots of a size. */
+  openPacket(interfaceIndex: number, own: Int32Array, offload: boolean): number;
   /** Opens the raw socket that datagrams of a family come in through, unless it is open; behind
    * `openRaw`. */
   openDatagrams(family: 4 | 6, device: string): number;

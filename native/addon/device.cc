@@ -1,5 +1,7 @@
 #include "addon/device.h"
 
+#include <net/if.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -29,6 +31,7 @@ Napi::Function Device::define(Napi::Env env) {
       {InstanceMethod("openRaw", &Device::open_raw),
        InstanceMethod("openDatagrams", &Device::open_datagrams),
        InstanceMethod("openTun", &Device::open_tun),
+       InstanceMethod("openPacket", &Device::open_packet),
        InstanceMethod("setPorts", &Device::set_ports),
        InstanceMethod("allowPartial", &Device::allow_partial),
        InstanceMethod("partialSeen", &Device::partial_seen),
@@ -165,6 +168,35 @@ Napi::Value Device::open_tun(const Napi::CallbackInfo& info) {
   }
   if (wanted.empty()) endpoint->fd.release();
   return number(env, failed);
+}
+
+/// (interface index, own hardware address: 16 bits and 32, whether offload is wanted): 0 or -errno.
+Napi::Value Device::open_packet(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int64_t interface = integer(info[0], 1, INT32_MAX);
+  const auto own = elements<int32_t>(info[1]);
+  if (raw_ || open_ || interface < 0 || own.size() != 2 ||
+      intake_->area().slot_size < kEthernetHeader + kSlotRoom) {
+    return misuse(env, "an interface and a hardware address were expected");
+  }
+  PacketSocketOptions options;
+  options.interface = static_cast<int>(interface);
+  options.own = {static_cast<uint16_t>(own[0]), static_cast<uint32_t>(own[1])};
+  HardwareAddress kernels;
+  int failed = hardware_address_of(options.interface, kernels);
+  if (failed != 0) return number(env, failed);
+  if (kernels.high == options.own.high && kernels.low == options.own.low) {
+    return number(env, -EADDRINUSE);
+  }
+  auto endpoint = std::make_unique<Endpoint>(0);
+  failed = open_packet_socket(options, endpoint->fd);
+  if (failed != 0) return number(env, failed);
+  counters_->add(Counter::FilterAttached);
+  const Front front = info[2].ToBoolean().Value() ? Front::Offload : Front::EmptyHeader;
+  endpoint->frames.emplace(options.own, intake_->area().slots);
+  endpoint->sender.emplace(send_many_to_socket, false, *counters_, front, options.own);
+  interface_ = static_cast<unsigned>(options.interface);
+  return number(env, start(endpoint));
 }
 
 /// Takes the endpoint if it succeeds.
@@ -327,7 +359,10 @@ void Device::on_poll(Poller& poller, int status, int events) {
 
 /// POLLERR, after which libuv has stopped polling.
 void Device::recover(Endpoint& endpoint) {
-  if (!raw_) return go_down(ENETDOWN);
+  // An interface that is only set down can be set up again.
+  char name[IF_NAMESIZE];
+  const bool there = interface_ > 0 && if_indextoname(interface_, name) != nullptr;
+  if (!raw_ && !there) return go_down(ENETDOWN);
   int error = 0;
   socklen_t length = sizeof error;
   if (getsockopt(endpoint.fd.get(), SOL_SOCKET, SO_ERROR, &error, &length) != 0 || error == 0) {
@@ -348,11 +383,12 @@ void Device::receive(Endpoint& endpoint) {
   for (int batch = 0; batch < kBatchesPerTurn; batch++) {
     const int fd = endpoint.fd.get();
     const Received received = endpoint.receiver ? endpoint.receiver->receive(fd, *intake_)
+                              : endpoint.frames ? endpoint.frames->receive(fd, *intake_)
                                                 : read_tun(fd, endpoint.header, *intake_);
     if (intake_->count() > 0) {
       if (!emit(DeviceEvent::Receive, static_cast<int32_t>(intake_->count()))) return;
     }
-    if (received.error == ENETDOWN && !raw_) return go_down(ENETDOWN);
+    if (received.error == ENETDOWN && !raw_ && !endpoint.frames) return go_down(ENETDOWN);
     if (received.error != 0) counters_->add(Counter::ReceiveErrors);
     if (!received.full) return;
   }

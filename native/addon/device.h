@@ -10,6 +10,7 @@
 #include "addon/poller.h"
 #include "device/bpf_filter.h"
 #include "device/intake.h"
+#include "device/packet_socket.h"
 #include "device/raw_socket.h"
 #include "device/sender.h"
 
@@ -47,6 +48,8 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
     PollerPointer poller;
     /// Of raw sockets.
     std::optional<RawReceiver> receiver;
+    /// Of packet sockets.
+    std::optional<PacketReceiver> frames;
     /// Of all but those for ICMP and UDP.
     std::optional<Sender> sender;
   };
@@ -55,6 +58,7 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   Napi::Value open_raw(const Napi::CallbackInfo& info);
   Napi::Value open_datagrams(const Napi::CallbackInfo& info);
   Napi::Value open_tun(const Napi::CallbackInfo& info);
+  Napi::Value open_packet(const Napi::CallbackInfo& info);
   Napi::Value set_ports(const Napi::CallbackInfo& info);
   Napi::Value allow_partial(const Napi::CallbackInfo& info);
   Napi::Value partial_seen(const Napi::CallbackInfo& info);
@@ -83,6 +87,8 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
 
   bool open_ = false;
   bool raw_ = false;
+  /// Of a packet socket: its index.
+  unsigned interface_ = 0;
   bool keeps_alive_ = true;
   OurPorts ports_;
   PartialChecksums partial_;

@@ -1,5 +1,6 @@
 #include "device/bpf_filter.h"
 
+#include <linux/if_ether.h>
 #include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
@@ -200,8 +201,7 @@ std::vector<Leaf> coarsen(std::vector<Leaf> leaves, size_t limit) {
 }
 
 /// @param limit instructions at most
-Program admit(int family, const Program& load, const std::vector<PortRange>& ranges,
-              size_t limit) {
+Program admit(int family, const Program& load, const std::vector<PortRange>& ranges, size_t limit) {
   std::vector<Leaf> leaves = leaves_of(ranges);
   Program program = compile(family, load, leaves);
   // A leaf without addresses and its share of the search take six instructions at most.
@@ -236,8 +236,7 @@ Program admit_datagrams(int family, const std::vector<PortRange>& ranges) {
   if (own.empty()) return admit_ports(family, ranges);
   const size_t room = BPF_MAXINSNS - own.size() - 3;
   Program program{statement(BPF_LD | BPF_B | BPF_ABS, kKind)};
-  append(program, either(PACKET_LOOPBACK, own,
-                         admit(family, load_port(family, 2), ranges, room)));
+  append(program, either(PACKET_LOOPBACK, own, admit(family, load_port(family, 2), ranges, room)));
   return program;
 }
 
@@ -253,6 +252,27 @@ Program admit_quotes(int family, const std::vector<PortRange>& tcp,
   Program program = load_quoted_protocol(family);
   append(program, either(IPPROTO_TCP, from_tcp, either(IPPROTO_UDP, from_udp, others)));
   return program;
+}
+
+Program admit_frames(const HardwareAddress& own) {
+  constexpr auto kTagged = static_cast<uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
+  return {
+      statement(BPF_LD | BPF_B | BPF_ABS, kTagged),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 11),
+      statement(BPF_LD | BPF_W | BPF_ABS, 2),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, own.low, 0, 2),
+      statement(BPF_LD | BPF_H | BPF_ABS, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, own.high, 2, 0),
+      // The group bit.
+      statement(BPF_LD | BPF_B | BPF_ABS, 0),
+      jump(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 5),
+      statement(BPF_LD | BPF_H | BPF_ABS, 12),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IP, 2, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_IPV6, 1, 0),
+      jump(BPF_JMP | BPF_JEQ | BPF_K, ETH_P_ARP, 0, 1),
+      statement(BPF_RET | BPF_K, kAccept),
+      statement(BPF_RET | BPF_K, 0),
+  };
 }
 
 int attach_filter(int fd, const Program& program) noexcept {

@@ -6,6 +6,7 @@
 
 #include <vector>
 
+#include "core/frame.h"
 #include "device/port_set.h"
 
 namespace netland {
@@ -28,6 +29,10 @@ Program admit_datagrams(int family, const std::vector<PortRange>& ranges);
 /// IPv6 what is quoted with extension headers is admitted.
 Program admit_quotes(int family, const std::vector<PortRange>& tcp,
                      const std::vector<PortRange>& udp);
+
+/// A program for a packet socket: Ethernet frames of IPv4, IPv6 and ARP, without a VLAN tag, for this
+/// hardware address or for many.
+Program admit_frames(const HardwareAddress& own);
 
 /// Puts the program in the place of the one before; 0 or -errno.
 int attach_filter(int fd, const Program& program) noexcept;

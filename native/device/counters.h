@@ -16,6 +16,7 @@ namespace netland {
   X(KernelDrops, "kernelDrops")         /* socket buffer was full */                 \
   X(Oversized, "oversized")             /* longer than any IP packet can be */       \
   X(Foreign, "foreign")                 /* to an address and port that isn't ours */ \
+  X(OtherProtocol, "otherProtocol")     /* a frame that is neither IP nor ARP */     \
   X(BadChecksum, "badChecksum")         /* wrong; handed to the stack as Bad */      \
   X(PartialChecksum, "partialChecksum") /* taken for right, see Partial */           \
   X(PartialRefused, "partialRefused")   /* became Bad: interface not allowed */      \

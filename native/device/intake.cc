@@ -29,6 +29,34 @@ void Intake::add_at(size_t offset, size_t length, int32_t interface, const VnetH
       header == nullptr
           ? parse(in.slab, offset, length, in.slab_index, in.key, words)
           : parse_offloaded(*header, 0, in.slab, offset, length, in.slab_index, in.key, words);
+  take(result, interface, header != nullptr);
+}
+
+void Intake::add_frame(size_t slot, size_t length, const HardwareAddress& own,
+                       const VnetHeader& header) {
+  const ReceiveArea& in = area_;
+  const size_t offset = in.offset(slot);
+  const Frame frame = read_frame(in.slab + offset, length, own);
+  if (frame.kind == FrameKind::Short) return counters_.add(ParseResult::Truncated);
+  if (frame.kind == FrameKind::OtherHost) return counters_.add(Counter::Foreign);
+  if (frame.kind == FrameKind::OtherProtocol) return counters_.add(Counter::OtherProtocol);
+  int32_t* words = descriptor_at(in.words, count_);
+  const size_t at = offset + kEthernetHeader;
+  const size_t rest = length - kEthernetHeader;
+  ParseResult result = ParseResult::BadVersion;
+  if (frame.kind == FrameKind::Arp) {
+    result = parse_arp(in.slab, at, rest, in.slab_index, words);
+  } else if (fits(frame.kind, in.slab + at, rest)) {
+    result =
+        parse_offloaded(header, kEthernetHeader, in.slab, at, rest, in.slab_index, in.key, words);
+  }
+  if (result == ParseResult::Ok && frame.many) words[Word::Options] |= Option::LinkMulticast;
+  take(result, 0, true);
+}
+
+// The batch's next descriptor has been written.
+void Intake::take(ParseResult result, int32_t interface, bool offloaded) {
+  int32_t* words = descriptor_at(area_.words, count_);
   if (result != ParseResult::Ok) {
     counters_.add(result);
     return;
@@ -38,7 +66,7 @@ void Intake::add_at(size_t offset, size_t length, int32_t interface, const VnetH
     return;
   }
   words[Word::Interface] = interface;
-  judge_checksum(words, header != nullptr);
+  judge_checksum(words, offloaded);
   counters_.add(Counter::Received);
   counters_.add(ParseResult::Ok);
   count_++;

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/flow_hash.h"
+#include "core/frame.h"
 #include "device/counters.h"
 #include "device/port_set.h"
 #include "device/vnet_header.h"
@@ -86,10 +87,14 @@ class Intake {
   /// @param header what the device says of it; null: nothing
   void add_at(size_t offset, size_t length, int32_t interface, const VnetHeader* header);
 
+  /// One Ethernet frame in the slot, for this hardware address or for many.
+  void add_frame(size_t slot, size_t length, const HardwareAddress& own, const VnetHeader& header);
+
   /// Descriptors in the batch.
   size_t count() const noexcept { return count_; }
 
  private:
+  void take(ParseResult result, int32_t interface, bool offloaded);
   bool is_ours(const int32_t* words) const noexcept;
   void judge_checksum(int32_t* words, bool offloaded);
 

@@ -36,7 +36,8 @@ void set_control(msghdr& message, SendControl& control, int level, int type, con
   std::memcpy(CMSG_DATA(header), &value, sizeof value);
 }
 
-constexpr size_t kSlotSize = (sizeof(QueuedHeader) + kVnetHeader + kMaxPacketLength + 63) / 64 * 64;
+constexpr size_t kSlotSize =
+    (sizeof(QueuedHeader) + kVnetHeader + kEthernetHeader + kMaxPacketLength + 63) / 64 * 64;
 constexpr size_t kQueueBytes = kSlotSize * kQueueSlots;
 
 /// EBADFD: what a TUN descriptor says after its device was deleted. EBADF: somebody has closed it.
@@ -50,8 +51,14 @@ int send_many_to_socket(int fd, mmsghdr* messages, unsigned count) noexcept {
   return sendmmsg(fd, messages, count, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-Sender::Sender(SendMany send_many, bool named, Counters counters, Front front) noexcept
-    : send_many_(send_many), named_(named), front_(front), counters_(counters) {}
+Sender::Sender(SendMany send_many, bool named, Counters counters, Front front,
+               std::optional<HardwareAddress> own) noexcept
+    : send_many_(send_many),
+      named_(named),
+      front_(front),
+      own_(own),
+      frame_(own ? kEthernetHeader : 0),
+      counters_(counters) {}
 
 Sender::~Sender() {
   if (memory_ != nullptr) munmap(memory_, kQueueBytes);
@@ -65,7 +72,9 @@ SendState Sender::state() const noexcept {
 void Sender::add(int fd, const int32_t* words, const int32_t* slices,
                  const SlabTable& slabs) noexcept {
   Payload payload;
-  if (!find_payload(words, slices, slabs, payload)) {
+  if (words[Word::Protocol] == IpProtocol::Arp) {
+    add_arp(fd, words);
+  } else if (!find_payload(words, slices, slabs, payload)) {
     counters_.add(Counter::Unbuildable);
   } else if (needs_fragments(words)) {
     add_fragments(fd, words, payload);
@@ -77,9 +86,16 @@ void Sender::add(int fd, const int32_t* words, const int32_t* slices,
       counters_.add(Counter::Unbuildable);
     } else {
       add_message(fd, words, length, payload,
-                  offload ? offload_of(words, 0, length) : VnetHeader{});
+                  offload ? offload_of(words, frame_, length) : VnetHeader{});
     }
   }
+}
+
+/// Only a link with hardware addresses has a use for it.
+void Sender::add_arp(int fd, const int32_t* words) noexcept {
+  if (!own_) return counters_.add(Counter::Unbuildable);
+  write_arp(words, *own_, next_headers());
+  add_message(fd, words, kArpLength, Payload{}, VnetHeader{});
 }
 
 void Sender::add_fragments(int fd, const int32_t* words, const Payload& payload) noexcept {
@@ -94,19 +110,22 @@ void Sender::add_fragments(int fd, const int32_t* words, const Payload& payload)
   }
 }
 
-/// Room for the headers of the packet that is added next; what the device is told stands before it.
-uint8_t* Sender::next_headers() noexcept { return headers_[run_].data() + kVnetHeader; }
+/// Room for the headers of the packet that is added next; before it stand the frame's
+/// header, and before that what the device is told.
+uint8_t* Sender::next_headers() noexcept { return headers_[run_].data() + kVnetHeader + frame_; }
 
 /// The packet whose headers are the run's next: `length` bytes of them.
 void Sender::add_message(int fd, const int32_t* words, size_t length, const Payload& payload,
                          const VnetHeader& offload) noexcept {
   auto& vectors = vectors_[run_];
   size_t used = 0;
+  if (own_) write_frame_header(words, *own_, next_headers() - frame_);
+  length += frame_;
   if (front_ != Front::Nothing) {
     store_vnet_header(offload, headers_[run_].data());
     vectors[used++] = {headers_[run_].data(), kVnetHeader + length};
   } else {
-    vectors[used++] = {next_headers(), length};
+    vectors[used++] = {next_headers() - frame_, length};
   }
   for (int32_t i = 0; i < payload.count; i++) {
     const Payload::Piece& piece = payload.pieces[i];

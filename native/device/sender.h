@@ -10,10 +10,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "core/build.h"
 #include "core/fragment.h"
+#include "core/frame.h"
 #include "core/packet_ring.h"
 #include "device/counters.h"
 #include "device/socket_address.h"
@@ -56,7 +58,9 @@ struct SendControl {
 class Sender {
  public:
   /// @param named whether packets go with a destination address (raw sockets)
-  Sender(SendMany send_many, bool named, Counters counters, Front front = Front::Nothing) noexcept;
+  /// @param own of a link with hardware addresses: each packet goes in a frame, from this one
+  Sender(SendMany send_many, bool named, Counters counters, Front front = Front::Nothing,
+         std::optional<HardwareAddress> own = std::nullopt) noexcept;
   ~Sender();
   Sender(const Sender&) = delete;
   Sender& operator=(const Sender&) = delete;
@@ -82,6 +86,7 @@ class Sender {
   uint8_t* next_headers() noexcept;
   void direct(msghdr& message, const int32_t* words) noexcept;
   int32_t interface_of_source(const int32_t* source) noexcept;
+  void add_arp(int fd, const int32_t* words) noexcept;
   void add_fragments(int fd, const int32_t* words, const Payload& payload) noexcept;
   void add_message(int fd, const int32_t* words, size_t length, const Payload& payload,
                    const VnetHeader& offload) noexcept;
@@ -93,6 +98,9 @@ class Sender {
   SendMany send_many_;
   bool named_;
   Front front_;
+  std::optional<HardwareAddress> own_;
+  /// Bytes of the frame's header.
+  size_t frame_;
   bool gone_ = false;
   Counters counters_;
 
@@ -100,7 +108,7 @@ class Sender {
   std::array<mmsghdr, kRun> messages_{};
   std::array<std::array<iovec, kVectors>, kRun> vectors_{};
   std::array<SocketAddress, kRun> names_{};
-  std::array<std::array<uint8_t, kVnetHeader + kMaxHeaderLength>, kRun> headers_{};
+  std::array<std::array<uint8_t, kVnetHeader + kMaxFrameHeader>, kRun> headers_{};
   std::array<SendControl, kRun> controls_{};
 
   /// The interface that was asked for last, of an address, within this batch; 0: none was.

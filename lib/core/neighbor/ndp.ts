@@ -25,6 +25,11 @@ export function isNdp(words: Int32Array, base: number): boolean {
   return type >= Ndp.RouterSolicitation && type <= Ndp.Redirect;
 }
 
+/** Whether it is ARP, or neighbour discovery. */
+export function isNeighborly(words: Int32Array, base: number): boolean {
+  return words[base + Word.Protocol] === IpProtocol.Arp || isNdp(words, base);
+}
+
 /** A message that has passed the checks. */
 interface Message {
   readonly source: IpAddress;
