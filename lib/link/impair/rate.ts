@@ -62,7 +62,7 @@ export class Rate implements TimedStage {
   }
 
   expire(now: number): void {
-    while (this.due() <= now) {
+    while (this.first < this.entries.length && this.entries[this.first].due <= now) {
       const { held } = this.entries[this.first++];
       this.next.push(held.batch, 0);
       this.holding.retire(held);

@@ -41,6 +41,14 @@ describe('an impaired link', () => {
       expect(a.port.counters).toMatchObject({ outQueueFull: 5, sent: 7 });
     });
 
+    test('what waits leaves when the port is closed', async () => {
+      const { a, b } = await impaired({ rate: 8e6, direction: 'out' });
+      a.send(...numbered(FULL, 3));
+      a.port.close();
+      await settle(b);
+      expect(b.sequences).toEqual([0, 1, 2]);
+    });
+
     test('a queue without room still lets pass what finds the line idle', async () => {
       const { a, b, clock } = await impaired({ rate: 8e6, queue: 0 });
       a.send(...numbered(FULL, 2));
