@@ -46,7 +46,7 @@ export interface StackOptions {
    * isn't one of `addresses` goes out. Not for a raw link. Default: false.
    */
   anyAddress?: boolean;
-  /** Changes to TCP's settings: docs name each with its sysctl, default and range. */
+  /** Changes to settings, TCP's and IP's: docs name each with its sysctl, default and range. */
   tcp?: Partial<Settings>;
   /**
    * What new sockets have: the name of a congestion controller, or one of one's own. Default:

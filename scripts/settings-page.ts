@@ -1,6 +1,6 @@
 import { SETTINGS } from '../lib/core/tcp/settings';
 
-const HEAD = `# Settings of TCP
+const HEAD = `# Settings of TCP, and of IP below it
 
 \`Stack.open({ tcp: { msl: 15_000 } })\` changes a stack's settings, all at once when it is opened.
 Names, defaults and ranges come from one table, \`lib/core/tcp/settings.ts\`; where Linux has the

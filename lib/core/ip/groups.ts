@@ -1,5 +1,5 @@
 import type { GroupAuthority } from '../environment';
-import { ipv4, ipv6, sameAddress, type IpAddress } from './address';
+import { ipv4, ipv6, isLoopback, sameAddress, type IpAddress } from './address';
 
 /** All hosts of a link (RFC 1112 §4, RFC 4291 §2.7.1): everybody is in these, always. */
 const ALL_HOSTS: readonly IpAddress[] = [
@@ -11,11 +11,16 @@ const ALL_HOSTS: readonly IpAddress[] = [
 interface Membership {
   readonly group: IpAddress;
   members: number;
+  /** Of these, who is not on the loopback alone. */
+  outside: number;
 }
 
 /** The multicast groups that a stack is in: those that a socket of it is in. */
 export class Groups {
-  /** Told of the first member of a group, and when the last has left: what IGMP and MLD report. */
+  /**
+   * Told of the first member of a group, and when the last has left: what IGMP and MLD report. What
+   * is on the loopback alone is of no router's business.
+   */
   onChange: ((group: IpAddress, isMember: boolean) => void) | null = null;
   private memberships: Membership[] = [];
 
@@ -34,13 +39,15 @@ export class Groups {
   join(group: IpAddress, local: IpAddress | null = null): number {
     const refused = this.authority?.join(group, local) ?? 0;
     if (refused !== 0) return -refused;
-    const known = this.memberships.find((other) => sameAddress(other.group, group));
-    if (known !== undefined) {
-      known.members++;
-      return 0;
+    let known = this.memberships.find((other) => sameAddress(other.group, group));
+    if (known === undefined) {
+      known = { group, members: 0, outside: 0 };
+      this.memberships.push(known);
     }
-    this.memberships.push({ group, members: 1 });
-    this.onChange?.(group, true);
+    known.members++;
+    if (isInside(local)) return 0;
+    known.outside++;
+    if (known.outside === 1) this.onChange?.(group, true);
     return 0;
   }
 
@@ -49,9 +56,12 @@ export class Groups {
     const known = this.memberships.find((other) => sameAddress(other.group, group));
     if (known === undefined) throw new Error('nobody is in that group');
     this.authority?.leave(group, local);
-    if (--known.members > 0) return;
-    this.memberships = this.memberships.filter((other) => other !== known);
-    this.onChange?.(group, false);
+    if (--known.members === 0) {
+      this.memberships = this.memberships.filter((other) => other !== known);
+    }
+    if (isInside(local)) return;
+    known.outside--;
+    if (known.outside === 0) this.onChange?.(group, false);
   }
 
   /** Whether we are in the group whose address is in four words from `at`; makes nothing. */
@@ -60,6 +70,10 @@ export class Groups {
     for (const { group } of this.memberships) if (isAt(group, words, at)) return true;
     return false;
   }
+}
+
+function isInside(local: IpAddress | null): boolean {
+  return local !== null && isLoopback(local);
 }
 
 /** Whether `a` is the address in four words from `at`. */

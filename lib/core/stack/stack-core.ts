@@ -33,7 +33,7 @@ export type ControlEvent = IcmpError | PathsChanged;
 
 /** Options of a stack's core. */
 export interface StackOptions {
-  /** Changes to TCP's settings; the rest keeps its default. */
+  /** Changes to settings, of TCP and of IP below it; the rest keeps its default. */
   tcp?: Partial<Settings>;
   /** Name of the stack's own controller, or one of the program's. Default: 'cubic'. */
   congestionControl?: string | CongestionController;

@@ -370,6 +370,21 @@ test('groups that are nobody’s business', () => {
   expect(six.lines(0)).toEqual(['ff02::16: TO_EX ff02::fb, TO_EX ff02::1:ff00:2']);
 });
 
+test('who is in a group on the loopback alone has no reports', () => {
+  const lab = new Lab(4);
+  const { groups } = lab.host.core.ip;
+  groups.join(ip(GROUP4), ip('127.0.0.1'));
+  expect(lab.lines(10)).toEqual([]);
+  groups.join(ip(GROUP4), ip('10.0.0.2'));
+  expect(lab.lines(0)).toEqual([`224.0.0.22: TO_EX ${GROUP4}`]);
+  lab.pass(10);
+  groups.leave(ip(GROUP4), ip('10.0.0.2'));
+  expect(lab.lines(0)).toEqual([`224.0.0.22: TO_IN ${GROUP4}`]);
+  expect(groups.all).toHaveLength(1);
+  groups.leave(ip(GROUP4), ip('127.0.0.1'));
+  expect(groups.all).toHaveLength(0);
+});
+
 test('without an address: IGMP waits for one, MLD has ::', () => {
   const host = new DatagramHost({ addresses: [] });
   for (const group of [GROUP4, GROUP6]) host.core.ip.groups.join(ip(group));
