@@ -20,7 +20,7 @@ export interface Source {
  */
 export class Delivery {
   #isRunning = false;
-  /** How many were there when it began; what comes meanwhile waits for another turn. */
+  /** How many the link has brought; what comes of the program's own waits for another turn. */
   #left = 0;
   #timer: ClockTimer | null = null;
   readonly #step = () => this.#next();
@@ -33,8 +33,9 @@ export class Delivery {
 
   /** To be called from a round of the driver. */
   start(): void {
+    // One more, for an error that waits beside them.
+    this.#left = this.source.waiting + 1;
     if (this.#isRunning) return;
-    this.#left = this.source.waiting;
     this.#isRunning = true;
     this.driver.beginDelivery();
     this.#next();

@@ -9,8 +9,12 @@ type Found = (error: Error | null, address: string) => void;
 /** RFC 6761 §6.3: localhost is the loopback address, and no name server is asked. */
 export const LOCALHOST = { 4: '127.0.0.1', 6: '::1' } as const;
 
-/** An address as a socket of that domain takes it; null for one of the other family, too. */
-export function addressFor(domain: 4 | 6, text: string): IpAddress | null {
+/**
+ * An address as a socket of that domain takes it; null for one of the other family, too.
+ * @param text as a program's `lookup` may have found it
+ */
+export function addressFor(domain: 4 | 6, text: unknown): IpAddress | null {
+  if (typeof text !== 'string') return null;
   return (domain === 6) === isIPv6(text) ? parseAddress(text) : null;
 }
 

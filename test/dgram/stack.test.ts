@@ -213,6 +213,22 @@ describe('a reader that is slower than the link', () => {
   });
 });
 
+describe('a burst', () => {
+  it('is told whole before the next turn', async () => {
+    await using stack = await Stack.open();
+    const [a, b] = [await bound(stack), await bound(stack)];
+    const seen: number[] = [];
+    b.on('message', (message) => {
+      if (seen.push(message[0]) === 50) a.close();
+    });
+    for (let i = 0; i < 200; i++) a.send(Buffer.of(i), b.address().port);
+    await turn();
+    await turn();
+    expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => i));
+    await closeAll(b);
+  });
+});
+
 describe('a stack that ends', () => {
   it.each([
     ['destroy(error)', (stack: Stack) => stack.destroy(new Error('enough')), 'enough'],
