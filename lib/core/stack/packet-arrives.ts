@@ -1,5 +1,4 @@
-import { Icmp4, Icmp6, Unreachable4, Unreachable6 } from '../icmp/icmp-error';
-import { readIcmpError } from '../icmp/icmp-error';
+import { Icmp4, Icmp6, readIcmpError, Unreachable4, Unreachable6 } from '../icmp/icmp-error';
 import { isUnicast, isWildcard, readAddress } from '../ip/address';
 import { Destination, destinationAt, isBroadcast } from '../ip/addresses';
 import { readOptions, SOUND, SOURCE_ROUTE } from '../ip/ip4-options';
@@ -42,11 +41,16 @@ export function packetArrives(stack: Protocols, batch: SegmentBatch, index: numb
   const header = words[base + Word.TransportOffset] - words[base + Word.PacketOffset];
   if (is4 && header > IPV4_HEADER && !areOptionsRight(stack, words, base, header)) return;
   if (isTcp(words, base)) {
-    counters[is4 ? 'IpInDelivers' : 'Ip6InDelivers']++;
+    countDelivery(counters, is4);
     tcp.onSegment(batch, index);
   } else {
     otherArrives(stack, batch, index);
   }
+}
+
+function countDelivery(counters: Counters, is4: boolean): void {
+  if (is4) counters.IpInDelivers++;
+  else counters.Ip6InDelivers++;
 }
 
 /** IPv4's options: what is wrong there is told to the sender, a source route leads nowhere. */
@@ -110,7 +114,7 @@ function wholeArrives(stack: Protocols, batch: SegmentBatch, destination: Destin
     deliver(stack, batch, 0, destination);
     return;
   }
-  tcp.counters[batch.words[Word.Family] === 4 ? 'IpInDelivers' : 'Ip6InDelivers']++;
+  countDelivery(tcp.counters, batch.words[Word.Family] === 4);
   tcp.onSegment(batch, 0);
 }
 
@@ -127,12 +131,12 @@ function deliver(
   const base = batch.base(index);
   const is4 = words[base + Word.Family] === 4;
   if (isUdp(words, base)) {
-    counters[is4 ? 'IpInDelivers' : 'Ip6InDelivers']++;
+    countDelivery(counters, is4);
     if (stack.udp.arrives(batch, index, destination) === Arrival.NoPort) {
       ip.icmp.complain(words, base, is4 ? PORT_UNREACHABLE4 : PORT_UNREACHABLE6);
     }
   } else if (isIcmp(words, base)) {
-    counters[is4 ? 'IpInDelivers' : 'Ip6InDelivers']++;
+    countDelivery(counters, is4);
     icmpDelivered(stack, batch, index, destination);
   } else if (is4 && words[base + Word.Protocol] === (IpProtocol.Igmp as number)) {
     counters.IpInDelivers++;
