@@ -1,5 +1,5 @@
 import { SegmentBatch } from '../core/segment/batch';
-import { MAX_SLICES, SLICE_WORDS, Word } from '../core/segment/layout';
+import { IpProtocol, MAX_SLICES, SLICE_WORDS, Word } from '../core/segment/layout';
 import type { AddressPaths } from '../core/ip/paths';
 import type { LinkCounters, LinkPort } from '../link/link';
 
@@ -55,8 +55,12 @@ export class LoopbackSwitch implements LinkPort {
     return outside.count === 0 ? looped : this.wire.transmit(outside) && looped;
   }
 
+  /** What ARP says of an own address is for others. */
   #isLocal(batch: SegmentBatch, index: number): boolean {
-    return this.own.isLocalAt(batch.words, batch.base(index) + Word.Destination);
+    const { words } = batch;
+    const base = batch.base(index);
+    if (!this.own.isLocalAt(words, base + Word.Destination)) return false;
+    return words[base + Word.Protocol] !== (IpProtocol.Arp as number);
   }
 
   ref(): void {

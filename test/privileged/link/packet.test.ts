@@ -134,6 +134,7 @@ needs(has, 'root, network namespaces, setpriv, tcpdump, tshark, radvd, ping')(
         execFileSync('tshark', ['-r', file, ...checks, '-Y', filter], { stdio: 'pipe' }).toString();
       expect(read(bad.join(' || '))).toBe('');
       expect(read('arp.opcode == 2')).not.toBe('');
+      expect(read('arp.isgratuitous')).not.toBe('');
       expect(read('icmpv6.type == 136')).not.toBe('');
     });
 
