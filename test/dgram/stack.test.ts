@@ -1,4 +1,6 @@
+import { execFileSync } from 'node:child_process';
 import * as nodeDgram from 'node:dgram';
+import { resolve } from 'node:path';
 import type { Dgram } from '../../lib/dgram/dgram';
 import type { Socket } from '../../lib/dgram/socket';
 import type { RemoteInfo } from '../../lib/dgram/types';
@@ -227,6 +229,12 @@ describe('a burst', () => {
     expect(seen).toEqual(Array.from({ length: 200 }, (_, i) => i));
     await closeAll(b);
   });
+});
+
+test('the example', () => {
+  const example = resolve(__dirname, '../../examples/udp-echo.mjs');
+  const printed = execFileSync(process.execPath, [example], { encoding: 'utf8' });
+  expect(printed).toBe('hello from 10.0.0.2:7\n');
 });
 
 describe('a stack that ends', () => {
