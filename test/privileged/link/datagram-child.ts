@@ -94,6 +94,18 @@ serve({
       ({ length }) => length > 0,
     ),
   errors: (id: number) => sockets[id].errors,
+  /** Sends without waiting for anything; what the program's memory has grown by. */
+  flood: async (id: number, count: number, length: number, port: number, address: string) => {
+    const bytes = Buffer.alloc(length);
+    const before = process.memoryUsage().arrayBuffers;
+    let refused = 0;
+    const callback = (error: Error | null) => void (refused += error === null ? 0 : 1);
+    for (let i = 0; i < count; i++) {
+      sockets[id].socket.send(bytes, port, address, callback);
+      if (i % 64 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    return { refused, grown: process.memoryUsage().arrayBuffers - before };
+  },
   close: async (id: number) => {
     sockets[id].socket.close();
     await once(sockets[id].socket, 'close');

@@ -251,6 +251,24 @@ needs(
     await nobody.end();
   });
 
+  test('that an interface is too slow for are dropped and counted', async () => {
+    const shape = ['tbf', 'rate', '8mbit', 'burst', '4k', 'limit', '100m'];
+    await pair.a.namespace.run('tc', 'qdisc', 'add', 'dev', 'va', 'root', ...shape);
+    const slow = await Side.start(pair.a.namespace, {});
+    const socket = await slow.socket(4);
+    const { refused, grown } = await socket.call<{ refused: number; grown: number }>(
+      'flood',
+      ...[3000, 32_000, 7400, there[4]],
+    );
+    expect(refused).toBeGreaterThan(1500);
+    expect(grown).toBeLessThan(16 << 20);
+    const { queued, queueFull } = await slow.script.call<Counters>('counters');
+    expect(queued).toBeGreaterThan(0);
+    expect(queueFull).toBeLessThan(1000);
+    await slow.end();
+    await pair.a.namespace.run('tc', 'qdisc', 'del', 'dev', 'va', 'root');
+  });
+
   test('leave nothing out', async () => {
     const counters = await ours.script.call<Counters>('counters');
     expect(counters).toMatchObject({ kernelDrops: 0, badChecksum: 0, unbuildable: 0 });
