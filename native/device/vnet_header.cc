@@ -104,7 +104,8 @@ ParseResult parse_offloaded(const VnetHeader& header, size_t start, uint8_t* sla
 VnetHeader offload_of(const int32_t* words, size_t start, size_t headers) noexcept {
   VnetHeader header;
   const size_t field = checksum_field(words);
-  if (field == 0) return header;
+  const bool fragment = (words[Word::Fragment] & kIsFragment) != 0;
+  if (field == 0 || fragment) return header;
   const bool is4 = words[Word::Family] == 4;
   const bool tcp = field == kTcpField;
   if (!tcp && is4 && words[Word::Checksum] == ChecksumState::None) return header;

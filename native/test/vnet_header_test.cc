@@ -196,6 +196,11 @@ TEST(vnet_header_of_what_is_sent) {
   CHECK_EQ(header.checksum_offset, 6);
   words[Word::Checksum] = ChecksumState::None;
   CHECK_EQ(offload_of(words.data(), 0, 28).flags, 0);
+  // A fragment has no transport header.
+  words[Word::Checksum] = ChecksumState::Verified;
+  words[Word::Fragment] = kIsFragment | 1480;
+  CHECK_EQ(offload_of(words.data(), 0, 20).flags, 0);
+  CHECK_EQ(offload_of(words.data(), 0, 20).gso_type, VnetHeader::None);
   CHECK_EQ(parse_alone(icmp4_packet(8, 0, 1, {}), words), ParseResult::Ok);
   CHECK_EQ(offload_of(words.data(), 0, 28).flags, 0);
 }

@@ -111,6 +111,19 @@ s.sendto(bytes(i // 700 for i in range(50 * 700 + 1)), ('${wire.ourAddress[4]}',
     await near.close();
   });
 
+  test('fragments that pass one by one, doubled and out of order', async () => {
+    const impair = { seed: 1, duplicate: 0.3, reorder: { probability: 0.3 } };
+    const other = await TUN.open({ impair });
+    try {
+      const far = await other.kernel.post({ address: other.kernelAddress[4], echo: true });
+      const near = await other.ours.post({ address: other.ourAddress[4] });
+      await near.send(20_000, far.port, other.kernelAddress[4]);
+      expect((await near.received(1)).digest).toBe(digestOf(messageOf(20_000)));
+    } finally {
+      await other.close();
+    }
+  });
+
   test('groups, with socat', async () => {
     const member = await wire.ours.post({ address: '0.0.0.0', port: 6000, group: '239.1.2.3' });
     const to = 'UDP4-DATAGRAM:239.1.2.3:6000,ip-multicast-if=10.78.0.1';

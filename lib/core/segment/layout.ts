@@ -194,7 +194,7 @@ export const MAY_FRAGMENT = 65536;
 export const MORE_FRAGMENTS = 1;
 
 /** Bit of `Word.Fragment` of a packet to be built: it is a fragment. */
-export const IS_FRAGMENT = -0x80000000;
+export const IS_FRAGMENT = -2147483648;
 
 /** Payload slices that one descriptor can have. */
 export const MAX_SLICES = 8;
