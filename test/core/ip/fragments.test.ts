@@ -88,7 +88,7 @@ describe.each<[Family, number]>([
     const [, oks, fails] = pair.counts;
     expect([oks > 50, fails, pair.waiting]).toEqual([true, 0, 0]);
     expect(pair.b.core.nextDeadline()).toBe(Infinity);
-  });
+  }, 600_000);
 
   test('in any order, and twice', () => {
     const order = fc.tuple(
