@@ -34,10 +34,17 @@ describe('a firewall', () => {
     expect(judge({ destinationPort: 80 })).toBe('accept');
   });
 
+  test('knows a port by the name of its service', () => {
+    const firewall = new Firewall();
+    firewall.block('http' as unknown as number, 'drop');
+    expect(firewall.judge(segment({ destinationPort: 80 }))).toBe('drop');
+    expect(firewall.unblock(80)).toBe(true);
+  });
+
   test('refuses bad arguments', () => {
     const firewall = new Firewall();
     const port = { code: 'ERR_SOCKET_BAD_PORT' };
-    for (const wrong of [-1, 65_536, 1.5, NaN, null, undefined, 'http']) {
+    for (const wrong of [-1, 65_536, 1.5, NaN, null, undefined, 'nonsense']) {
       expect(() => firewall.block(wrong as number, 'drop')).toThrow(expect.objectContaining(port));
       expect(() => firewall.unblock(wrong as number)).toThrow(expect.objectContaining(port));
     }
