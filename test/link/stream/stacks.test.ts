@@ -44,14 +44,18 @@ async function sockets(): Promise<Pair> {
   return [client, peer];
 }
 
-/** UDP as a stream of messages: each datagram is one. */
+/**
+ * UDP as a stream of messages: each datagram is one. That nobody was there for the last one, once
+ * the other end is closed, is no matter of the next: it is lost as others are.
+ */
 function datagrams(socket: dgram.Socket): Duplex {
   const stream = new Duplex({
     objectMode: true,
     read: () => undefined,
-    write: (message: Buffer, _encoding, done) => socket.send(message, done),
+    write: (message: Buffer, _encoding, done) => socket.send(message, () => done()),
     destroy: (error, done) => socket.close(() => done(error)),
   });
+  socket.on('error', () => undefined);
   socket.on('message', (message) => stream.push(message));
   return stream;
 }
