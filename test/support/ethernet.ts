@@ -6,6 +6,7 @@ import {
   writeArp,
   writeFrameHeader,
 } from '../../lib/codec/frame';
+import { parsePacket } from '../../lib/codec/parse';
 import { ParseResult } from '../../lib/codec/result';
 import {
   formatAddress,
@@ -63,6 +64,7 @@ export class EthernetHost {
         random,
         paths: this.paths,
         ports: new FreePorts(),
+        parse: parsePacket,
         allocate: (bytes) => new Uint8Array(bytes),
       },
       this.slabs,

@@ -118,7 +118,7 @@ export class NeighborDiscovery {
     if (isMulticast(target) || (isSolicited && isMulticast(destination))) return;
     const own = this.addresses.find(target);
     if (own !== null) {
-      this.addresses.duplicate(own, now);
+      if (!own.is4) this.addresses.duplicate(own, now);
       return;
     }
     const { ndp } = this.host;

@@ -60,6 +60,11 @@ export class HostAddress {
     return isIpv4(this.address);
   }
 
+  /** Whether it is still found out that no one else has it (RFC 4862 §5.4). */
+  get isSought(): boolean {
+    return !this.is4 && this.due !== Infinity;
+  }
+
   get deadline(): number {
     const until = this.isDeprecated ? this.validUntil : this.preferredUntil;
     return Math.min(this.due, until, this.validUntil);
@@ -76,7 +81,7 @@ export class HostAddress {
 export class OwnHostAddresses {
   /** Told when the link-local address can be used. */
   onLinkLocal: ((address: IpAddress) => void) | null = null;
-  /** Told of an address that another host has, too: it isn't used any more, if it is IPv6. */
+  /** Told of an address that another host has, too; one of IPv6 may not be used any more. */
   onDuplicate: ((address: IpAddress) => void) | null = null;
   private list: HostAddress[] = [];
 
@@ -169,17 +174,18 @@ export class OwnHostAddresses {
   }
 
   /**
-   * Another host has the address (RFC 4862 §5.4.5, RFC 5227 §2.4): one of IPv6 is given up, one of
-   * IPv4 is defended.
+   * Another host has the address (RFC 4862 §5.4.5, RFC 5227 §2.4): one of IPv6 that is still looked
+   * for is given up, one of IPv4 is defended. Later on an IPv6 address stays, as on Linux: anybody
+   * could take it away by a single message.
    */
   duplicate(own: HostAddress, now: number): void {
     this.host.counters.NetlandAddressConflicts++;
-    if (own.is4) {
+    if (own.isSought) {
+      this.remove(own);
+    } else {
       if (now - own.defended < DEFEND_INTERVAL) return;
       own.defended = now;
-      this.announce(own);
-    } else {
-      this.remove(own);
+      if (own.is4) this.announce(own);
     }
     this.onDuplicate?.(own.address);
   }

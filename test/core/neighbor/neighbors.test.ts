@@ -404,6 +404,25 @@ describe('an address that another host has, too', () => {
     expect(second.core.counters.NetlandAddressConflicts).toBe(1);
   });
 
+  it('of IPv6 stays, once it was found to be ours: nobody takes it away by a message', () => {
+    const told: string[] = [];
+    const onDuplicate = (address: IpAddress) => told.push(formatAddress(address));
+    const a = new EthernetHost({ id: 1, own: ['fd00::1/64', '10.0.0.1/24'], onDuplicate });
+    const lab = new EthernetLab([a]);
+    lab.run(5000);
+    lab.take();
+    for (const target of [bytesOf(0xfd000000 | 0, 0, 0, 1), bytesOf(0, 0, 0xffff, 0x0a000001)]) {
+      for (let i = 0; i < 3; i++) {
+        lab.inject(icmp6Frame(9, ['fd00::9', 'ff02::1'], [136, 0x20000000], target));
+        lab.run(1000);
+      }
+    }
+    expect(told).toEqual(['fd00::1']);
+    expect(a.paths.isLocal(ip('fd00::1'))).toBe(true);
+    expect(a.core.counters.NetlandAddressConflicts).toBe(3);
+    expect(lab.take()).toEqual([]);
+  });
+
   it('made of the hardware address never becomes ours', () => {
     const a = new EthernetHost({ id: 1, own: ['fd00::1/64'] });
     const lab = new EthernetLab([a]);
