@@ -28,8 +28,9 @@ import { type NativeAddon, loadNative } from '../../lib/link/native';
 import { MAX_MADE_PACKET, PacketMaker, QuickRandom } from '../support/packets';
 import { needs } from '../support/skip';
 
-const PACKETS = 1_000_000;
-const BUILT = process.env.NETLAND_NIGHTLY === '1' ? 2_000_000 : 200_000;
+const NIGHTLY = process.env.NETLAND_NIGHTLY === '1';
+const PACKETS = NIGHTLY ? 4_000_000 : 400_000;
+const BUILT = NIGHTLY ? 2_000_000 : 100_000;
 /** Packets in one call of the addon. */
 const CHUNK = 5000;
 const FRAMES = 20_000;
@@ -231,7 +232,8 @@ needs(addon !== null, `the native addon (${reason ?? ''})`)('the two codecs agre
     const key = Int32Array.of(random.next(), random.next());
     native.hashMany(key, words);
     for (let base = 0; base < words.length; base += Word.Stride) {
-      expect(fourTupleHash(key, words, base)).toBe(words[base + Word.Hash]);
+      const hash = fourTupleHash(key, words, base);
+      if (hash !== words[base + Word.Hash]) expect(hash).toBe(words[base + Word.Hash]);
     }
   });
 });

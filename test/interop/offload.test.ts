@@ -3,7 +3,7 @@ import { hasNamespaces } from '../support/netns';
 import { transfer, WAYS } from './support/transfer';
 import { FAMILIES, RAW_VETH, type Wire } from './support/wires';
 
-const BYTES = (process.env.NETLAND_NIGHTLY === '1' ? 256 : 16) << 20;
+const BYTES = (process.env.NETLAND_NIGHTLY === '1' ? 256 : 6) << 20;
 
 /** Payload of a full segment over Ethernet at most, bytes. */
 const MSS = 1460;

@@ -15,10 +15,10 @@ const REMAINS = 400;
 
 needs(hasNamespaces(), 'root and network namespaces')('short connections in a row', () => {
   const PLACES = [
-    { ...RAW_VETH, family: 4 as const, count: 10_000, nightly: false },
+    { ...RAW_VETH, family: 4 as const, count: NIGHTLY ? 10_000 : 4000, nightly: false },
     { ...RAW_VETH, family: 6 as const, count: 10_000, nightly: true },
     { ...RAW_LOOPBACK, family: 4 as const, count: 10_000, nightly: true },
-    { ...RAW_LOOPBACK, family: 6 as const, count: NIGHTLY ? 10_000 : 2000, nightly: false },
+    { ...RAW_LOOPBACK, family: 6 as const, count: NIGHTLY ? 10_000 : 1000, nightly: false },
   ].filter(({ nightly }) => NIGHTLY || !nightly);
 
   // A stack for each, since what both families guard together is limited by the process's files.

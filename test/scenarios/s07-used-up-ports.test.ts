@@ -20,7 +20,8 @@ async function shortConnections(scene: Scene, count: number): Promise<void> {
     await near.sees('connect');
     near.socket.end();
     await near.sees('close');
-    expect(near.events).toEqual(['connect', 'finish', 'end', 'close']);
+    const told = near.events.join();
+    if (told !== 'connect,finish,end,close') throw new Error(`connection ${i}: ${told}`);
   }
 }
 
@@ -45,7 +46,10 @@ describe('S7: thousands of connections in TIME-WAIT', () => {
         expect(list).toHaveLength(2000);
         const line = { state: 'TIME-WAIT', localAddress: '10.0.0.1', recvQ: 0, sendQ: 0 };
         const remote = { remoteAddress: '10.0.0.2', remotePort: 80 };
-        for (const entry of list) expect(entry).toMatchObject({ ...line, ...remote });
+        const expected = { ...line, ...remote };
+        const keys = Object.keys(expected) as (keyof typeof expected)[];
+        const odd = list.filter((entry) => keys.some((key) => entry[key] !== expected[key]));
+        expect(odd).toEqual([]);
         const ports = list.map(({ localPort }) => localPort).sort((a, b) => a - b);
         expect(ports).toEqual(Array.from({ length: 2000 }, (_, i) => 20_000 + i));
 

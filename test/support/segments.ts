@@ -89,7 +89,9 @@ function setOptions(words: Int32Array, base: number, fields: Fields): void {
 
 /** `length` bytes that are easily told apart. */
 export function pattern(length: number, start = 0): Uint8Array {
-  return Uint8Array.from({ length }, (_, i) => (i * 7 + (i >> 8) + start) & 0xff);
+  const bytes = new Uint8Array(length);
+  for (let i = 0; i < length; i++) bytes[i] = i * 7 + (i >> 8) + start;
+  return bytes;
 }
 
 /** The bytes of a text of hexadecimal digits. */

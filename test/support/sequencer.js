@@ -11,6 +11,8 @@ const Sequencer = require('@jest/test-sequencer').default;
 const FIRST = [
   'conformance/kernel',
   'interop/failures',
+  'privileged/link/packet',
+  'interop/tun',
   'interop/short-connections',
   'testing/sim/sim',
   'interop/http',
