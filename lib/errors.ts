@@ -17,9 +17,26 @@ export interface SystemError extends NodeError {
 
 type ErrorClass = new (message: string) => Error;
 
-/** An error of class `Base` with a `code`, as Node makes its own. */
-export function codeError(Base: ErrorClass, code: string, message: string): NodeError {
-  return Object.assign(new Base(message), { code });
+/**
+ * An error of class `Base` with a `code`, as Node makes its own: its text has the code, too.
+ * @param name where it is not that of the class
+ */
+export function codeError(
+  Base: ErrorClass,
+  code: string,
+  message: string,
+  name = Base.name,
+): NodeError {
+  const error = Object.assign(new Base(message), { code });
+  const hidden = { configurable: true, writable: true };
+  // The stack begins with the name that the error has when it is first read.
+  Object.defineProperty(error, 'name', { ...hidden, value: `${name} [${code}]` });
+  Error.captureStackTrace(error, codeError);
+  void error.stack;
+  if (name === Base.name) Reflect.deleteProperty(error, 'name');
+  else error.name = name;
+  const toString = () => `${name} [${code}]: ${error.message}`;
+  return Object.defineProperty(error, 'toString', { ...hidden, value: toString });
 }
 
 /** What Node says of a value that it did not want. */
@@ -30,9 +47,9 @@ export function received(value: unknown): string {
     const name = (value.constructor as { name?: string } | undefined)?.name;
     return name ? `Received an instance of ${name}` : `Received ${inspect(value, { depth: -1 })}`;
   }
-  const text = inspect(value);
-  const short = text.length > 28 ? `${text.slice(0, 25)}...` : text;
-  return `Received type ${typeof value} (${short})`;
+  const isLong = typeof value === 'string' && value.length > 28;
+  const text = inspect(isLong ? `${value.slice(0, 25)}...` : value);
+  return `Received type ${typeof value} (${text})`;
 }
 
 function property(name: string): string {

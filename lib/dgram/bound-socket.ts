@@ -199,7 +199,10 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
     for (const { run } of queue) run();
   };
 
-  /** It couldn't be bound: as in node:dgram nobody hears of what was to be sent. */
+  /**
+   * It couldn't be bound: as in node:dgram nobody hears of what was to be sent. Deviation:
+   * node:dgram forgets a `close`, too.
+   */
   readonly #dropQueue = (): void => {
     this.removeListener('listening', this.#runQueue);
     const queue = this.#queue ?? [];
@@ -279,7 +282,9 @@ export abstract class BoundSocket extends TunableSocket implements Endpoint {
   // --- closing -------------------------------------------------------------------------------
 
   /**
-   * Closes: what the stack has taken still leaves, and what waits for room gets ECANCELED. On a
+   * Closes: what the stack has taken still leaves, and what waits for room gets ECANCELED.
+   * Deviation: that is all that was sent to an address; node:dgram, which looks up addresses as it
+   * does names, loses what is sent in the same turn. On a
    * socket that is about to be bound, it waits until what was asked for before has been done.
    * @param callback called on 'close'
    * @throws Error ERR_SOCKET_DGRAM_NOT_RUNNING

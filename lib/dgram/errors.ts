@@ -42,7 +42,7 @@ export function bufferSizeFailed(errno: number, which: 'recv' | 'send'): NodeErr
   const { code, errno: number } = systemError(errno, syscall);
   const text = failedCall(errno, syscall).message.split(': ')[1];
   const message = `Could not get or set buffer size: ${syscall} returned ${code} (${text})`;
-  const error = codeError(Error, 'ERR_SOCKET_BUFFER_SIZE', message);
+  const error = codeError(Error, 'ERR_SOCKET_BUFFER_SIZE', message, 'SystemError');
   const info = { errno: number, code, message: text, syscall };
-  return Object.assign(error, { name: 'SystemError', info, errno: number, syscall });
+  return Object.assign(error, { info, errno: number, syscall });
 }

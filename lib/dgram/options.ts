@@ -1,6 +1,6 @@
 import { invalidArgType, outOfRange } from '../errors';
 import { badType } from './errors';
-import type { SocketOptions, SocketType } from './types';
+import type { SocketOptions } from './types';
 
 function checkSize(name: string, value: unknown): void {
   if (!value) return;
@@ -14,8 +14,7 @@ export function readOptions(type: unknown): SocketOptions {
   const options = (typeof type === 'object' && type !== null ? type : { type }) as SocketOptions;
   checkSize('options.recvBufferSize', options.recvBufferSize);
   checkSize('options.sendBufferSize', options.sendBufferSize);
-  // Node.js takes none at all for 'udp4'.
-  const named = (options.type as SocketType | undefined) ?? (type === undefined ? 'udp4' : null);
+  const named: unknown = options.type;
   if (named !== 'udp4' && named !== 'udp6') throw badType();
   const { lookup, signal } = options;
   if (lookup !== undefined && typeof lookup !== 'function') {

@@ -1,3 +1,4 @@
+import { channel } from 'node:diagnostics_channel';
 import { Errno } from '../core/errno';
 import type { IpAddress } from '../core/ip/address';
 import { systemError } from '../errors';
@@ -15,6 +16,9 @@ export type SocketArguments = [
   type?: SocketType | SocketOptions,
   listener?: (message: Buffer, sender: RemoteInfo) => void,
 ];
+
+/** Node's channel, of which tools learn of each socket. */
+const created = channel('udp.socket');
 
 // Taken when the module is loaded, so that a test's fake timers don't stop the stack.
 const nextTick = process.nextTick.bind(process);
@@ -35,6 +39,7 @@ export class Socket extends BoundSocket {
     if (typeof listener === 'function') this.on('message', listener);
     const { signal } = this.options;
     if (signal !== undefined) this.closeOn(signal);
+    if (created.hasSubscribers) created.publish({ socket: this });
   }
 
   // --- peer ----------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { Errno } from '../core/errno';
 import type { IpAddress } from '../core/ip/address';
-import { isIpv4, isWildcard, parseAddress } from '../core/ip/address';
+import { ANY4, ANY6, isIpv4, isMulticast, isWildcard, parseAddress } from '../core/ip/address';
 import { DatagramOption } from '../core/socket/datagram-options';
 import type { DatagramSocket } from '../core/socket/datagram-socket';
 import type { Driver } from '../driver/driver';
@@ -13,6 +13,13 @@ import type { SocketEvents } from './types';
 /** 'fe80::1%eth0' without the zone: a stack has one link. */
 function parseScoped(text: string): IpAddress | null {
   return parseAddress(text.includes(':') ? text.replace(/%.*$/, '') : text);
+}
+
+/** The address that says by which interface; as in libuv of the group's family, else null. */
+function parseInterface(text: unknown, group: IpAddress): IpAddress | null {
+  if (text === undefined || text === null) return isIpv4(group) ? ANY4 : ANY6;
+  const own = parseScoped(String(text));
+  return own !== null && isIpv4(own) === isIpv4(group) ? own : null;
 }
 
 /** The part of node:dgram's `Socket` that sets options of a socket that is bound. */
@@ -50,15 +57,22 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
   /** Hops that a packet may make, 1 to 255; returns it. @throws Error EINVAL */
   setTTL(ttl: number): number {
     expectNumber('ttl', ttl);
-    this.#set('setTTL', DatagramOption.Ttl, Math.trunc(ttl));
+    this.#setHops('setTTL', DatagramOption.Ttl, 1, ttl | 0);
     return ttl;
   }
 
   /** Hops of a packet to a group, 0 to 255; 0: to none but this stack. @throws Error EINVAL */
   setMulticastTTL(ttl: number): number {
     expectNumber('ttl', ttl);
-    this.#set('setMulticastTTL', DatagramOption.MulticastTtl, Math.trunc(ttl));
+    this.#setHops('setMulticastTTL', DatagramOption.MulticastTtl, 0, ttl | 0);
     return ttl;
+  }
+
+  /** As libuv: what there can't be is told first, on a socket that isn't bound, too. */
+  #setHops(call: string, option: DatagramOption, least: number, hops: number): void {
+    this.expectRunning();
+    if (hops < least || hops > 255) throw systemError(Errno.EINVAL, call);
+    this.#set(call, option, hops);
   }
 
   /** Whether what is sent to a group comes to sockets of this stack, too: the default. */
@@ -80,10 +94,10 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
   }
 
   #setInterface(text: string): number {
-    const { stream } = this;
-    if (stream === null) return -Errno.EBADF;
     const address = parseScoped(text);
     if (address === null) return -Errno.EINVAL;
+    const { stream } = this;
+    if (stream === null) return -Errno.EBADF;
     if (stream.domain === 4 && !isIpv4(address)) return -Errno.ENOPROTOOPT;
     return stream.setMulticastInterface(address);
   }
@@ -118,15 +132,19 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
 
   #membership(call: string, group: IpAddress | null, at: string | undefined): number {
     if (group === null) return -Errno.EINVAL;
+    const own = parseInterface(at, group);
+    if (own === null) return -Errno.EINVAL;
     const stream = this.bindForGroup();
     if (typeof stream === 'number') return stream;
-    if (stream.domain === 4 && !isIpv4(group)) return -Errno.ENOPROTOOPT;
-    const own = at ? parseScoped(String(at)) : undefined;
-    if (own === null) return -Errno.EINVAL;
-    const { paths } = this.driver.environment;
-    if (own !== undefined && !isWildcard(own) && !paths.isLocal(own)) return -Errno.ENODEV;
-    const local = own === undefined || isWildcard(own) ? null : own;
-    if (call === 'addMembership') return stream.groups.join(group, local);
+    const isFour = isIpv4(group);
+    if (stream.domain === 4 && !isFour) return -Errno.ENOPROTOOPT;
+    const isOurs = isWildcard(own) || this.driver.environment.paths.isLocal(own);
+    // As on Linux an IPv6 address, without a zone, doesn't say by which interface.
+    const local = isWildcard(own) || !(isOurs || isFour) ? null : own;
+    if (call === 'addMembership') {
+      const isMissing = isFour && !isOurs && isMulticast(group);
+      return isMissing ? -Errno.ENODEV : stream.groups.join(group, local);
+    }
     const left = stream.groups.leave(group, local);
     // As on Linux a group that one isn't in isn't looked at.
     return left === -Errno.EINVAL ? -Errno.EADDRNOTAVAIL : left;
@@ -134,7 +152,8 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
 
   /**
    * A stack has no filters by source.
-   * @throws Error ENOPROTOOPT; TypeError ERR_INVALID_ARG_TYPE
+   * @throws Error ENOPROTOOPT, EINVAL for what is no address or no group; TypeError
+   *   ERR_INVALID_ARG_TYPE
    */
   addSourceSpecificMembership(
     sourceAddress: string,
@@ -159,7 +178,9 @@ export abstract class TunableSocket extends EventEmitter<SocketEvents> {
     this.expectRunning();
     expectString('sourceAddress', source);
     expectString('groupAddress', group);
-    throw systemError(Errno.ENOPROTOOPT, call);
+    const [from, to] = [parseScoped(source), parseScoped(group)];
+    const isRight = from !== null && to !== null && isIpv4(from) === isIpv4(to) && isMulticast(to);
+    throw systemError(isRight ? Errno.ENOPROTOOPT : Errno.EINVAL, call);
   }
 
   /**

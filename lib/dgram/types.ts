@@ -25,7 +25,7 @@ export interface SocketOptions {
   recvBufferSize?: number;
   /** SO_SNDBUF, likewise. */
   sendBufferSize?: number;
-  /** Default `dns.lookup`. */
+  /** Default `dns.lookup`, which isn't asked for addresses and 'localhost'. */
   lookup?: Lookup;
   /** Closes the socket. */
   signal?: AbortSignal;

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import type { SendCallback } from '../../lib/dgram/types';
 import { bound, closeAll, describeDgram, receive } from '../support/dgram-apis';
 import { nextError, once } from '../support/net-apis';
@@ -6,6 +7,15 @@ import { nextError, once } from '../support/net-apis';
 /** What a `send` calls back with. */
 function told(send: (callback: SendCallback) => void): Promise<unknown[]> {
   return new Promise((resolve) => send((...args) => resolve(args)));
+}
+
+function caught(call: () => unknown): Error {
+  try {
+    call();
+  } catch (error) {
+    return error as Error;
+  }
+  throw new Error('nothing was thrown');
 }
 
 describeDgram('datagrams', (api) => {
@@ -255,7 +265,12 @@ describeDgram('a group', (api) => {
     expect(() => b.addMembership('ff02::1')).toThrow('addMembership ENOPROTOOPT');
     expect(() => b.dropMembership('239.9.9.9')).toThrow('dropMembership EADDRNOTAVAIL');
     expect(() => b.addMembership('')).toThrow('The "multicastAddress" argument must be specified');
+    expect(() => b.addMembership('239.9.9.9', '::1')).toThrow('addMembership EINVAL');
+    expect(() => b.addMembership('239.9.9.9', '')).toThrow('addMembership EINVAL');
+    expect(() => b.addMembership('10.0.0.1', '192.0.2.1')).toThrow('addMembership EINVAL');
+    expect(() => b.dropMembership(group, '192.0.2.1')).toThrow('dropMembership EADDRNOTAVAIL');
     expect(a.setMulticastTTL(0)).toBe(0);
+    expect(a.setMulticastTTL(2 ** 32)).toBe(2 ** 32); // modulo that, as every number
     expect(() => a.setMulticastTTL(256)).toThrow('setMulticastTTL EINVAL');
     expect(() => a.setTTL(0)).toThrow('setTTL EINVAL');
     expect(() => a.setMulticastInterface('192.0.2.1')).toThrow('EADDRNOTAVAIL');
@@ -272,12 +287,62 @@ describeDgram('a group', (api) => {
   it('is joined by a socket that is not bound, which binds it', async () => {
     const socket = api.dgram.createSocket('udp4');
     expect(() => socket.setBroadcast(true)).toThrow('setBroadcast EBADF');
+    expect(() => socket.setTTL(1)).toThrow('setTTL EBADF');
+    expect(() => socket.setTTL(0)).toThrow('setTTL EINVAL');
+    expect(() => socket.setMulticastInterface('x')).toThrow('setMulticastInterface EINVAL');
     socket.addMembership('239.1.2.3', '127.0.0.1');
     expect(socket.address()).toMatchObject({ address: '0.0.0.0' });
     socket.setBroadcast(true);
     socket.bind(0);
     expect(await nextError(socket)).toMatchObject({ message: 'bind EINVAL 0.0.0.0' });
     await closeAll(socket);
+  });
+});
+
+describeDgram('a group of one source', (api) => {
+  it.each([
+    ['239.1.2.3', '0'],
+    ['0', '239.1.2.3'],
+    ['10.0.0.1', '10.0.0.2'],
+    ['::1', '239.1.2.3'],
+  ])('is refused where an address is wrong: %s, %s', async (source, group) => {
+    const socket = await bound(api);
+    const refused = 'SourceSpecificMembership EINVAL';
+    expect(() => socket.addSourceSpecificMembership(source, group)).toThrow(`add${refused}`);
+    expect(() => socket.dropSourceSpecificMembership(source, group)).toThrow(`drop${refused}`);
+    await closeAll(socket);
+  });
+});
+
+describeDgram('what tools see', (api) => {
+  it('is every socket, by the channel udp.socket', async () => {
+    const seen: unknown[] = [];
+    const note = (message: unknown) => seen.push(message);
+    subscribe('udp.socket', note);
+    const socket = api.dgram.createSocket('udp4');
+    unsubscribe('udp.socket', note);
+    await closeAll(socket, api.dgram.createSocket('udp4'));
+    expect(seen).toEqual([{ socket }]);
+    expect(socket.constructor).toBe(api.dgram.Socket);
+  });
+
+  it('of an error has its code', async () => {
+    const socket = api.dgram.createSocket('udp4');
+    const message = 'The "ttl" argument must be of type number. Received type string';
+    const text = `TypeError [ERR_INVALID_ARG_TYPE]: ${message} ('${'a'.repeat(25)}...')`;
+    const wrong = () => socket.setTTL('a'.repeat(29) as never);
+    expect(wrong).toThrow(expect.objectContaining({ name: 'TypeError' }) as Error);
+    expect(caught(wrong)).toMatchObject({ code: 'ERR_INVALID_ARG_TYPE' });
+    expect(Object.keys(caught(wrong))).toEqual(['code']);
+    expect(String(caught(wrong))).toBe(text);
+    const size = caught(() => socket.getRecvBufferSize());
+    expect(Object.keys(size)).toEqual(['code', 'info', 'errno', 'syscall']);
+    expect(String(size)).toMatch(/^SystemError \[ERR_SOCKET_BUFFER_SIZE\]: /);
+    await closeAll(socket);
+  });
+
+  it.each([undefined, null, {}, 'udp5', 4])('is no socket of type %p', (type) => {
+    expect(() => api.dgram.createSocket(type as never)).toThrow('Bad socket type specified');
   });
 });
 
