@@ -4,6 +4,7 @@
     "core_sources": [
       "native/core/build.cc",
       "native/core/checksum.cc",
+      "native/core/cut.cc",
       "native/core/extension_headers.cc",
       "native/core/flow_hash.cc",
       "native/core/fragment.cc",
@@ -17,6 +18,7 @@
       "native/device/intake.cc",
       "native/device/interfaces.cc",
       "native/device/netlink.cc",
+      "native/device/next_hop.cc",
       "native/device/packet_socket.cc",
       "native/device/port_guard.cc",
       "native/device/port_set.cc",

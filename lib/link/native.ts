@@ -62,6 +62,10 @@ export interface NativeDevice {
   /** Opens the raw socket that datagrams of a family come in through, unless it is open; behind
    * `openRaw`. */
   openDatagrams(family: 4 | 6, device: string): number;
+  /** Lets what raw sockets would send leave through a packet socket, where the kernel knows the
+   * next hop's hardware address; behind `openRaw`.
+   * @param interfaceIndex through which everything goes; 0: any */
+  openFrames(interfaceIndex: number): number;
   /** Lets in TCP, or UDP, to these ports of both families, and ICMP errors about what was sent from
    * them; sets the filters of one family. */
   setPorts(rows: Int32Array, family: 4 | 6, protocol: 6 | 17): number;

@@ -14,6 +14,14 @@ import { checkInteger } from './validate';
 export interface RawLinkOptions {
   /** Interface that everything comes in and goes out through (SO_BINDTODEVICE). Default: any. */
   device?: string;
+  /** Through which sockets packets leave. 'packet': where the kernel's routes and neighbour table
+   * know the next hop's hardware address, in frames through a packet socket, which takes many
+   * segments at once (GSO). These pass by the host's netfilter and IPsec: its output rules don't
+   * hold for them, and a stateful firewall drops the answers, whose connections it doesn't know.
+   * All else leaves through raw sockets as ever (loopback, what goes to many, interfaces other than
+   * Ethernet, neighbours not yet resolved); the counters `viaPacketSocket` and `viaRawSocket` tell.
+   * Default: 'raw'. */
+  send?: 'raw' | 'packet';
   /** How port guards stay silent: by a socket filter (needs CAP_NET_ADMIN), or by a TCP MD5 key.
    * Default: the first of them that works. */
   guard?: 'filter' | 'md5';
@@ -40,6 +48,9 @@ type Family = (typeof FAMILIES)[number];
 /** The largest IP packet there is: lo's MTU. */
 const MAX_PACKET = 65_536;
 
+/** Largest payload of a super-segment: an IP packet of 65,535 bytes, with all options. */
+const GSO_MAX = 65_535 - 20 - 60;
+
 const FORMS = { filter: GuardForm.Filter, md5: GuardForm.Md5 } as const;
 
 /**
@@ -60,7 +71,11 @@ export function rawLink(options: RawLinkOptions = {}): Link {
   return { kind: 'raw', open: async (context) => openRaw(options, context) };
 }
 
-function checkOptions({ device, guard, ports = {}, partialChecksums = [] }: RawLinkOptions): void {
+function checkOptions(options: RawLinkOptions): void {
+  const { device, send, guard, ports = {}, partialChecksums = [] } = options;
+  if (send !== undefined && send !== 'raw' && send !== 'packet') {
+    throw invalidArgValue('options.send', send, "must be 'raw' or 'packet'");
+  }
   if (device !== undefined) checkInterfaceName('device', device);
   if (guard !== undefined && !Object.hasOwn(FORMS, guard)) {
     throw invalidArgValue('options.guard', guard, "must be 'filter' or 'md5'");
@@ -80,6 +95,7 @@ function openRaw(options: RawLinkOptions, context: LinkContext): LinkPort {
   try {
     const families = FAMILIES.filter((family) => openSocket(io, family, options.device ?? ''));
     if (families.length === 0) throw failedCall(Errno.EAFNOSUPPORT, 'socket');
+    if (options.send === 'packet') openFrames(addon, io, options.device);
     const form = chooseForm(addon, families, options.guard);
     if (options.partialChecksums !== undefined) {
       const indexes = options.partialChecksums.map((name) => interfaceIndex(addon, name));
@@ -102,6 +118,16 @@ function openSocket(io: DevicePort, family: Family, device: string): boolean {
     throw permissionError(failed, 'socket', what, ['CAP_NET_RAW', 'CAP_NET_ADMIN']);
   }
   throw failedCall(failed, 'socket', device);
+}
+
+function openFrames(addon: NativeAddon, io: DevicePort, device: string | undefined): void {
+  const failed = io.device.openFrames(device === undefined ? 0 : interfaceIndex(addon, device));
+  if (failed === 0) return;
+  if (isPermissionErrno(failed)) {
+    const what = 'a packet socket needs CAP_NET_RAW';
+    throw permissionError(failed, 'socket', what, ['CAP_NET_RAW']);
+  }
+  throw failedCall(failed, 'socket', 'AF_PACKET');
 }
 
 /** The form of guard that works in every family. */
@@ -137,7 +163,7 @@ function interfaceIndex(addon: NativeAddon, name: string): number {
 class RawPort implements LinkPort {
   readonly name: string;
   readonly mtu = MAX_PACKET;
-  readonly gsoMax = 0;
+  readonly gsoMax: number;
   readonly paths: HostPaths;
   readonly ports: GuardPorts;
   readonly udpPorts: DatagramPorts;
@@ -153,6 +179,7 @@ class RawPort implements LinkPort {
   ) {
     const device = options.device ?? '';
     this.name = device === '' ? 'raw' : device;
+    this.gsoMax = options.send === 'packet' ? GSO_MAX : 0;
     this.ports = new GuardPorts(addon, io.device, {
       form,
       protocol: 6,

@@ -4,6 +4,7 @@ set(NETLAND_DEVICE_SOURCES
   device/intake.cc
   device/interfaces.cc
   device/netlink.cc
+  device/next_hop.cc
   device/packet_socket.cc
   device/port_guard.cc
   device/port_set.cc

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "addon/arguments.h"
+#include "core/cut.h"
 #include "device/bpf_filter.h"
 #include "device/tun.h"
 
@@ -32,6 +33,7 @@ Napi::Function Device::define(Napi::Env env) {
        InstanceMethod("openDatagrams", &Device::open_datagrams),
        InstanceMethod("openTun", &Device::open_tun),
        InstanceMethod("openPacket", &Device::open_packet),
+       InstanceMethod("openFrames", &Device::open_frames),
        InstanceMethod("setPorts", &Device::set_ports),
        InstanceMethod("allowPartial", &Device::allow_partial),
        InstanceMethod("partialSeen", &Device::partial_seen),
@@ -199,6 +201,25 @@ Napi::Value Device::open_packet(const Napi::CallbackInfo& info) {
   return number(env, start(endpoint));
 }
 
+/// (index of the interface that everything goes through, or 0): 0 or -errno.
+Napi::Value Device::open_frames(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  const int64_t interface = integer(info[0], 0, INT32_MAX);
+  if (!raw_ || !open_ || hops_ || interface < 0) {
+    return misuse(env, "an interface, of raw sockets that are open, was expected");
+  }
+  auto endpoint = std::make_unique<Endpoint>(kFrames);
+  int failed = open_frame_sender(endpoint->fd);
+  if (failed != 0) return number(env, failed);
+  hops_.emplace(static_cast<int32_t>(interface));
+  failed = hops_->open();
+  endpoint->sender.emplace(send_many_to_socket, false, *counters_, Front::Offload,
+                           HardwareAddress{});
+  if (failed == 0) failed = start(endpoint);
+  if (failed != 0) hops_.reset();
+  return number(env, failed);
+}
+
 /// Takes the endpoint if it succeeds.
 int Device::start(std::unique_ptr<Endpoint>& endpoint) {
   int failed = Poller::open(Env(), endpoint->fd.get(), *this, endpoint->poller);
@@ -290,14 +311,9 @@ Napi::Value Device::transmit(const Napi::CallbackInfo& info) {
   }
   if (!open_) return number(env, -ENETDOWN);
   const SlabTable slabs{slabs_.data(), slabs_.size()};
+  if (hops_) hops_->begin();
   for (size_t i = 0; i < static_cast<size_t>(count); i++) {
-    const int32_t* descriptor = descriptor_at(words.data(), i);
-    Endpoint* endpoint = sender_of(descriptor[Word::Family]);
-    if (endpoint == nullptr) {
-      counters_->add(Counter::Unbuildable);
-    } else {
-      endpoint->sender->add(endpoint->fd.get(), descriptor, slices_at(slices.data(), i), slabs);
-    }
+    add(descriptor_at(words.data(), i), slices_at(slices.data(), i), slabs);
   }
   for (auto& endpoint : endpoints_) {
     if (endpoint == nullptr || !endpoint->sender) continue;
@@ -307,6 +323,51 @@ Napi::Value Device::transmit(const Napi::CallbackInfo& info) {
     watch(*endpoint);
   }
   return number(env, blocked() ? 1 : 0);
+}
+
+void Device::add(const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept {
+  if (hops_ && add_frame(words, slices, slabs)) return;
+  Endpoint* endpoint = sender_of(words[Word::Family]);
+  if (endpoint == nullptr) return counters_->add(Counter::Unbuildable);
+  if (hops_ && is_super(words)) return add_pieces(*endpoint, words, slices, slabs);
+  endpoint->sender->add(endpoint->fd.get(), words, slices, slabs);
+}
+
+/// False where it has to leave through a raw socket.
+bool Device::add_frame(const int32_t* words, const int32_t* slices,
+                       const SlabTable& slabs) noexcept {
+  const NextHop* hop = hops_->find(words);
+  const bool many = is_super(words);
+  const int32_t payload = words[many ? Word::GsoSize : Word::PayloadLength];
+  const auto length = static_cast<int64_t>(header_length(words)) + payload;
+  if (hop == nullptr || length > hop->mtu) {
+    counters_->add(Counter::ViaRawSocket);
+    return false;
+  }
+  int32_t framed[Word::Stride];
+  std::copy_n(words, static_cast<int32_t>(Word::Stride), framed);
+  framed[BuildWord::MacHigh] = hop->peer.high;
+  framed[BuildWord::MacLow] = static_cast<int32_t>(hop->peer.low);
+  Endpoint* endpoint = sender_of(kFrames);
+  endpoint->sender->leave_by(hop->interface, hop->own);
+  endpoint->sender->add(endpoint->fd.get(), framed, slices, slabs);
+  counters_->add(Counter::ViaPacketSocket);
+  if (many) counters_->add(Counter::SuperSegments);
+  return true;
+}
+
+/// A raw socket takes no super-segments.
+void Device::add_pieces(Endpoint& endpoint, const int32_t* words, const int32_t* slices,
+                        const SlabTable& slabs) noexcept {
+  Payload payload;
+  if (packet_length(words) == 0 || !find_payload(words, slices, slabs, payload)) {
+    return counters_->add(Counter::Unbuildable);
+  }
+  Piece piece;
+  for (int32_t from = 0; from < words[Word::PayloadLength]; from += words[Word::GsoSize]) {
+    cut_piece(words, slices, from, piece);
+    endpoint.sender->add(endpoint.fd.get(), piece.words, piece.slices, slabs);
+  }
 }
 
 /// (boolean)
@@ -339,6 +400,7 @@ void Device::shut() noexcept {
     endpoint->poller.reset();
     endpoint->fd.reset();
   }
+  hops_.reset();
   Unref();
 }
 
@@ -380,6 +442,7 @@ void Device::flush(Endpoint& endpoint) {
 }
 
 void Device::receive(Endpoint& endpoint) {
+  if (endpoint.family == kFrames) return;
   for (int batch = 0; batch < kBatchesPerTurn; batch++) {
     const int fd = endpoint.fd.get();
     const Received received = endpoint.receiver ? endpoint.receiver->receive(fd, *intake_)

@@ -10,6 +10,7 @@
 #include "addon/poller.h"
 #include "device/bpf_filter.h"
 #include "device/intake.h"
+#include "device/next_hop.h"
 #include "device/packet_socket.h"
 #include "device/raw_socket.h"
 #include "device/sender.h"
@@ -34,11 +35,13 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   explicit Device(const Napi::CallbackInfo& info);
 
  private:
+  static constexpr int kFrames = -1;
+
   struct Endpoint {
     explicit Endpoint(int of_family, int of_protocol = 0)
         : family(of_family), protocol(of_protocol) {}
 
-    /// 4, 6, or 0 for both.
+    /// 4, 6, or 0 for both; kFrames: of neither, but for frames that leave beside raw sockets.
     int family;
     /// Of TUN: whether each packet has a virtio_net_hdr.
     bool header = false;
@@ -59,6 +62,7 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   Napi::Value open_datagrams(const Napi::CallbackInfo& info);
   Napi::Value open_tun(const Napi::CallbackInfo& info);
   Napi::Value open_packet(const Napi::CallbackInfo& info);
+  Napi::Value open_frames(const Napi::CallbackInfo& info);
   Napi::Value set_ports(const Napi::CallbackInfo& info);
   Napi::Value allow_partial(const Napi::CallbackInfo& info);
   Napi::Value partial_seen(const Napi::CallbackInfo& info);
@@ -81,6 +85,10 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   void watch(Endpoint& endpoint);
   void go_down(int error);
   bool emit(DeviceEvent event, int32_t value);
+  void add(const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept;
+  bool add_frame(const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept;
+  void add_pieces(Endpoint& endpoint, const int32_t* words, const int32_t* slices,
+                  const SlabTable& slabs) noexcept;
   Endpoint* sender_of(int family) noexcept;
   bool blocked() const noexcept;
   void shut() noexcept;
@@ -95,7 +103,9 @@ class Device final : public Napi::ObjectWrap<Device>, private PollOwner {
   std::optional<Intake> intake_;
   std::optional<Counters> counters_;
   /// A place is null before the device is open.
-  std::array<std::unique_ptr<Endpoint>, 6> endpoints_;
+  std::array<std::unique_ptr<Endpoint>, 7> endpoints_;
+  /// Of a raw device that sends through a packet socket where it can.
+  std::optional<NextHops> hops_;
   std::vector<Slab> slabs_;
   /// Keep the memory that slabs_ and intake_ point to.
   std::vector<Napi::ObjectReference> memory_;

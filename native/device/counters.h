@@ -11,26 +11,30 @@
 namespace netland {
 
 /// Counters of a device that don't come from a ParseResult.
-#define NETLAND_DEVICE_COUNTERS(X)                                                   \
-  X(Received, "received")               /* handed to the stack */                    \
-  X(KernelDrops, "kernelDrops")         /* socket buffer was full */                 \
-  X(Oversized, "oversized")             /* longer than any IP packet can be */       \
-  X(Foreign, "foreign")                 /* to an address and port that isn't ours */ \
-  X(OtherProtocol, "otherProtocol")     /* a frame that is neither IP nor ARP */     \
-  X(BadChecksum, "badChecksum")         /* wrong; handed to the stack as Bad */      \
-  X(PartialChecksum, "partialChecksum") /* taken for right, see Partial */           \
-  X(PartialRefused, "partialRefused")   /* became Bad: interface not allowed */      \
-  X(ReceiveErrors, "receiveErrors")                                                  \
-  X(Sent, "sent")                                                                    \
-  X(Queued, "queued")           /* had to wait in our queue before being sent */     \
-  X(QueueFull, "queueFull")     /* dropped: our queue was full */                    \
-  X(Unbuildable, "unbuildable") /* a descriptor that makes no packet */              \
-  X(SendEMSGSIZE, "sendEMSGSIZE")                                                    \
-  X(SendEHOSTUNREACH, "sendEHOSTUNREACH")                                            \
-  X(SendENETUNREACH, "sendENETUNREACH")                                              \
-  X(SendENETDOWN, "sendENETDOWN")                                                    \
-  X(SendEPERM, "sendEPERM")                                                          \
-  X(SendErrors, "sendErrors")         /* any other errno */                          \
+#define NETLAND_DEVICE_COUNTERS(X)                                                                 \
+  X(Received, "received")               /* handed to the stack */                                  \
+  X(KernelDrops, "kernelDrops")         /* socket buffer was full */                               \
+  X(Oversized, "oversized")             /* longer than any IP packet can be */                     \
+  X(Foreign, "foreign")                 /* to an address and port that isn't ours */               \
+  X(OtherProtocol, "otherProtocol")     /* a frame that is neither IP nor ARP */                   \
+  X(BadChecksum, "badChecksum")         /* wrong; handed to the stack as Bad */                    \
+  X(PartialChecksum, "partialChecksum") /* taken for right, see Partial */                         \
+  X(PartialRefused, "partialRefused")   /* became Bad: interface not allowed */                    \
+  X(ReceiveErrors, "receiveErrors")                                                                \
+  X(Sent, "sent")                                                                                  \
+  X(Queued, "queued")           /* had to wait in our queue before being sent */                   \
+  X(QueueFull, "queueFull")     /* dropped: our queue was full */                                  \
+  X(Unbuildable, "unbuildable") /* a descriptor that makes no packet */                            \
+  X(SendEMSGSIZE, "sendEMSGSIZE")                                                                  \
+  X(SendEHOSTUNREACH, "sendEHOSTUNREACH")                                                          \
+  X(SendENETUNREACH, "sendENETUNREACH")                                                            \
+  X(SendENETDOWN, "sendENETDOWN")                                                                  \
+  X(SendEPERM, "sendEPERM")                                                                        \
+  X(SendErrors, "sendErrors") /* any other errno */                                                \
+  X(ViaPacketSocket,                                                                               \
+    "viaPacketSocket")                /* of a raw link that may: packets, super-segments as one */ \
+  X(SuperSegments, "superSegments")   /* of these, those that stand for many */                    \
+  X(ViaRawSocket, "viaRawSocket")     /* there, what the kernel had to find a way for */           \
   X(FilterAttached, "filterAttached") /* socket filters set (not packets) */
 
 enum class Counter : size_t {

@@ -1,6 +1,7 @@
 #include "device/netlink.h"
 
 #include <linux/if_addr.h>
+#include <linux/neighbour.h>
 #include <linux/netlink.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
@@ -72,6 +73,16 @@ ssize_t ask(int fd, Request& request, uint8_t* answer, size_t room) noexcept {
   return error.error != 0 ? error.error : length;
 }
 
+/// Calls `each` with the attributes behind a body of so many bytes.
+template <typename Each>
+void read_attributes(uint8_t* answer, ssize_t length, size_t body, Each each) noexcept {
+  auto* at = reinterpret_cast<rtattr*>(answer + NLMSG_SPACE(body));
+  int left = static_cast<int>(length) - static_cast<int>(NLMSG_SPACE(body));
+  for (; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
+    each(at->rta_type, static_cast<const uint8_t*>(RTA_DATA(at)), RTA_PAYLOAD(at));
+  }
+}
+
 /// For requests whose answer says no more than that they succeeded.
 int change(Request& request) noexcept {
   Fd fd;
@@ -104,15 +115,13 @@ int32_t interface_to(const int32_t* address) noexcept {
   alignas(nlmsghdr) uint8_t answer[2048];
   const ssize_t length = ask(fd.get(), request, answer, sizeof answer);
   if (length < static_cast<ssize_t>(NLMSG_LENGTH(sizeof(rtmsg)))) return 0;
-  auto* at = reinterpret_cast<rtattr*>(answer + NLMSG_SPACE(sizeof(rtmsg)));
-  int left = static_cast<int>(length) - static_cast<int>(NLMSG_SPACE(sizeof(rtmsg)));
-  for (; RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-    int32_t interface = 0;
-    if (at->rta_type != RTA_OIF || RTA_PAYLOAD(at) != sizeof interface) continue;
-    std::memcpy(&interface, RTA_DATA(at), sizeof interface);
-    return interface;
-  }
-  return 0;
+  int32_t interface = 0;
+  read_attributes(answer, length, sizeof(rtmsg),
+                  [&](uint16_t type, const uint8_t* data, size_t size) {
+                    if (type != RTA_OIF || size != sizeof interface) return;
+                    std::memcpy(&interface, data, sizeof interface);
+                  });
+  return interface;
 }
 
 int interface_request(const char* name, unsigned long what, ifreq& request) noexcept {
@@ -211,13 +220,74 @@ int address_kind(int fd, const int32_t* address) noexcept {
   return static_cast<int>(kind);
 }
 
-int open_monitor(Fd& out) noexcept {
+int unicast_route(int fd, const int32_t* remote, const int32_t* local, int32_t interface,
+                  UnicastRoute& out) noexcept {
+  const int family = family_of(remote);
+  Request request(RTM_GETROUTE, 0);
+  auto* body = request.body<rtmsg>();
+  body->rtm_family = static_cast<uint8_t>(domain_of(family));
+  body->rtm_dst_len = body->rtm_src_len = family == 4 ? 32 : 128;
+  request.address(RTA_DST, remote);
+  request.address(RTA_SRC, local);
+  if (interface > 0) request.attribute(RTA_OIF, &interface, sizeof interface);
+  alignas(nlmsghdr) uint8_t answer[2048];
+  const ssize_t length = ask(fd, request, answer, sizeof answer);
+  if (length < 0) return static_cast<int>(length);
+  rtmsg route;
+  if (static_cast<size_t>(length) < NLMSG_LENGTH(sizeof route)) return -EBADMSG;
+  std::memcpy(&route, NLMSG_DATA(reinterpret_cast<const nlmsghdr*>(answer)), sizeof route);
+  if (route.rtm_type != RTN_UNICAST) return -EOPNOTSUPP;
+  out.interface = 0;
+  std::memcpy(out.next_hop, remote, sizeof out.next_hop);
+  bool plain = true;
+  read_attributes(
+      answer, length, sizeof route, [&](uint16_t type, const uint8_t* data, size_t size) {
+        if (type == RTA_OIF && size == sizeof out.interface) {
+          std::memcpy(&out.interface, data, sizeof out.interface);
+        } else if (type == RTA_GATEWAY && size == (family == 4 ? 4U : 16U)) {
+          for (size_t i = 0; i < size; i += 4) {
+            out.next_hop[(16 - size + i) / 4] = static_cast<int32_t>(load_be32(data + i));
+          }
+        } else if (type == RTA_VIA || type == RTA_ENCAP || type == RTA_NEWDST) {
+          plain = false;
+        }
+      });
+  return plain && out.interface > 0 ? 0 : -EOPNOTSUPP;
+}
+
+int find_neighbor(int fd, const UnicastRoute& route, HardwareAddress& out, bool& stale) noexcept {
+  Request request(RTM_GETNEIGH, 0);
+  auto* body = request.body<ndmsg>();
+  body->ndm_family = static_cast<uint8_t>(domain_of(family_of(route.next_hop)));
+  body->ndm_ifindex = route.interface;
+  request.address(NDA_DST, route.next_hop);
+  alignas(nlmsghdr) uint8_t answer[1024];
+  const ssize_t length = ask(fd, request, answer, sizeof answer);
+  if (length < 0) return static_cast<int>(length);
+  ndmsg neighbor;
+  if (static_cast<size_t>(length) < NLMSG_LENGTH(sizeof neighbor)) return -EBADMSG;
+  std::memcpy(&neighbor, NLMSG_DATA(reinterpret_cast<const nlmsghdr*>(answer)), sizeof neighbor);
+  constexpr int kValid = NUD_REACHABLE | NUD_STALE | NUD_DELAY | NUD_PROBE | NUD_PERMANENT;
+  if ((neighbor.ndm_state & kValid) == 0) return -EHOSTUNREACH;
+  stale = (neighbor.ndm_state & NUD_STALE) != 0;
+  int failed = -EHOSTUNREACH;
+  read_attributes(answer, length, sizeof neighbor,
+                  [&](uint16_t type, const uint8_t* data, size_t size) {
+                    if (type != NDA_LLADDR || size != 6) return;
+                    out = {load_be16(data), load_be32(data + 2)};
+                    failed = 0;
+                  });
+  return failed;
+}
+
+int open_monitor(Fd& out, bool neighbors) noexcept {
   Fd fd(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_ROUTE));
   if (!fd) return -errno;
   sockaddr_nl name{};
   name.nl_family = AF_NETLINK;
   name.nl_groups =
       RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
+  if (neighbors) name.nl_groups |= RTMGRP_NEIGH;
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) return -errno;
   out = std::move(fd);
   return 0;

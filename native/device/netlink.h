@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/frame.h"
 #include "device/fd.h"
 
 namespace netland {
@@ -44,8 +45,27 @@ enum class AddressKind : int32_t {
 /// @param fd of open_netlink
 int address_kind(int fd, const int32_t* address) noexcept;
 
+/// A way to one host, not to this one nor to many.
+struct UnicastRoute {
+  int32_t interface = 0;
+  /// Four words: the gateway, or the destination itself.
+  int32_t next_hop[4] = {};
+};
+
+/// The kernel's way from one address to another.
+/// @param interface that it has to go through; 0: any
+/// @return 0 or -errno: ENETUNREACH, …; EOPNOTSUPP where it is no way of plain IP to a neighbour
+int unicast_route(int fd, const int32_t* remote, const int32_t* local, int32_t interface,
+                  UnicastRoute& out) noexcept;
+
+/// What the kernel's neighbour table says of a next hop.
+/// @param stale whether it has to be confirmed before long (NUD_STALE)
+/// @return 0 or -errno: ENOENT, EHOSTUNREACH where it has no hardware address (yet)
+int find_neighbor(int fd, const UnicastRoute& route, HardwareAddress& out, bool& stale) noexcept;
+
 /// Opens a socket that tells of links, addresses and routes that change. 0 or -errno.
-int open_monitor(Fd& out) noexcept;
+/// @param neighbors whether of neighbours, too
+int open_monitor(Fd& out, bool neighbors = false) noexcept;
 
 /// Takes what the monitor has told; true when anything may have changed.
 bool read_monitor(int fd) noexcept;

@@ -78,6 +78,20 @@ int open_packet_socket(const PacketSocketOptions& options, Fd& out) noexcept {
   return 0;
 }
 
+int open_frame_sender(Fd& out) noexcept {
+  // Without a protocol nothing comes in.
+  Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd) return -errno;
+  const int failed = set_option(fd.get(), SOL_PACKET, PACKET_VNET_HDR, 1);
+  if (failed != 0) return failed;
+  const int buffer = PacketSocketOptions{}.buffer;
+  if (set_option(fd.get(), SOL_SOCKET, SO_SNDBUFFORCE, buffer) != 0) {
+    set_option(fd.get(), SOL_SOCKET, SO_SNDBUF, buffer);
+  }
+  out = std::move(fd);
+  return 0;
+}
+
 PacketReceiver::PacketReceiver(const HardwareAddress& own, size_t slots)
     : own_(own), messages_(slots), vectors_(2 * slots), headers_(slots), controls_(slots) {}
 

@@ -26,6 +26,10 @@ struct PacketSocketOptions {
 /// @return 0 or -errno: EPERM without CAP_NET_RAW, ENODEV, EPROTOTYPE (not Ethernet)
 int open_packet_socket(const PacketSocketOptions& options, Fd& out) noexcept;
 
+/// Opens a socket that only sends: frames for the interface that each is addressed to, with a
+/// virtio_net_hdr before it. 0 or -errno.
+int open_frame_sender(Fd& out) noexcept;
+
 /// The interface's own hardware address would be the kernel's, too.
 /// @return 0 or -errno
 int hardware_address_of(int interface, HardwareAddress& out) noexcept;

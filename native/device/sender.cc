@@ -142,6 +142,12 @@ void Sender::add_message(int fd, const int32_t* words, size_t length, const Payl
     message.msg_namelen = name.length;
     if (is_to_many(words + Word::Destination)) direct(message, words);
   }
+  if (through_ > 0) {
+    SocketAddress& name = names_[run_];
+    name.set_interface(through_, words[Word::Family]);
+    message.msg_name = name.raw();
+    message.msg_namelen = name.length;
+  }
   run_++;
   if (run_ == kRun) send_run(fd);
 }
@@ -197,7 +203,8 @@ size_t Sender::send(int fd, mmsghdr* messages, size_t count, bool waited) noexce
     if (error == EINTR) continue;
     // ENOBUFS from a socket that has been waited for would come again at once: dropped.
     if (error == EAGAIN || (error == ENOBUFS && !waited)) return done;
-    if (is_gone(error)) {
+    // Of one interface among others, it's the frame that is lost.
+    if (is_gone(error) && (through_ == 0 || error == EBADF)) {
       gone_ = true;
       return done;
     }
@@ -217,6 +224,8 @@ void Sender::count_error(int error) noexcept {
       return counters_.add(Counter::SendENETUNREACH);
     case ENETDOWN:
     case EIO:  // a TUN device that is set down
+    case ENXIO:
+    case ENODEV:
       return counters_.add(Counter::SendENETDOWN);
     case EPERM:
       return counters_.add(Counter::SendEPERM);

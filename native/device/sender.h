@@ -69,6 +69,13 @@ class Sender {
   /// there are many.
   void add(int fd, const int32_t* words, const int32_t* slices, const SlabTable& slabs) noexcept;
 
+  /// Of a packet socket for every interface: what is added next leaves through this one, from
+  /// this address of its.
+  void leave_by(int32_t interface, const HardwareAddress& own) noexcept {
+    through_ = interface;
+    own_ = own;
+  }
+
   /// Sends what was added.
   SendState commit(int fd) noexcept;
 
@@ -101,6 +108,8 @@ class Sender {
   std::optional<HardwareAddress> own_;
   /// Bytes of the frame's header.
   size_t frame_;
+  /// Interface of what is added; 0: the descriptor is bound to one, or knows by itself.
+  int32_t through_ = 0;
   bool gone_ = false;
   Counters counters_;
 

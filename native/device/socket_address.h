@@ -2,6 +2,8 @@
 
 // Between the four words of an address (descriptor.h: IPv4 is mapped) and the system's structures.
 
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
 
@@ -60,6 +62,17 @@ struct SocketAddress {
       }
       length = sizeof *in;
     }
+  }
+
+  /// Of a packet socket's frame, which has all but the interface in itself.
+  /// @param family 4 or 6, of the packet in it
+  void set_interface(int32_t interface, int family) noexcept {
+    storage = {};
+    auto* link = reinterpret_cast<sockaddr_ll*>(&storage);
+    link->sll_family = AF_PACKET;
+    link->sll_protocol = htons(family == 4 ? ETH_P_IP : ETH_P_IPV6);
+    link->sll_ifindex = interface;
+    length = sizeof *link;
   }
 
   /// Writes the address into four words.

@@ -2,11 +2,12 @@
 
 /*
  * npm run bench: bulk transfers through ours and through node:net to the same kernel peer, in one
- * run and alternating: raw links over veth and over loopback, and TUN devices with offload and
- * without, which are compared to node:net over veth. Prints medians, and CPU seconds per GiB of
- * both processes together. Needs root, and iproute2.
+ * run and alternating: raw links over veth, sending by raw sockets and by a packet socket, and over
+ * loopback, and TUN devices with offload and without, which are compared to node:net over veth.
+ * Prints medians, and CPU seconds per GiB of both processes together. Needs root, and iproute2.
  *
- *   npm run bench [-- --rounds 5] [--mebibytes 1024] [--paths veth,loopback,tun,tun-plain]
+ *   npm run bench [-- --rounds 5] [--mebibytes 1024]
+ *                 [--paths veth,raw-packet,loopback,tun,tun-plain]
  *                 [--json FILE]
  */
 
@@ -27,6 +28,7 @@ const TUN = { host: '10.8.0.1', peer: names.ours };
 
 const PATHS = [
   { name: 'veth', ours: { implementation: 'raw', ...VETH }, reference: VETH },
+  { name: 'raw-packet', ours: { implementation: 'raw-packet', ...VETH }, reference: VETH },
   { name: 'loopback', ours: { implementation: 'raw', ...LOOPBACK }, reference: LOOPBACK },
   { name: 'tun', ours: { implementation: 'tun', ...TUN }, reference: VETH },
   { name: 'tun-plain', ours: { implementation: 'tun-plain', ...TUN }, reference: VETH },

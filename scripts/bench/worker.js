@@ -2,7 +2,7 @@
 
 /*
  * One end of a bulk transfer, in a process of its own; bulk.js forks two of them. Takes over IPC
- *   { implementation: 'raw' | 'tun' | 'tun-plain' | 'node:net' }
+ *   { implementation: 'raw' | 'raw-packet' | 'tun' | 'tun-plain' | 'node:net' }
  *                                                          once, answered by { ready: true }
  *   { serve: { host, port } }                              answered by { listening: true }
  *   { transfer: { host, port, direction, bytes } }         answered by { seconds, cpu }
@@ -80,6 +80,7 @@ let api = net;
 function stackOptions(implementation) {
   const { rawLink, tunLink } = require('../../dist/index.js');
   if (implementation === 'raw') return { link: rawLink() };
+  if (implementation === 'raw-packet') return { link: rawLink({ send: 'packet' }) };
   const hostAddresses = ['10.8.0.1/24'];
   const link = tunLink({ name: 'nlbench', hostAddresses, offload: implementation === 'tun' });
   return { link, addresses: ['10.8.0.2/24'] };
