@@ -1,13 +1,26 @@
 import { needs } from '../support/skip';
 import { patternDigest } from './support/pattern';
 import { until } from '../support/until';
-import { canWire, RAW_LOOPBACK, RAW_VETH, type Wire, WIRE_NEEDS, WIRES } from './support/wires';
+import {
+  canWire,
+  RAW_LOOPBACK,
+  RAW_VETH,
+  TUN,
+  type Wire,
+  WIRE_NEEDS,
+  WIRES,
+} from './support/wires';
 
 const MIB = 1 << 20;
 const BYTES = (process.env.NETLAND_NIGHTLY === '1' ? 32 : 20) * MIB;
 
 /** What a receiver that does not read may have taken: the largest buffers of both, and Node's. */
 const MOST_TAKEN = 16 * MIB;
+
+/** Of a slow interface, bits/s. */
+const RATE = 32_000_000;
+/** What a writer may be ahead of the reader there: the send buffer, and what is on its way. */
+const MOST_HELD = 8 * MIB;
 
 /** Window field of a line of the trace. */
 function windowOf(line: string): number {
@@ -69,6 +82,36 @@ describe.each(WIRES)('flow control, $name', ({ open }) => {
       expect(report.events).toEqual(['connect', 'end', 'finish', 'close']);
       expect((await ours.counters()).TcpExtTCPZeroWindowDrop).toBe(0);
       await listener.close();
+    });
+  });
+});
+
+describe.each([RAW_VETH, TUN])('a slow interface, $name', ({ name, open }) => {
+  needs(canWire(), WIRE_NEEDS)('below us', () => {
+    test('holds the writer back: nothing takes more than the buffers are large', async () => {
+      // The kernel takes at once what a TUN brings it.
+      const impair = name === TUN.name ? { seed: 1, rate: RATE } : undefined;
+      const wire = await open({ impair });
+      try {
+        const { ours, oursIn, kernel, kernelAddress } = wire;
+        const shape = ['tbf', 'rate', String(RATE), 'burst', '32k', 'limit', '100m'];
+        if (name !== TUN.name)
+          await oursIn.run('tc', 'qdisc', 'add', 'dev', 'va', 'root', ...shape);
+        const listener = await kernel.listen(kernelAddress[4], 0, { end: 'peer' });
+        const sending = await ours.connect(kernelAddress[4], listener.port, { send: BYTES });
+        const peer = await listener.accepted(0);
+        const { received } = await until(
+          () => peer.report(),
+          (report) => report.received >= MIB,
+        );
+        const { sent, events } = await sending.report();
+        expect(sent).toBeLessThan(received + MOST_HELD);
+        expect(events).toEqual(['connect']);
+        const { link } = await ours.counters();
+        expect(link).toMatchObject(name === TUN.name ? { outOverflow: 0 } : { queueFull: 0 });
+      } finally {
+        await wire.close();
+      }
     });
   });
 });
