@@ -7,8 +7,8 @@ import type { Result } from './bad-input-child';
 // dimensions), all of them at night.
 
 const NIGHTLY = process.env.NETLAND_NIGHTLY === '1';
-const SEGMENT_STEP = NIGHTLY ? 1 : 97;
-const OPTION_STEP = NIGHTLY ? 1 : 61;
+const SEGMENT_STEP = NIGHTLY ? 1 : 197;
+const OPTION_STEP = NIGHTLY ? 1 : 127;
 const TIMEOUT = 1_000_000;
 
 const script = new Script('test/core/tcp/bad-input-child.ts');

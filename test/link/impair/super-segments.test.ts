@@ -121,9 +121,11 @@ describe('super-segments on an impaired link', () => {
         const pieces = Math.ceil(20_000 / mss);
         const { outLost, outDuplicated } = a.port.counters;
         expect(b.arrivals).toHaveLength(pieces - outLost + outDuplicated);
-        for (const { sequence, payload: got } of b.arrivals) {
-          expect(Buffer.compare(got, payload.subarray(sequence, sequence + mss))).toBe(0);
-        }
+        const odd = b.arrivals.filter(
+          ({ sequence, payload: got }) =>
+            Buffer.compare(got, payload.subarray(sequence, sequence + mss)) !== 0,
+        );
+        expect(odd).toEqual([]);
       }),
       { numRuns: 20 },
     );
