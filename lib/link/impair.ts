@@ -7,6 +7,7 @@ import { type ImpairOptions, checkOptions } from './impair/options';
 import type { Link } from './link';
 
 export type { ImpairOptions } from './impair/options';
+export type { GilbertElliott } from './impair/burst-loss';
 
 /**
  * A link that slows down, loses, duplicates, delays and reorders the packets that pass `link`, by

@@ -5,13 +5,8 @@ export type { Host, HostState } from './host/host';
 export type { HostOptions } from './host/options';
 export type { Cable, DirectionOptions } from './link/cable';
 export type { WireCounters } from './link/counters';
-export type {
-  EcnOptions,
-  GilbertElliott,
-  LinkOptions,
-  SegmentFilter,
-  WireOptions,
-} from './link/options';
+export type { EcnOptions, LinkOptions, SegmentFilter, WireOptions } from './link/options';
+export type { GilbertElliott } from '../link/impair/burst-loss';
 export type { Router, RouterCounters, RouterOptions } from './router';
 export type { Switch, SwitchCounters } from './switch';
 export type { EcnCodepoint, SegmentView } from './segment-view';

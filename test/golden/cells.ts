@@ -1,4 +1,4 @@
-import type { GilbertElliott } from '../../lib/testing/link/options';
+import type { GilbertElliott } from '../../lib/link/impair/burst-loss';
 
 /** A path for one flow, and for how long. */
 export interface Cell {

@@ -5,7 +5,7 @@ import { Dice } from './dice';
 import { Duplicate } from './duplicate';
 import { Fragment } from './fragment';
 import type { Course } from './lane';
-import { Loss } from './loss';
+import { BurstLoss, Loss } from './loss';
 import { DEFAULT_QUEUE, type ImpairOptions } from './options';
 import { Rate } from './rate';
 import { Reorder } from './reorder';
@@ -53,7 +53,10 @@ export function impairments(
         next = time(new Delay(next, forDelay, counts, holding, clock, delay, jitter));
       }
       if (duplicate > 0) next = new Duplicate(next, forDuplicate, counts, duplicate);
-      if (loss > 0) next = new Loss(next, forLoss, counts, loss);
+      if (typeof loss === 'object') {
+        const forState = new Dice(generator(random.next()));
+        next = new BurstLoss(next, forLoss, forState, counts, loss);
+      } else if (loss > 0) next = new Loss(next, forLoss, counts, loss);
       if (rate < Infinity) {
         next = time(new Rate(next, direction, counts, holding, clock, rate, queue));
       }

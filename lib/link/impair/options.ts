@@ -1,5 +1,6 @@
 import { invalidArgValue, outOfRange } from '../../errors';
-import { checkInteger, checkNumber } from '../validate';
+import { checkInteger, checkNames, checkNumber } from '../validate';
+import { checkLoss, type GilbertElliott } from './burst-loss';
 
 export interface ImpairOptions {
   /** The same seed does the same to the same segments. 0 to 2^32 - 1. */
@@ -10,8 +11,8 @@ export interface ImpairOptions {
   rate?: number;
   /** Bytes that wait for that, at most; what finds no room is dropped. Default: 1,500,000. */
   queue?: number;
-  /** Probability that a segment is dropped, 0 to 1. */
-  loss?: number;
+  /** Probability that a segment is dropped, 0 to 1, or loss in bursts. */
+  loss?: number | GilbertElliott;
   /** Probability that a segment passes twice, 0 to 1. */
   duplicate?: number;
   /** What each segment is delayed by, ms (whole ones are exact). */
@@ -27,6 +28,7 @@ export interface ImpairOptions {
   };
 }
 
+const NAMES = 'seed direction rate queue loss duplicate delay jitter reorder'.split(' ');
 /** Most that a segment is delayed by, ms. */
 const MAX_DELAY = 3_600_000;
 const MAX_BEHIND = 1000;
@@ -35,6 +37,7 @@ export const DEFAULT_QUEUE = 1000 * 1500;
 
 /** @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE */
 export function checkOptions(options: ImpairOptions): void {
+  checkNames('options', options, NAMES);
   const { rate, queue, loss, duplicate, delay, jitter, reorder, direction = 'both' } = options;
   checkInteger('seed', options.seed, 0, 2 ** 32 - 1);
   if (!['in', 'out', 'both'].includes(direction)) {
@@ -43,7 +46,7 @@ export function checkOptions(options: ImpairOptions): void {
   if (rate !== undefined) checkNumber('rate', rate, 0, Infinity);
   if (rate === 0) throw outOfRange('options.rate', '> 0', rate);
   if (queue !== undefined) checkInteger('queue', queue, 0, Number.MAX_SAFE_INTEGER);
-  if (loss !== undefined) checkNumber('loss', loss, 0, 1);
+  checkLoss(loss);
   if (duplicate !== undefined) checkNumber('duplicate', duplicate, 0, 1);
   if (delay !== undefined) checkNumber('delay', delay, 0, MAX_DELAY);
   if (jitter !== undefined) checkNumber('jitter', jitter, 0, MAX_DELAY);

@@ -1,24 +1,7 @@
 import { invalidArgType, invalidArgValue, outOfRange } from '../../errors';
+import { checkLoss, type GilbertElliott } from '../../link/impair/burst-loss';
 import { checkInteger, checkNames, checkNumber } from '../../link/validate';
 import type { SegmentView } from '../segment-view';
-
-/**
- * Loss in bursts: a chain of two states, good and bad (E. N. Gilbert 1960, E. O. Elliott 1963),
- * with the parameters of tc-netem's `loss gemodel p r 1-h 1-k`, each a probability, 0 to 1.
- *
- * With the defaults of `1-h` and `1-k` p / (p + r) of all packets are lost, in bursts of 1 / r on
- * average.
- */
-export interface GilbertElliott {
-  /** That the next packet finds the link bad when this one found it good. */
-  p: number;
-  /** That the next packet finds the link good when this one found it bad. Default: 1 - p. */
-  r?: number;
-  /** That a packet is lost while the link is bad. Default: 1. */
-  '1-h'?: number;
-  /** That a packet is lost while the link is good. Default: 0. */
-  '1-k'?: number;
-}
 
 /** How the wire tells of congestion (RFC 3168 §5): it needs at least one of the two. */
 export interface EcnOptions {
@@ -148,22 +131,6 @@ export function checkOptions(
   checkLoss(options.loss);
   checkReorder(options.reorder);
   checkEcn(options.ecn);
-}
-
-function checkLoss(loss: WireOptions['loss']): void {
-  if (loss === undefined) return;
-  if (typeof loss === 'number') {
-    checkNumber('loss', loss, 0, 1);
-    return;
-  }
-  if (typeof loss !== 'object' || loss === null) {
-    throw invalidArgType('options.loss', 'of type number or object', loss);
-  }
-  checkNames('options.loss', loss, ['p', 'r', '1-h', '1-k']);
-  checkNumber('loss.p', loss.p, 0, 1);
-  for (const name of ['r', '1-h', '1-k'] as const) {
-    if (loss[name] !== undefined) checkNumber(`loss.${name}`, loss[name], 0, 1);
-  }
 }
 
 function checkReorder(reorder: WireOptions['reorder']): void {

@@ -34,6 +34,23 @@ describe('an impaired link', () => {
     expect(outLost).not.toBe(inLost);
   });
 
+  test('loses in bursts of the length that was asked for', async () => {
+    const { a } = await impaired({ loss: { p: 0.02, r: 0.25 }, direction: 'out' });
+    const rest: number[] = [];
+    for (let i = 0; i < 10_000; i++) {
+      const before = a.port.counters.outLost;
+      a.send(TO_B);
+      rest.push(a.port.counters.outLost - before);
+    }
+    const lost = rest.filter((it) => it > 0).length;
+    const bursts = rest.filter((it, i) => it > 0 && !(rest[i - 1] > 0)).length;
+    // p / (p + r) are lost, 741, in bursts of 4.
+    expect(lost).toBeGreaterThan(550);
+    expect(lost).toBeLessThan(950);
+    expect(lost / bursts).toBeGreaterThan(3.3);
+    expect(lost / bursts).toBeLessThan(4.8);
+  });
+
   test.each([
     ['in', 100, 0],
     ['out', 0, 100],
@@ -236,6 +253,9 @@ describe('an impaired link', () => {
     ['a seed that is not whole', { seed: 1.5 }],
     ['a loss above 1', { seed: 1, loss: 1.1 }],
     ['a loss that is no number', { seed: 1, loss: '0.1' }],
+    ['bursts without p', { seed: 1, loss: { r: 0.1 } }],
+    ['bursts with p above 1', { seed: 1, loss: { p: 2 } }],
+    ['an option that there is not', { seed: 1, lose: 0.1 }],
     ['a rate of 0', { seed: 1, rate: 0 }],
     ['a rate that is none', { seed: 1, rate: NaN }],
     ['a queue that is not whole', { seed: 1, rate: 1e6, queue: 0.5 }],
