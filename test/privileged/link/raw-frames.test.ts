@@ -82,6 +82,17 @@ needs(hasNamespaces(), 'root, network namespaces')('a raw link that sends frames
     expect(out.superSegments).toBeGreaterThan(0);
   });
 
+  test('a stale neighbour is confirmed by the kernel', async () => {
+    const { a, b } = pair;
+    const words = ['dev', 'va', 'nud', 'stale'];
+    await a.namespace.run('ip', 'neigh', 'change', b.address4, ...words);
+    const out = await counted(() => transfer(host, b.address4));
+    expect(out.viaRawSocket).toBe(1);
+    expect(out.superSegments).toBeGreaterThan(0);
+    const { stdout } = await a.namespace.run('ip', 'neigh', 'show', b.address4);
+    expect(stdout).toMatch(/DELAY|PROBE|REACHABLE/);
+  });
+
   test('over loopback nothing leaves in frames', async () => {
     const local = pair.a.namespace.script(CHILD);
     await local.call('listen', 81);
