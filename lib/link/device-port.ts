@@ -104,6 +104,32 @@ export class DevicePort {
   }
 }
 
+/** What the ports of links on a native device have in common. */
+export class NativePort {
+  constructor(protected readonly io: DevicePort) {}
+
+  /** Packets by what became of them. */
+  get counters(): LinkCounters {
+    return this.io.counters();
+  }
+
+  transmit(batch: SegmentBatch): boolean {
+    return this.io.transmit(batch);
+  }
+
+  ref(): void {
+    this.io.device.keepAlive(true);
+  }
+
+  unref(): void {
+    this.io.device.keepAlive(false);
+  }
+
+  close(): void {
+    this.io.close();
+  }
+}
+
 /** Tells the device of all slabs, now and later; the result ends that. */
 function registerSlabs(slabs: SlabTable, device: NativeDevice): () => void {
   slabs.slabs.forEach((slab, index) => device.addSlab(index, slab));

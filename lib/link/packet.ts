@@ -5,11 +5,10 @@ import {
   readHardware,
   type HardwareAddress,
 } from '../core/neighbor/hardware-address';
-import type { SegmentBatch } from '../core/segment/batch';
 import { failedCall, invalidArgType, invalidArgValue } from '../errors';
-import { DevicePort } from './device-port';
+import { DevicePort, NativePort } from './device-port';
 import { checkInterfaceName } from './interface-name';
-import type { Link, LinkContext, LinkCounters, LinkPort } from './link';
+import type { Link, LinkContext, LinkPort } from './link';
 import { type NativeAddon, type NativeMonitor, requireNative } from './native';
 import { isPermissionErrno, permissionError } from './permission';
 import { checkInteger, checkNames } from './validate';
@@ -132,7 +131,7 @@ function openError(errno: number, name: string): Error {
   return failedCall(errno, 'socket', hints[-errno] ?? name);
 }
 
-class PacketPort implements LinkPort {
+class PacketPort extends NativePort implements LinkPort {
   readonly name: string;
   readonly gsoMax: number;
   readonly autoconf: boolean;
@@ -142,11 +141,12 @@ class PacketPort implements LinkPort {
 
   constructor(
     private readonly addon: NativeAddon,
-    private readonly io: DevicePort,
+    io: DevicePort,
     private readonly wanted: Wanted,
     readonly hardwareAddress: Uint8Array,
     private readonly onChange: () => void,
   ) {
+    super(io);
     this.name = wanted.name;
     this.gsoMax = wanted.offload ? GSO_MAX : 0;
     this.autoconf = wanted.autoconf;
@@ -173,25 +173,8 @@ class PacketPort implements LinkPort {
     this.onChange();
   }
 
-  /** Packets by what became of them. */
-  get counters(): LinkCounters {
-    return this.io.counters();
-  }
-
-  transmit(batch: SegmentBatch): boolean {
-    return this.io.transmit(batch);
-  }
-
-  ref(): void {
-    this.io.device.keepAlive(true);
-  }
-
-  unref(): void {
-    this.io.device.keepAlive(false);
-  }
-
-  close(): void {
+  override close(): void {
     this.monitor.close();
-    this.io.close();
+    super.close();
   }
 }

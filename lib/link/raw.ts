@@ -1,6 +1,5 @@
 import { Errno } from '../core/errno';
-import type { SegmentBatch } from '../core/segment/batch';
-import { DevicePort } from './device-port';
+import { DevicePort, NativePort } from './device-port';
 import { DatagramPorts } from './datagram-ports';
 import { GuardPorts } from './guard-ports';
 import { HostPaths } from './host-paths';
@@ -160,7 +159,7 @@ function interfaceIndex(addon: NativeAddon, name: string): number {
   return index;
 }
 
-class RawPort implements LinkPort {
+class RawPort extends NativePort implements LinkPort {
   readonly name: string;
   readonly mtu = MAX_PACKET;
   readonly gsoMax: number;
@@ -171,12 +170,13 @@ class RawPort implements LinkPort {
 
   constructor(
     private readonly addon: NativeAddon,
-    private readonly io: DevicePort,
+    io: DevicePort,
     options: RawLinkOptions,
     families: readonly Family[],
     form: GuardForm,
     onChange: () => void,
   ) {
+    super(io);
     const device = options.device ?? '';
     this.name = device === '' ? 'raw' : device;
     this.gsoMax = options.send === 'packet' ? GSO_MAX : 0;
@@ -200,8 +200,8 @@ class RawPort implements LinkPort {
 
   /** Packets by what became of them; `guards` are the port guards that are open, `hostChanges` how
    * often links, addresses or routes of the host have changed. */
-  get counters(): LinkCounters {
-    const counters = this.io.counters();
+  override get counters(): LinkCounters {
+    const counters = super.counters;
     counters.guards = this.ports.count + this.udpPorts.count;
     counters.hostChanges = this.paths.changes;
     const seen = this.io.device.partialSeen();
@@ -212,21 +212,9 @@ class RawPort implements LinkPort {
     return counters;
   }
 
-  transmit(batch: SegmentBatch): boolean {
-    return this.io.transmit(batch);
-  }
-
-  ref(): void {
-    this.io.device.keepAlive(true);
-  }
-
-  unref(): void {
-    this.io.device.keepAlive(false);
-  }
-
-  close(): void {
+  override close(): void {
     // First nothing comes in, then the kernel may answer.
-    this.io.close();
+    super.close();
     this.ports.close();
     this.udpPorts.close();
     this.paths.close();

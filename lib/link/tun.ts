@@ -8,10 +8,9 @@ import {
   parsePrefix,
   writeAddress,
 } from '../core/ip/address';
-import type { SegmentBatch } from '../core/segment/batch';
-import { DevicePort } from './device-port';
+import { DevicePort, NativePort } from './device-port';
 import { checkInterfaceName } from './interface-name';
-import type { Link, LinkContext, LinkCounters, LinkPort } from './link';
+import type { Link, LinkContext, LinkPort } from './link';
 import { type NativeAddon, type NativeMonitor, requireNative } from './native';
 import { isPermissionErrno, permissionError } from './permission';
 import { failedCall, invalidArgType, invalidArgValue } from '../errors';
@@ -208,17 +207,18 @@ function descriptorError(errno: number, fd: number): Error {
   return failedCall(errno, 'ioctl', `descriptor ${fd} ${reason}`);
 }
 
-class TunPort implements LinkPort {
+class TunPort extends NativePort implements LinkPort {
   private readonly monitor: NativeMonitor;
 
   constructor(
     private readonly addon: NativeAddon,
-    private readonly io: DevicePort,
+    io: DevicePort,
     readonly name: string,
     public mtu: number,
     readonly gsoMax: number,
     private readonly onChange: () => void,
   ) {
+    super(io);
     this.monitor = new addon.Monitor(() => this.look());
     // Without it (a sandbox, perhaps) the MTU is what it was.
     this.monitor.open();
@@ -232,25 +232,8 @@ class TunPort implements LinkPort {
     this.onChange();
   }
 
-  /** Packets by what became of them. */
-  get counters(): LinkCounters {
-    return this.io.counters();
-  }
-
-  transmit(batch: SegmentBatch): boolean {
-    return this.io.transmit(batch);
-  }
-
-  ref(): void {
-    this.io.device.keepAlive(true);
-  }
-
-  unref(): void {
-    this.io.device.keepAlive(false);
-  }
-
-  close(): void {
+  override close(): void {
     this.monitor.close();
-    this.io.close();
+    super.close();
   }
 }
