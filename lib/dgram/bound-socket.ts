@@ -6,7 +6,7 @@ import { ANY4, ANY6, formatAddressAs, readAddress } from '../core/ip/address';
 import { DatagramOption } from '../core/socket/datagram-options';
 import type { DatagramSocket } from '../core/socket/datagram-socket';
 import { DatagramInfo } from '../core/udp/datagram-info';
-import type { Driver, Endpoint } from '../driver/driver';
+import type { Driver } from '../driver/driver';
 import { systemError } from '../errors';
 import { stackClosed } from '../net/errors';
 import { Presence } from '../net/presence';
@@ -42,7 +42,7 @@ interface Queued {
  * The part of node:dgram's `Socket` that every socket goes through: it is bound, receives, and is
  * closed.
  */
-export abstract class BoundSocket extends TunableSocket implements Endpoint {
+export abstract class BoundSocket extends TunableSocket {
   readonly type: SocketType;
   /** @internal */
   protected readonly driver: Driver;
