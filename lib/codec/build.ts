@@ -45,7 +45,11 @@ function isIcmp(words: Int32Array, base: number): boolean {
 }
 
 function transportHeaderLength(words: Int32Array, base: number): number {
-  if (words[base + Word.Fragment] < 0) return words[base + Word.Family] === 4 ? 0 : IPV6_EXTENSION;
+  const field = words[base + Word.Fragment];
+  if (field < 0) {
+    const isWhole = (field & FRAGMENT_MASK) === 0;
+    return isWhole || words[base + Word.Family] === 4 ? 0 : IPV6_EXTENSION;
+  }
   const protocol = words[base + Word.Protocol];
   if (protocol === IpProtocol.Tcp) return TCP_HEADER + optionsLength(words, base);
   if (protocol === IpProtocol.Udp) return UDP_HEADER;
@@ -114,7 +118,7 @@ export function buildPacket(
   return length;
 }
 
-/** Makes a fragment of a packet with an IP header of `header` bytes; where its payload starts. */
+/** Makes a fragment, if it is one, of what has `header` bytes of IP; where its payload starts. */
 function makeFragment(
   words: Int32Array,
   base: number,
@@ -123,6 +127,7 @@ function makeFragment(
   header: number,
 ): number {
   const field = words[base + Word.Fragment] & FRAGMENT_MASK;
+  if (field === 0) return at + header;
   const id = words[base + BuildWord.FragmentId];
   return makeFragmentHeader(out, at, header, field, id, words[base + Word.PayloadLength]);
 }

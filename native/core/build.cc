@@ -42,7 +42,10 @@ struct Lengths {
 
 // Not inlined, as all that isn't TCP: TCP's way stays short.
 [[gnu::noinline]] size_t other_header_length(const int32_t* words) noexcept {
-  if (words[Word::Fragment] < 0) return words[Word::Family] == 4 ? 0 : kExtensionHeader;
+  if (const int32_t field = words[Word::Fragment]; field < 0) {
+    const bool whole = (field & kFragmentMask) == 0;
+    return whole || words[Word::Family] == 4 ? 0 : kExtensionHeader;
+  }
   if (words[Word::Protocol] == IpProtocol::Udp) return kUdpHeader;
   return is_icmp(words) ? kIcmpHeader : 0;
 }
@@ -233,6 +236,7 @@ size_t build_headers(const int32_t* words, const Payload& payload, uint8_t* out,
   }
   if (words[Word::Fragment] < 0) {
     const auto field = static_cast<uint32_t>(words[Word::Fragment] & kFragmentMask);
+    if (field == 0) return ip;
     return make_fragment_header(out, ip, field, words[BuildWord::FragmentId], payload.length);
   }
   uint8_t* header = out + ip;

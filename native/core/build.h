@@ -15,7 +15,7 @@
 // UDP: the ports; a checksum of zero is sent as 0xffff, and ChecksumState::None in IPv4 as 0.
 // ICMP (1 in IPv4, 58 in IPv6): Kind, Rest. Any other protocol: nothing stands before the payload.
 // With kIsFragment in Fragment a fragment of that protocol: nothing but IPv6's fragment header stands
-// before the payload.
+// before the payload; without an offset and kMoreFragments not even that, the packet is whole.
 // All checksums are right, those of TCP, UDP and ICMPv6 over the pseudo-header too.
 
 #include <cstddef>

@@ -264,7 +264,9 @@ function fillDescriptor(batch: SegmentBatch, maker: PacketMaker, random: QuickRa
   words[base + Word.Checksum] = maker.below(4);
   words[base + Word.Direction] = Direction.Out;
   words[base + Word.Fragment] = maker.chance(70) ? 0 : maker.below(1500);
-  if (maker.chance(5)) words[base + Word.Fragment] = IS_FRAGMENT | random.next();
+  if (maker.chance(5)) {
+    words[base + Word.Fragment] = IS_FRAGMENT | (maker.chance(20) ? 0 : random.next());
+  }
   words[base + Word.SackCount] = maker.below(6) - 1;
   const count = maker.below(MAX_SLICES + 1);
   words[base + Word.SliceCount] = count;

@@ -8,8 +8,12 @@ const NIGHTLY = process.env.NETLAND_NIGHTLY === '1';
 /** What a transfer of 100 MiB may take, ms. */
 const LIMIT = 120_000;
 
-/** 2 % are lost and 5 % are overtaken by one to three others, both ways. */
-const ROUGH = { loss: 0.02, reorder: { probability: 0.05, by: [1, 3] as [number, number] } };
+/** Of 2 % a bit is flipped, 2 % are lost, 5 % are overtaken by one to three others, both ways. */
+const ROUGH = {
+  loss: 0.02,
+  corrupt: 0.02,
+  reorder: { probability: 0.05, by: [1, 3] as [number, number] },
+};
 
 /** MiB; a segment over loopback has up to 64 KiB. */
 const KINDS = [
@@ -20,7 +24,7 @@ const KINDS = [
 ];
 
 describe.each(KINDS)(
-  '2 % lost, 5 % out of order, $kind.name, IPv$family',
+  '2 % lost, 2 % spoilt, 5 % out of order, $kind.name, IPv$family',
   ({ kind, family, seed, size }) => {
     needs(canWire(), WIRE_NEEDS)('against the kernel', () => {
       let wire: Wire;
@@ -40,14 +44,19 @@ describe.each(KINDS)(
           const passed = (name: string) => (after.link[name] ?? 0) - (before.link[name] ?? 0);
           const side = way === 'kernel to us' ? 'in' : 'out';
           const again = after.TcpRetransSegs - before.TcpRetransSegs;
-          const losses = `lost ${passed(`${side}Lost`)}, held back ${passed(`${side}Reordered`)}`;
+          const losses =
+            `lost ${passed(`${side}Lost`)}, spoilt ${passed(`${side}Corrupted`)}, ` +
+            `held back ${passed(`${side}Reordered`)}`;
           process.stdout.write(
             `${kind.name}, IPv${family}, ${size} MiB ${way}: ${ours.ms / 1000} s, ` +
               `${losses}, sent again by us ${again}\n`,
           );
           expect(ours.ms).toBeLessThan(LIMIT);
           expect(passed(`${side}Lost`)).toBeGreaterThan(0);
+          expect(passed(`${side}Corrupted`)).toBeGreaterThan(0);
           expect(passed(`${side}Reordered`)).toBeGreaterThan(0);
+          const found = after.TcpInCsumErrors - before.TcpInCsumErrors;
+          if (way === 'kernel to us') expect(found).toBeGreaterThan(0);
           if (way === 'us to kernel') expect(again).toBeGreaterThan(0);
         },
         LIMIT + 30_000,

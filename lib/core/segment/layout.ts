@@ -63,8 +63,8 @@ export const enum Word {
    * Of a received fragment the offset of its payload in bytes, and `MORE_FRAGMENTS`; 0: the packet
    * is whole. To be built: the largest IP packet, bytes; a longer one becomes fragments (of IPv4
    * only with `MAY_FRAGMENT`, else it can't be built). 0: no limit. With `IS_FRAGMENT` what is to
-   * be built is a fragment itself, the other bits as of a received one; nothing is written between
-   * its IP header and its payload.
+   * be built is a fragment itself, the other bits as of a received one, or, without any of them, a
+   * whole packet; nothing more is written between its IP header and its payload.
    */
   Fragment = 28,
   /** Of TCP's options, which start 20 bytes behind `TransportOffset`: 0 to 40 bytes. */

@@ -1,5 +1,6 @@
 import type { Random } from '../../core/environment';
 import { Direction } from '../../core/segment/layout';
+import { Corrupt } from './corrupt';
 import { Delay } from './delay';
 import { Dice } from './dice';
 import { Duplicate } from './duplicate';
@@ -12,7 +13,8 @@ import { Reorder } from './reorder';
 import type { Counts } from './stage';
 
 /**
- * Rate, loss, duplication, delay and reordering, in this order, those of them that are asked for.
+ * Rate, loss, corruption, duplication, delay and reordering, in this order, those of them that are
+ * asked for.
  *
  * @param random seeds the stages, one word each
  * @param generator a generator from a seed
@@ -26,6 +28,7 @@ export function impairments(
     split: 0,
     queueFull: 0,
     lost: 0,
+    corrupted: 0,
     duplicated: 0,
     delayed: 0,
     reordered: 0,
@@ -35,12 +38,12 @@ export function impairments(
     counts,
     assemble: ({ direction, clock, holding, end, time }) => {
       // Each stage has its own, so that one of them doesn't change what another one does.
-      const [forReorder, forDelay, forDuplicate, forLoss] = Array.from(
-        { length: 4 },
+      const [forReorder, forDelay, forDuplicate, forLoss, forState, forCorrupt] = Array.from(
+        { length: 6 },
         () => new Dice(generator(random.next())),
       );
       const { rate = Infinity, queue = DEFAULT_QUEUE } = options;
-      const { loss = 0, duplicate = 0, delay = 0, jitter = 0, reorder } = options;
+      const { loss = 0, corrupt = 0, duplicate = 0, delay = 0, jitter = 0, reorder } = options;
       let next = end;
       if (reorder !== undefined) {
         const [least, most] = reorder.by ?? [1, 3];
@@ -53,8 +56,10 @@ export function impairments(
         next = time(new Delay(next, forDelay, counts, holding, clock, delay, jitter));
       }
       if (duplicate > 0) next = new Duplicate(next, forDuplicate, counts, duplicate);
+      if (corrupt > 0) {
+        next = new Corrupt(next, forCorrupt, counts, holding, direction, corrupt);
+      }
       if (typeof loss === 'object') {
-        const forState = new Dice(generator(random.next()));
         next = new BurstLoss(next, forLoss, forState, counts, loss);
       } else if (loss > 0) next = new Loss(next, forLoss, counts, loss);
       if (rate < Infinity) {

@@ -81,11 +81,15 @@ export class Holding {
     const held = this.build(batch, index);
     if (held === null) return null;
     const length = packetLength(batch.words, batch.base(index));
-    const { slab, slabIndex } = held;
-    const result = parsePacket(slab, slabIndex, 0, length, held.batch.words, 0, this.hashKey);
-    if (result === ParseResult.Ok) return held;
+    if (this.parse(held, length)) return held;
     this.free(held);
     return null;
+  }
+
+  /** Makes the descriptor of a received packet that stands in the slab; false: it can't be read. */
+  parse({ batch, slab, slabIndex }: Held, length: number): boolean {
+    const result = parsePacket(slab, slabIndex, 0, length, batch.words, 0, this.hashKey);
+    return result === ParseResult.Ok;
   }
 
   /** Gives a held segment up, as soon as the batch that it went into has been handed over. */

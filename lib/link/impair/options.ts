@@ -13,6 +13,11 @@ export interface ImpairOptions {
   queue?: number;
   /** Probability that a segment is dropped, 0 to 1, or loss in bursts. */
   loss?: number | GilbertElliott;
+  /**
+   * Probability that one bit of a packet is flipped, 0 to 1, behind its IP header. It is dropped
+   * where its checksum is looked at; a UDP datagram over IPv4 that has none isn't.
+   */
+  corrupt?: number;
   /** Probability that a segment passes twice, 0 to 1. */
   duplicate?: number;
   /** What each segment is delayed by, ms (whole ones are exact). */
@@ -28,7 +33,7 @@ export interface ImpairOptions {
   };
 }
 
-const NAMES = 'seed direction rate queue loss duplicate delay jitter reorder'.split(' ');
+const NAMES = 'seed direction rate queue loss corrupt duplicate delay jitter reorder'.split(' ');
 /** Most that a segment is delayed by, ms. */
 const MAX_DELAY = 3_600_000;
 const MAX_BEHIND = 1000;
@@ -38,7 +43,8 @@ export const DEFAULT_QUEUE = 1000 * 1500;
 /** @throws TypeError ERR_INVALID_ARG_TYPE, RangeError ERR_OUT_OF_RANGE */
 export function checkOptions(options: ImpairOptions): void {
   checkNames('options', options, NAMES);
-  const { rate, queue, loss, duplicate, delay, jitter, reorder, direction = 'both' } = options;
+  const { rate, queue, loss, corrupt, duplicate, delay, jitter, reorder } = options;
+  const { direction = 'both' } = options;
   checkInteger('seed', options.seed, 0, 2 ** 32 - 1);
   if (!['in', 'out', 'both'].includes(direction)) {
     throw invalidArgValue('options.direction', direction, "must be 'in', 'out' or 'both'");
@@ -47,6 +53,7 @@ export function checkOptions(options: ImpairOptions): void {
   if (rate === 0) throw outOfRange('options.rate', '> 0', rate);
   if (queue !== undefined) checkInteger('queue', queue, 0, Number.MAX_SAFE_INTEGER);
   checkLoss(loss);
+  if (corrupt !== undefined) checkNumber('corrupt', corrupt, 0, 1);
   if (duplicate !== undefined) checkNumber('duplicate', duplicate, 0, 1);
   if (delay !== undefined) checkNumber('delay', delay, 0, MAX_DELAY);
   if (jitter !== undefined) checkNumber('jitter', jitter, 0, MAX_DELAY);

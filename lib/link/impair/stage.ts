@@ -27,6 +27,8 @@ export interface Counts extends SplitCounts {
   /** Dropped because the queue before the rate was full. */
   queueFull: number;
   lost: number;
+  /** With a bit flipped. */
+  corrupted: number;
   duplicated: number;
   /** Kept for a time. */
   delayed: number;

@@ -91,6 +91,47 @@ describe('an impaired link', () => {
     expect(await lost({ reorder: { probability: 0.5 }, duplicate: 0.3 })).toEqual(await lost({}));
   });
 
+  describe.each([
+    [4, A, B],
+    [6, 'fd00::1', 'fd00::2'],
+  ])('corruption, IPv%i', (family, a1, b1) => {
+    /** The number of the one bit that differs; -1: it isn't one. */
+    const flipped = (one: Uint8Array, other: Uint8Array) => {
+      const places = range(one.length).filter((i) => one[i] !== other[i]);
+      const [at] = places;
+      const zeros = 31 - Math.clz32(one[at] ^ other[at]);
+      return places.length === 1 && one[at] === (other[at] ^ (1 << zeros))
+        ? 8 * at + 7 - zeros
+        : -1;
+    };
+
+    const CASES = [
+      ['out', { from: a1, to: b1 }],
+      ['in', { from: b1, to: a1 }],
+    ] as const;
+    test.each(CASES)('flips one bit that a checksum finds, %s', async (_, way) => {
+      const fields = { ...way, payload: [pattern(60)], timestamps: [1, 2] as [number, number] };
+      const both = async (options: Partial<ImpairOptions>) => {
+        const { a, b } = await impaired(options);
+        await (way.from === a1 ? sendAll(a, b, fields, 200) : sendAll(b, a, fields, 200));
+        return { a, arrivals: way.from === a1 ? b.arrivals : a.arrivals };
+      };
+      const { arrivals: intact } = await both({});
+      const { a, arrivals } = await both({ corrupt: 1 });
+      const { outCorrupted, inCorrupted } = a.port.counters;
+      expect(outCorrupted + inCorrupted).toBe(200);
+      // The rest can't be read: an offset of data beyond the end.
+      expect(arrivals.length).toBeGreaterThan(190);
+      const places = new Set<number>();
+      for (const { packet, words } of arrivals) {
+        places.add(intact.map((it) => flipped(it.packet, packet)).find((bit) => bit >= 0) ?? -1);
+        expect(words[Word.Checksum]).toBe(Checksum.Bad);
+      }
+      expect(Math.min(...places)).toBeGreaterThanOrEqual(8 * (family === 4 ? 20 : 40));
+      expect(places.size).toBeGreaterThan(120);
+    });
+  });
+
   test('duplicates', async () => {
     const { a, b } = await impaired({ duplicate: 1, direction: 'out' });
     a.send(...numbered({ ...TO_B, payload: [pattern(50)] }, 3));
