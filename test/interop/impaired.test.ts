@@ -17,7 +17,7 @@ const ROUGH = {
 
 /** MiB; a segment over loopback has up to 64 KiB. */
 const KINDS = [
-  { kind: RAW_VETH, family: 4 as const, seed: 7, size: NIGHTLY ? 100 : 10 },
+  { kind: RAW_VETH, family: 4 as const, seed: 7, size: NIGHTLY ? 100 : 4 },
   { kind: RAW_VETH, family: 6 as const, seed: 8, size: NIGHTLY ? 100 : 2 },
   { kind: RAW_LOOPBACK, family: 4 as const, seed: 9, size: NIGHTLY ? 256 : 32 },
   { kind: TUN, family: 6 as const, seed: 10, size: NIGHTLY ? 20 : 2 },

@@ -2,7 +2,7 @@ import { Chaos, type Attack } from '../../support/chaos';
 import { Script } from '../../support/script';
 
 /** Lives in each block; `npm run nightly` has many more. */
-const SEEDS = Number(process.env.NETLAND_SEEDS ?? (process.env.NETLAND_NIGHTLY ? 5000 : 30));
+const SEEDS = Number(process.env.NETLAND_SEEDS ?? (process.env.NETLAND_NIGHTLY ? 5000 : 20));
 const BLOCKS = [0, 1, 2, 3].map((block) => [1 + block * SEEDS, (block + 1) * SEEDS] as const);
 const TIMEOUT = 1_000_000;
 
