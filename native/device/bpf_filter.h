@@ -22,7 +22,8 @@ Program drop_all();
 Program admit_ports(int family, const std::vector<PortRange>& ranges);
 
 /// The same for UDP. What the system loops back of datagrams to many isn't admitted where one of our
-/// own ports has sent it: who sent it has delivered it to ours.
+/// own ports has sent it: who sent it has delivered it to ours. Deviation: the kernel's own sockets on
+/// this host hear it even where IP_MULTICAST_LOOP of ours is off.
 Program admit_datagrams(int family, const std::vector<PortRange>& ranges);
 
 /// The same for a socket of the family's ICMP: errors that quote TCP or UDP from these ranges. In
